@@ -1,0 +1,75 @@
+"""Readers of the process environment.
+
+Every variable ``NAME`` may instead be given as ``NAME_FILE``, the path of a file that holds the value
+(the way container platforms hand out secrets). A value that cannot be used stops the start with a
+sentence that names the variable.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+class EnvironmentProblem(Exception):
+    """A setting of the environment is missing or unusable. ``str()`` is a sentence for the operator."""
+
+
+def load_env_file(path: Path) -> None:
+    """Read ``NAME=value`` lines into the environment. What the process was started with wins."""
+    if not path.is_file():
+        return
+    for line in path.read_text(encoding="utf-8").splitlines():
+        name, separator, value = line.strip().partition("=")
+        if separator and not name.startswith("#") and name not in os.environ and f"{name}_FILE" not in os.environ:
+            os.environ[name] = value
+
+
+def env_str(name: str, default: str = "") -> str:
+    """The value of ``name``, else the content of the file that ``name_FILE`` names, else ``default``."""
+    if value := os.environ.get(name):
+        return value
+    path = os.environ.get(f"{name}_FILE")
+    if not path:
+        return default
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise EnvironmentProblem(
+            f"{name}_FILE names a file that cannot be read: {path}. Give a readable text file or unset {name}_FILE."
+        ) from error
+
+
+def env_secret(name: str, what: str) -> str:
+    """A value without which the portal must not start; ``what`` tells the operator how to make one."""
+    if value := env_str(name):
+        return value
+    raise EnvironmentProblem(f"{name} is not set. {what} Set {name}, or {name}_FILE to the path of a file that holds it.")
+
+
+def env_bool(name: str, *, default: bool = False) -> bool:
+    """``1|true|yes|on`` or ``0|false|no|off``; anything else is refused rather than guessed."""
+    value = env_str(name).lower()
+    if not value:
+        return default
+    if value in {"1", "true", "yes", "on"}:
+        return True
+    if value in {"0", "false", "no", "off"}:
+        return False
+    raise EnvironmentProblem(f"{name} must be 1 or 0, not {value!r}.")
+
+
+def env_int(name: str, default: int | None = None) -> int | None:
+    """A whole number."""
+    value = env_str(name)
+    if not value:
+        return default
+    try:
+        return int(value)
+    except ValueError as error:
+        raise EnvironmentProblem(f"{name} must be a whole number, not {value!r}.") from error
+
+
+def env_list(name: str, default: str = "") -> list[str]:
+    """Comma-separated words; blanks are dropped."""
+    return [word.strip() for word in env_str(name, default).split(",") if word.strip()]

@@ -1,0 +1,31 @@
+"""What is answered when no view could: JSON below /api/, a plain page elsewhere."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+
+from integrations.api.errors import error_response
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _answer(request, 400, "invalid_request", _("This request could not be understood."))
+
+
+def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _answer(request, 403, "forbidden", _("You may not see this page."))
+
+
+def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _answer(request, 404, "not_found", _("There is nothing at this address, or you may not see it."))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return _answer(request, 500, "internal", _("Something went wrong on our side. It has been noted; please try again."))
+
+
+def _answer(request: HttpRequest, status: int, code: str, message: str) -> HttpResponse:
+    if request.path.startswith(("/api/", "/hooks/")):
+        return error_response(code, message)
+    return render(request, "problem.html", {"message": message}, status=status)

@@ -1,0 +1,185 @@
+"""All settings of the portal. Every value that differs between installations comes from the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.utils.csp import CSP
+
+from connie_portal.database import database_settings
+from connie_portal.env import env_bool, env_int, env_list, env_secret, env_str, load_env_file
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# -- Where things are --------------------------------------------------------------------------------------------
+DATA_DIR = (BASE_DIR / env_str("CONNIE_DATA_DIR", "var")).resolve()
+DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+load_env_file(DATA_DIR / "demo.env")
+SOURCES_DIR = Path(env_str("CONNIE_SOURCES_DIR", str(DATA_DIR / "sources"))).resolve()
+PORT = env_int("CONNIE_PORT")
+SANDBOX_PORT = env_int("CONNIE_SANDBOX_PORT")
+PUBLIC_URL = env_str("CONNIE_PUBLIC_URL").rstrip("/")
+
+# -- Keys --------------------------------------------------------------------------------------------------------
+_MAKE_KEY = "Make one with: python -c 'import secrets; print(secrets.token_urlsafe(48))'."
+SECRET_KEY = env_secret("CONNIE_SECRET_KEY", _MAKE_KEY)
+ENCRYPTION_KEYS = [key.strip() for key in env_secret("CONNIE_ENCRYPTION_KEYS", _MAKE_KEY).split(",") if key.strip()]
+INDEX_KEY = env_secret("CONNIE_INDEX_KEY", _MAKE_KEY)
+
+# -- Network -----------------------------------------------------------------------------------------------------
+ALLOW_PRIVATE = env_bool("CONNIE_ALLOW_PRIVATE")
+DATABASE_URL = env_str("CONNIE_DATABASE_URL")
+REDIS_URL = env_str("CONNIE_REDIS_URL")
+ALLOWED_HOSTS = env_list("CONNIE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+if PUBLIC_URL and urlsplit(PUBLIC_URL).hostname:
+    ALLOWED_HOSTS.append(str(urlsplit(PUBLIC_URL).hostname))
+HTTPS = PUBLIC_URL.startswith("https://")
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+
+# -- Application -------------------------------------------------------------------------------------------------
+DEBUG = False
+ROOT_URLCONF = "connie_portal.urls"
+ASGI_APPLICATION = "connie_portal.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+INSTALLED_APPS = [
+    "unfold",
+    "integrations.apps.PortalAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "axes",
+    "django_htmx",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "integrations.apps.IntegrationsConfig",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.csp",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# -- Storage -----------------------------------------------------------------------------------------------------
+DATABASES = {"default": database_settings(DATABASE_URL, DATA_DIR)}
+if REDIS_URL:
+    CACHES = {"default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "connie"}}
+else:
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+# WhiteNoise serves from the finders, so a fresh clone needs no collectstatic.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+
+# -- People ------------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "integrations.User"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "dashboard"
+LOGOUT_REDIRECT_URL = "login"
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+PASSWORD_RESET_TIMEOUT = 3 * 24 * 3600
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = 0.25  # hours
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
+AXES_HTTP_RESPONSE_CODE = 429
+AXES_VERBOSE = False
+
+# -- Mail --------------------------------------------------------------------------------------------------------
+EMAIL_URL = env_str("CONNIE_EMAIL_URL")
+DEFAULT_FROM_EMAIL = env_str("CONNIE_EMAIL_FROM", "connie@localhost")
+if EMAIL_URL:
+    _mail = urlsplit(EMAIL_URL)
+    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    EMAIL_HOST, EMAIL_PORT = _mail.hostname or "localhost", _mail.port or 587
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.username or "", _mail.password or ""
+    EMAIL_USE_TLS = _mail.scheme in {"smtp+tls", "smtp+starttls"}
+    EMAIL_USE_SSL = _mail.scheme == "smtps"
+    EMAIL_TIMEOUT = 10
+else:
+    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    EMAIL_FILE_PATH = DATA_DIR / "mail"
+
+# -- Language and time -------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English")]
+USE_I18N = USE_TZ = True
+TIME_ZONE = "UTC"
+
+# -- Browser safety ----------------------------------------------------------------------------------------------
+SECURE_CSP = {
+    "default-src": [CSP.NONE],
+    "script-src": [CSP.SELF, CSP.NONCE],
+    "style-src": [CSP.SELF, CSP.NONCE],
+    "img-src": [CSP.SELF, "data:"],
+    "font-src": [CSP.SELF],
+    "connect-src": [CSP.SELF],
+    "form-action": [CSP.SELF],
+    "base-uri": [CSP.NONE],
+    "frame-ancestors": [CSP.NONE],
+}
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# -- API ---------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Connie portal",
+    "DESCRIPTION": "Caller context for Twilio Studio and scripts.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+
+# -- Logging (structlog is set up in connie_portal.logs) ---------------------------------------------------------
+LOGGING_CONFIG = "connie_portal.logs.configure"
+LOGGING = {"level": env_str("CONNIE_LOG_LEVEL", "INFO")}

@@ -1,0 +1,275 @@
+"""What every connector is: the contract between the portal and one kind of system.
+
+A connector knows its vendor and nothing of viewers, cache, database or other connectors. It receives everything as
+arguments, returns data, or raises from ``integrations.errors``. None found is ``[]``, never an error.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from abc import ABC
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
+
+import jmespath
+from jmespath.exceptions import JMESPathError
+from pydantic import BaseModel, ConfigDict
+
+from integrations.errors import AddressRefused, ConfigurationError, InvalidResponse
+from integrations.phone import Number
+from integrations.profile import FIELDS, JSON, Field, Match, SourceRecord, WrongType, coerce, is_never
+
+CAPABILITIES = frozenset({"find", "details", "search", "availability", "perform", "webhook", "poll", "health"})
+# More people than this behind one number cannot be chosen among on a screen.
+MAX_RECORDS = 10
+
+
+class Deadline:
+    """A point in time by which something must have ended; monotonic, so a clock jump changes nothing."""
+
+    def __init__(self, seconds: float) -> None:
+        self.at = time.monotonic() + seconds
+
+    def left(self) -> float:
+        """Seconds left, never negative."""
+        return max(0.0, self.at - time.monotonic())
+
+    def within(self, seconds: float) -> Deadline:
+        """The earlier of this deadline and ``seconds`` from now."""
+        return Deadline(min(seconds, self.left()))
+
+
+@dataclass(frozen=True)
+class NetworkPolicy:
+    """Which addresses a connector may reach (CONTRACTS.md "Private addresses").
+
+    ``allow_private``: the connector was allowed RFC 1918 and ULA addresses. ``allow_loopback``: it and the process
+    were allowed loopback and plain http as well. ``own``: the portal's own servers as (address, port), refused always.
+    """
+
+    allow_private: bool = False
+    allow_loopback: bool = False
+    own: frozenset[tuple[str, int]] = frozenset()
+
+    def check(self, address: str, port: int) -> None:
+        """Raise AddressRefused unless this literal IP address may be connected to."""
+        try:
+            ip = ipaddress.ip_address(address.split("%")[0])
+        except ValueError as error:
+            raise AddressRefused("The address is not an IP address.") from error
+        ip = _unwrapped(ip)
+        if (str(ip), port) in self.own:
+            raise AddressRefused("The portal's own database and Redis cannot be used as a source.")
+        if ip.is_link_local or ip.is_multicast or ip.is_unspecified or str(ip) in _METADATA:
+            raise AddressRefused("Link-local, metadata, multicast and unspecified addresses can never be used.")
+        if ip.is_loopback:
+            if not (self.allow_loopback and self.allow_private):
+                raise AddressRefused("Loopback addresses are closed to connectors on this installation.")
+        elif _in_private_network(ip):
+            if not self.allow_private:
+                raise AddressRefused(
+                    "This is a private address; a superuser has to allow private addresses for this connector."
+                )
+        elif not ip.is_global:
+            raise AddressRefused("Reserved addresses can never be used.")
+
+
+_PRIVATE = tuple(ipaddress.ip_network(net) for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"))
+_METADATA = frozenset({"169.254.169.254", "fd00:ec2::254", "100.100.100.200", "168.63.129.16", "192.0.0.192"})
+
+
+def _in_private_network(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    return any(ip.version == net.version and ip in net for net in _PRIVATE)
+
+
+def _unwrapped(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """The IPv4 address inside an IPv6 one (mapped, 6to4, Teredo, NAT64, compatible), which is where it would lead."""
+    if isinstance(ip, ipaddress.IPv4Address):
+        return ip
+    if inner := ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None):
+        return inner
+    if ip in ipaddress.ip_network("64:ff9b::/96") or (int(ip) >> 32 == 0 and int(ip) > 1):
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip
+
+
+class ConnectorOptions(BaseModel):
+    """What an admin sets for a connector. Kinds add their own; each field's description is the admin's help text."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    external_id: str | None = None
+
+
+class ConnectorSecrets(BaseModel):
+    """What an admin enters once and never sees again."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class SourceSettings:
+    """One configured source, as an immutable snapshot: everything its connector needs.
+
+    ``options`` and ``secrets`` are the stored JSON, validated by the kind's models. ``mapping`` adds to or overrides
+    the kind's own field table (``False`` unmaps). ``vocabulary`` holds the organisation's fields, its own included.
+    ``region`` and ``zone`` are for numbers and times that carry none.
+    """
+
+    key: str
+    label: str
+    kind: str
+    organization: str
+    options: Mapping[str, JSON] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    mapping: Mapping[str, str | bool] = field(default_factory=dict)
+    vocabulary: Mapping[str, Field] = field(default_factory=lambda: FIELDS)
+    region: str = "US"
+    zone: str = "UTC"
+    network: NetworkPolicy = NetworkPolicy()
+    sources_dir: Path = Path("sources")
+    concurrency: int = 10
+
+
+@dataclass(frozen=True)
+class DetailKeys:
+    """By what the one linked person can be asked for at a second system."""
+
+    record_ids: Mapping[str, str] = field(default_factory=dict)  # connector key → record id
+    email: str = ""
+    account_id: str = ""
+    phone: str = ""
+    hints: Mapping[str, JSON] = field(default_factory=dict)  # this connector's own record's hints
+
+
+@dataclass(frozen=True)
+class Health:
+    """What a probe found: ``healthy``, ``degraded``, ``unhealthy`` or ``needs_attention``, with a sentence."""
+
+    status: str
+    message: str = ""
+
+
+class Connector(ABC):
+    """One configured source of one kind. Instances are shared by all lookups of a configuration version.
+
+    Sub-classes set the class attributes and implement the methods that their ``capabilities`` name. ``field_table``
+    is the kind's own mapping: vocabulary name → JMESPath over one raw record.
+    """
+
+    kind: ClassVar[str]
+    label: ClassVar[str]
+    capabilities: ClassVar[frozenset[str]]
+    Options: ClassVar[type[ConnectorOptions]]
+    Secrets: ClassVar[type[ConnectorSecrets]] = ConnectorSecrets
+    field_table: ClassVar[Mapping[str, str]]
+    default_timeout_ms: ClassVar[int] = 5_000
+
+    def __init__(self, settings: SourceSettings) -> None:
+        self.settings = settings
+        self.key = settings.key
+
+    @cached_property
+    def options(self) -> Any:
+        return self.Options.model_validate(dict(self.settings.options))
+
+    @cached_property
+    def secrets(self) -> Any:
+        return self.Secrets.model_validate(dict(self.settings.secrets))
+
+    @cached_property
+    def mapping(self) -> FieldMapping:
+        return FieldMapping(self.field_table, self.settings.mapping, self.settings.vocabulary)
+
+    @cached_property
+    def _external_id(self) -> Any:
+        return compiled(self.options.external_id, "external_id") if self.options.external_id else None
+
+    async def find(self, number: Number, deadline: Deadline) -> list[SourceRecord]:
+        """Everyone whose record holds this number, re-verified locally; ``[]`` if nobody's does."""
+        raise NotImplementedError(f"{self.kind} cannot be asked by phone number")
+
+    async def details(self, keys: DetailKeys, deadline: Deadline) -> list[SourceRecord]:
+        """More about the one linked person; ``[]`` if this system does not know them."""
+        raise NotImplementedError(f"{self.kind} has no details")
+
+    async def health(self, deadline: Deadline) -> Health:
+        """Whether the system answers and accepts our credentials, without touching any person's record."""
+        raise NotImplementedError(f"{self.kind} cannot be probed")
+
+    def wants_details(self, keys: DetailKeys) -> bool:
+        """Whether asking for details could add anything; saves the round trip when the first answer tells."""
+        return True
+
+    async def close(self) -> None:  # noqa: B027 -- most kinds hold nothing
+        """Let go of connections. Called when the configuration changes and at shutdown."""
+
+    def record(self, raw: JSON, record_id: object, *, matched: tuple[Match, ...] = (), **extra: Any) -> SourceRecord:
+        """A raw record as the rest of the portal may see it. Raises InvalidResponse if it has no id."""
+        if record_id is None or not str(record_id):
+            raise InvalidResponse(self.key, "a record without an id")
+        external = self._external_id.search(raw) if self._external_id else None
+        fields, unreadable = self.mapping.read(raw, ZoneInfo(self.settings.zone))
+        return SourceRecord(
+            connector=self.key,
+            record_id=str(record_id),
+            fields=fields,
+            matched=matched,
+            external_id=str(external) if external is not None else "",
+            unreadable=unreadable,
+            **extra,
+        )
+
+
+def compiled(expression: str, place: str) -> Any:
+    """A JMESPath expression ready to run. Raises ConfigurationError naming the place."""
+    try:
+        return jmespath.compile(expression)
+    except JMESPathError as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigurationError(f"{place}: {expression!r} is not a valid JMESPath expression ({reason}).") from error
+
+
+class FieldMapping:
+    """The kind's field table with an organisation's changes, compiled. Raises ConfigurationError at the bad field."""
+
+    def __init__(self, table: Mapping[str, str], changes: Mapping[str, str | bool], vocabulary: Mapping[str, Field]) -> None:
+        merged: dict[str, str | bool] = {**table, **changes}
+        self.expressions: dict[str, str] = {}
+        self._rows: list[tuple[Field, Any]] = []
+        for name, expression in merged.items():
+            if expression is False:
+                continue
+            if not isinstance(expression, str) or not expression:
+                raise ConfigurationError(f"fields.{name}: give a JMESPath expression, or false to leave the field out.")
+            if is_never(name):
+                raise ConfigurationError(f"fields.{name}: this kind of value is never shown, so it cannot be mapped.")
+            if name not in vocabulary:
+                raise ConfigurationError(f"fields.{name}: there is no field of this name. Add it to the organisation first.")
+            self._rows.append((vocabulary[name], compiled(expression, f"fields.{name}")))
+            self.expressions[name] = expression
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.expressions
+
+    def read(self, raw: JSON, zone: ZoneInfo) -> tuple[dict[str, JSON], tuple[str, ...]]:
+        """The mapped fields that the record has a value for, and the names of those whose value has the wrong type.
+
+        One odd value ("last visit: soon") must not cost the agent the rest of the record.
+        """
+        values: dict[str, JSON] = {}
+        unreadable: list[str] = []
+        for definition, expression in self._rows:
+            try:
+                value = coerce(definition, expression.search(raw), zone)
+            except (WrongType, JMESPathError):
+                unreadable.append(definition.name)
+                continue
+            if value is not None:
+                values[definition.name] = value
+        return values, tuple(unreadable)

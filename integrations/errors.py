@@ -1,0 +1,101 @@
+"""Every error that the portal's own code raises.
+
+::
+
+    PortalError
+    ├── ConfigurationError        a setting that an admin must change; never hidden by graceful degradation
+    │   └── AddressRefused        a host that connectors may not reach (private, loopback, metadata, the portal's own)
+    ├── SourceError               one source did not give a usable answer; the others go on
+    │   ├── SourceTimeout         timeout            retryable
+    │   ├── SourceUnavailable     unavailable        retryable   refused, reset, TLS, name not resolved, 5xx
+    │   ├── RateLimited           rate_limited       retryable   may carry retry_after (seconds)
+    │   ├── AuthFailed            auth                           the credentials are dead
+    │   │   └── MissingScope      auth                           the credentials live but may not do this
+    │   └── InvalidResponse       invalid_response               garbage, too large, wrong types, refused request
+    ├── AuditUnavailable          the access entry could not be committed: no caller data may leave
+    └── AccessDenied              the viewer may not see this; the denial is already in the audit trail
+
+``SourceError.status`` is the word of CONTRACTS.md's ``sources[].status``; ``public_message`` is a plain sentence
+that is safe on an agent's screen: never a vendor's body, an address, a secret or a caller's data.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class PortalError(Exception):
+    """The root; its text is for developers and logs, ``public_message`` for people."""
+
+    public_message: str = "Something went wrong. Please try again."
+
+
+class ConfigurationError(PortalError):
+    """A setting is unusable. The text is a sentence that says what to change, shown to admins as it is."""
+
+    public_message = "This system is not set up correctly. Please tell your administrator."
+
+
+class AddressRefused(ConfigurationError):
+    """A connector tried to reach an address that is closed to it."""
+
+    public_message = "This system's address is not allowed. Please tell your administrator."
+
+
+class SourceError(PortalError):
+    """A source did not give a usable answer.
+
+    ``connector`` is the connector's key, ``detail`` a short developer's note without caller data or secrets.
+    """
+
+    status: ClassVar[str] = "unavailable"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, connector: str, detail: str = "") -> None:
+        super().__init__(f"{connector}: {detail or self.status}")
+        self.connector = connector
+        self.detail = detail
+
+
+class SourceTimeout(SourceError):
+    status = "timeout"
+    retryable = True
+    public_message = "It did not answer in time."
+
+
+class SourceUnavailable(SourceError):
+    status = "unavailable"
+    retryable = True
+    public_message = "It cannot be reached at the moment."
+
+
+class RateLimited(SourceError):
+    status = "rate_limited"
+    retryable = True
+    public_message = "It is receiving too many requests at the moment."
+
+    def __init__(self, connector: str, detail: str = "", *, retry_after: float | None = None) -> None:
+        super().__init__(connector, detail)
+        self.retry_after = retry_after
+
+
+class AuthFailed(SourceError):
+    status = "auth"
+    public_message = "It no longer accepts our sign-in. Your administrator needs to renew it."
+
+
+class MissingScope(AuthFailed):
+    public_message = "Our sign-in may not read this. Your administrator needs to widen its permissions."
+
+
+class InvalidResponse(SourceError):
+    status = "invalid_response"
+    public_message = "It sent an answer that could not be read."
+
+
+class AuditUnavailable(PortalError):
+    public_message = "The access record could not be written, so nothing about the caller can be shown right now."
+
+
+class AccessDenied(PortalError):
+    public_message = "You may not see this."

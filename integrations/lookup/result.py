@@ -1,0 +1,93 @@
+"""What a lookup returns: unfiltered, and therefore for ``disclosure`` only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from integrations.errors import ConfigurationError
+from integrations.phone import CallerId, Number
+from integrations.profile import FIELDS, CallerProfile, Field
+
+
+class SourceStatus(StrEnum):
+    """How one source settled. The words of CONTRACTS.md."""
+
+    FOUND = "found"
+    MANY = "many"
+    NOT_FOUND = "not_found"
+    SKIPPED = "skipped"
+    TIMEOUT = "timeout"
+    AUTH = "auth"
+    RATE_LIMITED = "rate_limited"
+    UNAVAILABLE = "unavailable"
+    INVALID_RESPONSE = "invalid_response"
+    CIRCUIT_OPEN = "circuit_open"
+
+    @property
+    def answered(self) -> bool:
+        return self in (SourceStatus.FOUND, SourceStatus.MANY, SourceStatus.NOT_FOUND)
+
+
+class LookupStatus(StrEnum):
+    """How the whole lookup ended, in the order in which CONTRACTS.md decides it."""
+
+    WITHHELD = "withheld"
+    FAILED = "failed"
+    AMBIGUOUS = "ambiguous"
+    PARTIAL = "partial"
+    OK = "ok"
+    NOT_FOUND = "not_found"
+
+
+@dataclass(frozen=True)
+class SourceOutcome:
+    """How one source settled. ``message`` is a plain sentence for people; ``incomplete`` means that the person was
+    found but the source's details did not come."""
+
+    key: str
+    label: str
+    kind: str
+    status: SourceStatus
+    latency_ms: float | None = None
+    cached: bool = False
+    age_s: float | None = None
+    message: str = ""
+    incomplete: bool = False
+    unreadable: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LookupResult:
+    """Everything that was found for one number in one organisation.
+
+    ``people`` are the callers after linking, most complete first. ``vocabulary`` holds every field that may occur.
+    """
+
+    organization_id: int
+    caller_id: CallerId
+    status: LookupStatus
+    people: tuple[CallerProfile, ...]
+    sources: tuple[SourceOutcome, ...]
+    at: datetime
+    vocabulary: Mapping[str, Field] = field(default_factory=lambda: FIELDS)
+
+    @property
+    def number(self) -> Number | None:
+        return self.caller_id if isinstance(self.caller_id, Number) else None
+
+
+@dataclass(frozen=True)
+class Question:
+    """One lookup to make. ``refresh`` asks the sources even where an answer is at hand."""
+
+    organization_id: int
+    caller_id: CallerId
+    deadline_s: float = 6.0
+    refresh: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 < self.deadline_s <= 6.0:
+            raise ConfigurationError("A lookup's deadline lies between 0 and 6 seconds.")

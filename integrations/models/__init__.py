@@ -1,0 +1,29 @@
+"""What the portal stores. One module per group of nouns; everything hangs on an organisation."""
+
+from __future__ import annotations
+
+from integrations.models.audit import AccessEntry, AuditHead
+from integrations.models.calls import Call, CallRecord, CallTask, PanelOpening, Reservation
+from integrations.models.connectors import Connector, CustomField
+from integrations.models.organizations import Organization, TwilioAccount
+from integrations.models.people import ApiKey, Person, Role, Tier, TierRule, User
+
+__all__ = [
+    "AccessEntry",
+    "ApiKey",
+    "AuditHead",
+    "Call",
+    "CallRecord",
+    "CallTask",
+    "Connector",
+    "CustomField",
+    "Organization",
+    "PanelOpening",
+    "Person",
+    "Reservation",
+    "Role",
+    "Tier",
+    "TierRule",
+    "TwilioAccount",
+    "User",
+]

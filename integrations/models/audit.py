@@ -1,0 +1,78 @@
+"""The audit trail: one hash chain of access entries per organisation. Rows are only ever added."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from integrations.models.organizations import Organization
+
+FORMAT_VERSION = 1
+
+
+class AuditHead(models.Model):
+    """The end of an organisation's chain; its row is locked while the chain grows."""
+
+    organization = models.OneToOneField(Organization, on_delete=models.PROTECT, related_name="audit_head")
+    seq = models.PositiveBigIntegerField(default=0)
+    hash = models.CharField(max_length=64, blank=True, default="")
+
+    class Meta:
+        verbose_name = _("end of the audit chain")
+        verbose_name_plural = _("ends of the audit chains")
+
+    def __str__(self) -> str:
+        return f"{self.organization_id}@{self.seq}"
+
+
+class AccessEntry(models.Model):
+    """Who saw, asked for or was refused what, of whom, and why.
+
+    ``subject_key`` is the caller's number keyed with the organisation's audit secret, ``subject_sealed`` the number
+    encrypted with it: destroying the secret makes both unreadable. ``fields`` lists ``{"field", "effect", "sources"}``.
+    ``hash`` covers every other column and ``prev_hash``.
+    """
+
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="access_entries")
+    seq = models.PositiveBigIntegerField()
+    prev_hash = models.CharField(max_length=64, blank=True)
+    hash = models.CharField(max_length=64)
+    format_version = models.PositiveSmallIntegerField(default=FORMAT_VERSION)
+    segment = models.PositiveIntegerField(default=0)
+    at = models.DateTimeField()
+    event = models.CharField(_("event"), max_length=40)
+    outcome = models.CharField(_("outcome"), max_length=40, blank=True)
+    actor_kind = models.CharField(max_length=16)
+    actor_id = models.CharField(max_length=64, blank=True)
+    actor_label = models.CharField(_("who"), max_length=200, blank=True)
+    person_id = models.BigIntegerField(null=True, blank=True)
+    team = models.CharField(max_length=80, blank=True)
+    tier = models.CharField(max_length=40, blank=True)
+    channel = models.CharField(max_length=20, blank=True)
+    address = models.CharField(max_length=64, blank=True)
+    purpose = models.CharField(_("why"), max_length=500, blank=True)
+    subject_key = models.CharField(max_length=64, blank=True)
+    subject_sealed = models.TextField(blank=True)
+    key_version = models.PositiveSmallIntegerField(default=1)
+    call_sid = models.CharField(max_length=64, blank=True)
+    task_sid = models.CharField(max_length=34, blank=True)
+    panel_key = models.CharField(max_length=32, blank=True)
+    view_id = models.CharField(max_length=32, blank=True)
+    sources = models.JSONField(default=list)
+    fields = models.JSONField(default=list)
+    detail = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["-seq"]
+        constraints = [models.UniqueConstraint(fields=["organization", "seq"], name="chain_position")]
+        indexes = [
+            models.Index(fields=["organization", "-at"], name="audit_by_time"),
+            models.Index(fields=["organization", "subject_key", "-at"], name="audit_by_subject"),
+            models.Index(fields=["organization", "person_id", "-at"], name="audit_by_person"),
+            models.Index(fields=["organization", "call_sid"], name="audit_by_call"),
+        ]
+        verbose_name = _("access entry")
+        verbose_name_plural = _("access entries")
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.event}"

@@ -1,0 +1,133 @@
+"""Calls: what an agent's panel is about. Numbers are encrypted, with a keyed index beside them."""
+
+from __future__ import annotations
+
+import secrets
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from integrations.models.connectors import Connector
+from integrations.models.encryption import INDEX_VERSION, EncryptedTextField, blind_index
+from integrations.models.organizations import Organization
+from integrations.models.people import Person
+
+
+def new_panel_key() -> str:
+    """128 random bits in lower hex: names a call's panel and grants nothing."""
+    return secrets.token_hex(16)
+
+
+class Direction(models.TextChoices):
+    INBOUND = "inbound", _("inbound")
+    OUTBOUND = "outbound", _("outbound")
+
+
+class Call(models.Model):
+    """One call, or one look at a number from the dashboard. ``number`` is E.164; empty when withheld."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="calls")
+    key = models.CharField(max_length=32, unique=True, default=new_panel_key, editable=False)
+    call_sid = models.CharField(_("call SID"), max_length=64, null=True, blank=True)
+    direction = models.CharField(max_length=8, choices=Direction.choices, default=Direction.INBOUND)
+    number = EncryptedTextField(blank=True, default="")
+    number_index = models.CharField(max_length=64, blank=True, default="", db_index=True)
+    index_version = models.PositiveSmallIntegerField(default=INDEX_VERSION)
+    named_by_api = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    touched_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["-touched_at"]
+        constraints = [models.UniqueConstraint(fields=["organization", "call_sid"], name="call_sid_per_organization")]
+        indexes = [models.Index(fields=["organization", "-touched_at"], name="calls_recent")]
+        verbose_name = _("call")
+        verbose_name_plural = _("calls")
+
+    def __str__(self) -> str:
+        return self.call_sid or self.key
+
+    def set_number(self, e164: str) -> None:
+        """``""`` for a withheld caller."""
+        self.number = e164
+        self.number_index = blind_index(e164, scope=f"call:{self.organization_id}") if e164 else ""
+        self.index_version = INDEX_VERSION
+
+
+class CallTask(models.Model):
+    """A TaskRouter task of the call."""
+
+    class Kind(models.TextChoices):
+        INBOUND = "inbound", _("inbound")
+        CALLBACK = "callback", _("callback")
+        VOICEMAIL = "voicemail", _("voicemail")
+        OUTBOUND = "outbound", _("outbound")
+
+    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="tasks")
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    task_sid = models.CharField(_("task SID"), max_length=34)
+    kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.INBOUND)
+    channel = models.CharField(max_length=40, blank=True, default="voice")
+    parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="children")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [models.UniqueConstraint(fields=["organization", "task_sid"], name="task_sid_per_organization")]
+        verbose_name = _("call task")
+        verbose_name_plural = _("call tasks")
+
+    def __str__(self) -> str:
+        return self.task_sid
+
+
+class Reservation(models.Model):
+    """A worker's hold on a task."""
+
+    task = models.ForeignKey(CallTask, on_delete=models.CASCADE, related_name="reservations")
+    reservation_sid = models.CharField(max_length=34, unique=True)
+    worker_sid = models.CharField(max_length=34)
+    state = models.CharField(max_length=16)
+    began_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-began_at"]
+        verbose_name = _("reservation")
+        verbose_name_plural = _("reservations")
+
+    def __str__(self) -> str:
+        return self.reservation_sid
+
+
+class CallRecord(models.Model):
+    """The record in one system that the call's caller is."""
+
+    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="records")
+    connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="+")
+    record_id = models.CharField(max_length=190)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["call", "connector", "record_id"], name="record_once_per_call")]
+        verbose_name = _("call record")
+        verbose_name_plural = _("call records")
+
+    def __str__(self) -> str:
+        return f"{self.connector_id}:{self.record_id}"
+
+
+class PanelOpening(models.Model):
+    """A person opened the panel of a call."""
+
+    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="openings")
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="openings")
+    opened_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["-opened_at"]
+        constraints = [models.UniqueConstraint(fields=["call", "person"], name="opening_once_per_person")]
+        verbose_name = _("panel opening")
+        verbose_name_plural = _("panel openings")
+
+    def __str__(self) -> str:
+        return f"{self.call_id}/{self.person_id}"

@@ -1,0 +1,136 @@
+"""Tenants: an organisation and its Twilio accounts."""
+
+from __future__ import annotations
+
+import secrets
+from zoneinfo import available_timezones
+
+import phonenumbers
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from integrations.models.encryption import EncryptedJSONField, EncryptedTextField
+
+SYSTEM_SLUG = "system"  # holds the audit chain of what belongs to no organisation
+RESERVED_SLUGS = frozenset({SYSTEM_SLUG, "session"})
+
+slug_validator = RegexValidator(r"\A[a-z0-9-]{2,40}\Z", _("Use 2 to 40 lower-case letters, digits and hyphens."))
+
+
+def new_hook_key() -> str:
+    """128 random bits in lower hex."""
+    return secrets.token_hex(16)
+
+
+def new_audit_secret() -> str:
+    """256 random bits. Destroying an organisation's is the erasure of its audit subjects."""
+    return secrets.token_hex(32)
+
+
+def default_retention() -> dict[str, int]:
+    """Days that each kind of row is kept."""
+    return {"audit": 2190, "calls": 365, "attempts": 30, "deliveries": 30}
+
+
+def default_languages() -> list[str]:
+    return ["en"]
+
+
+def default_flex_roles() -> dict[str, dict[str, str]]:
+    """Flex role → portal role and tier."""
+    return {
+        "agent": {"role": "agent", "tier": "basic"},
+        "supervisor": {"role": "supervisor", "tier": "advanced"},
+        "admin": {"role": "admin", "tier": "admin"},
+    }
+
+
+def validate_timezone(name: str) -> None:
+    if name not in available_timezones():
+        raise ValidationError(_("%(name)s is not a time zone. Use a name like America/Los_Angeles."), params={"name": name})
+
+
+def validate_region(code: str) -> None:
+    if code not in phonenumbers.SUPPORTED_REGIONS:
+        raise ValidationError(_("%(code)s is not a country code. Use two letters, like US."), params={"code": code})
+
+
+def validate_slug(slug: str) -> None:
+    slug_validator(slug)
+    if slug in RESERVED_SLUGS:
+        raise ValidationError(_("%(slug)s is reserved. Choose another short name."), params={"slug": slug})
+
+
+class OrganizationQuerySet(models.QuerySet["Organization"]):
+    def tenants(self) -> OrganizationQuerySet:
+        """All but the reserved one."""
+        return self.exclude(slug=SYSTEM_SLUG)
+
+    def system(self) -> Organization:
+        """The reserved one, on whose audit chain stands what belongs to no tenant."""
+        return self.get_or_create(slug=SYSTEM_SLUG, defaults={"name": "System"})[0]
+
+
+class Organization(models.Model):
+    """A tenant. Its audit secret is never rotated: audit subjects are keyed with it."""
+
+    slug = models.CharField(_("short name"), max_length=40, unique=True, validators=[validate_slug])
+    name = models.CharField(_("name"), max_length=200)
+    timezone = models.CharField(_("time zone"), max_length=64, default="UTC", validators=[validate_timezone])
+    region = models.CharField(
+        _("country"),
+        max_length=2,
+        default="US",
+        validators=[validate_region],
+        help_text=_("Two letters. Phone numbers without a country code are read as numbers of this country."),
+    )
+    languages = models.JSONField(_("languages"), default=default_languages)
+    origins = models.JSONField(
+        _("who may frame the panel"), default=list, blank=True, help_text=_("Web addresses, like https://flex.twilio.com.")
+    )
+    retention_days = models.JSONField(_("days to keep"), default=default_retention)
+    flex_roles = models.JSONField(_("Flex roles"), default=default_flex_roles, blank=True)
+    hook_key = models.CharField(_("webhook key"), max_length=32, unique=True, default=new_hook_key, editable=False)
+    audit_secret = EncryptedTextField(default=new_audit_secret, editable=False)
+    audit_key_version = models.PositiveSmallIntegerField(default=1, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = OrganizationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = _("organisation")
+        verbose_name_plural = _("organisations")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TwilioAccount(models.Model):
+    """An account or sub-account; each signs its webhooks with its own tokens."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="twilio_accounts")
+    account_sid = models.CharField(
+        _("account SID"),
+        max_length=34,
+        unique=True,
+        validators=[RegexValidator(r"\AAC[0-9a-f]{32}\Z", _("An account SID is AC followed by 32 digits or letters a to f."))],
+    )
+    auth_tokens = EncryptedJSONField(_("auth tokens"), default=list, help_text=_("Newest first while rotating."))
+    auth_token_refs = models.JSONField(default=list, blank=True, editable=False)
+    workspace_sid = models.CharField(
+        _("workspace SID"),
+        max_length=34,
+        blank=True,
+        validators=[RegexValidator(r"\AWS[0-9a-f]{32}\Z", _("A workspace SID is WS followed by 32 digits or letters a to f."))],
+    )
+
+    class Meta:
+        ordering = ["account_sid"]
+        verbose_name = _("Twilio account")
+        verbose_name_plural = _("Twilio accounts")
+
+    def __str__(self) -> str:
+        return f"…{self.account_sid[-6:]}"
