@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+from tests.factories import World, make_world
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 @pytest.fixture(autouse=True)
-def network_blocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def network_blocked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests talk to servers that they start themselves on loopback, and to nothing else."""
     connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
 
@@ -30,4 +31,20 @@ def network_blocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     monkeypatch.setattr(socket.socket, "connect", guarded_connect)
     monkeypatch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
-    yield
+
+
+@pytest.fixture(autouse=True)
+def process_caches_forgotten() -> None:
+    """What the portal keeps in memory belongs to one test's database."""
+    from django.core.cache import cache
+
+    from integrations.disclosure import audit
+
+    audit._audit_secret.cache_clear()
+    cache.clear()
+
+
+@pytest.fixture
+def world(transactional_db: None) -> World:
+    """Riverside and Harbor with Ann, Bea and Cy, in a database that every thread of the test sees."""
+    return make_world()

@@ -1,0 +1,244 @@
+"""The only way by which caller data leaves the portal.
+
+``disclose()`` filters, masks and audits in one call, because three calls can be forgotten one at a time. What it
+returns may be rendered as it is; what a lookup returns may not.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from asgiref.sync import sync_to_async
+
+from integrations.disclosure import audit
+from integrations.disclosure.masking import mask
+from integrations.disclosure.policy import Policy, load_policy
+from integrations.disclosure.viewers import Viewer
+from integrations.errors import AccessDenied
+from integrations.lookup.result import LookupResult, LookupStatus, SourceOutcome
+from integrations.models.encryption import blind_index
+from integrations.models.people import Effect
+from integrations.phone import Number
+from integrations.profile import FIELDS, JSON, CallerProfile, Field, FieldType, Value
+
+__all__ = ["Context", "Disclosed", "Disclosure", "MatchCard", "Viewer", "disclose", "new_view_id", "reveal"]
+
+# What tells two people of one number apart without saying much about either, in the order of preference.
+_DISAMBIGUATORS = ("date_of_birth", "last_visit", "last_contact", "member_since", "company", "account_id", "language")
+
+
+def new_view_id() -> str:
+    """One showing of a panel or one answer (32 lower-hex characters)."""
+    return secrets.token_hex(16)
+
+
+@dataclass(frozen=True)
+class Context:
+    """On which occasion a viewer looks. ``purpose`` is the reason they gave, recorded as it is."""
+
+    purpose: str = ""
+    call_sid: str = ""
+    task_sid: str = ""
+    panel_key: str = ""
+    view_id: str = field(default_factory=new_view_id)
+
+
+@dataclass(frozen=True)
+class Disclosed:
+    """One field as this viewer gets it.
+
+    ``effect`` clear: ``value`` is the value. mask: a masked text. reveal: None until it is revealed. ``conflicts`` are
+    (connector key, value) under the same effect.
+    """
+
+    definition: Field
+    effect: Effect
+    value: JSON
+    source: str
+    fetched_at: datetime
+    stale: bool
+    conflicts: tuple[tuple[str, JSON], ...] = ()
+
+    @property
+    def masked(self) -> bool:
+        return self.effect is not Effect.CLEAR
+
+    @property
+    def revealable(self) -> bool:
+        return self.effect is Effect.REVEAL
+
+
+@dataclass(frozen=True)
+class MatchCard:
+    """One of several people who share the number: only what is needed to choose among them."""
+
+    match_id: str
+    name: str
+    disambiguator: str
+    why: str
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Disclosure:
+    """What one viewer gets of one lookup. ``fields`` is empty unless exactly one person was found."""
+
+    status: LookupStatus
+    number: Number | None
+    match_count: int
+    fields: Mapping[str, Disclosed]
+    matches: tuple[MatchCard, ...]
+    sources: tuple[SourceOutcome, ...]
+    at: datetime
+    view_id: str
+
+    @property
+    def caller(self) -> dict[str, JSON]:
+        """Field → value, without what is still to be revealed."""
+        return {name: shown.value for name, shown in self.fields.items() if not shown.revealable}
+
+
+async def disclose(result: LookupResult, viewer: Viewer, context: Context) -> Disclosure:
+    """What ``viewer`` may see of ``result``, after its audit entry is committed.
+
+    Raises AuditUnavailable if it cannot be committed, and AccessDenied if viewer and result are of two organisations.
+    """
+    _same_organization(result, viewer)
+    policy = await sync_to_async(load_policy)(viewer.tier_id, viewer.tier)
+    one = result.people[0] if len(result.people) == 1 else None
+    fields = _disclosed(one, policy, result.vocabulary) if one else {}
+    matches = tuple(_card(person, result, policy) for person in result.people) if len(result.people) > 1 else ()
+    await audit.record(
+        viewer.entry(
+            "lookup",
+            outcome=result.status.value,
+            subject=result.number.e164 if result.number else "",
+            sources=tuple(source.key for source in result.sources),
+            fields=_on_record(fields, matches),
+            detail={"match_count": len(result.people)},
+            **_occasion(context),
+        )
+    )
+    return Disclosure(
+        result.status, result.number, len(result.people), fields, matches, result.sources, result.at, context.view_id
+    )
+
+
+async def reveal(result: LookupResult, viewer: Viewer, name: str, context: Context) -> Disclosed:
+    """One field that the viewer's tier reveals with a reason, after the audit entry is committed.
+
+    ``context.purpose`` is the reason. Raises AccessDenied (the denial committed) where no reveal is due, AuditUnavailable.
+    """
+    _same_organization(result, viewer)
+    policy = await sync_to_async(load_policy)(viewer.tier_id, viewer.tier)
+    definition = result.vocabulary.get(name)
+    one = result.people[0] if len(result.people) == 1 else None
+    value = one.fields.get(name) if one else None
+    subject = result.number.e164 if result.number else ""
+    decision = policy.decide(definition).effect if definition else Effect.HIDE
+    if definition is None or value is None or decision not in (Effect.REVEAL, Effect.CLEAR) or not context.purpose:
+        known = definition.name if definition else "unknown"
+        detail = {"what": "reveal", "field": known}
+        await audit.record(viewer.entry("denied", outcome=decision.value, subject=subject, detail=detail, **_occasion(context)))
+        raise AccessDenied(f"reveal of {known}")
+    shown = _shown(definition, value, Effect.CLEAR)
+    on_record = ({"field": name, "effect": "revealed", "sources": _sources_of(shown)},)
+    await audit.record(
+        viewer.entry(
+            "reveal", outcome="revealed", subject=subject, sources=(shown.source,), fields=on_record, **_occasion(context)
+        )
+    )
+    return shown
+
+
+def _same_organization(result: LookupResult, viewer: Viewer) -> None:
+    if result.organization_id != viewer.organization_id:
+        raise AccessDenied("a result of another organisation")
+
+
+def _occasion(context: Context) -> dict[str, str]:
+    return {
+        "purpose": context.purpose,
+        "call_sid": context.call_sid,
+        "task_sid": context.task_sid,
+        "panel_key": context.panel_key,
+        "view_id": context.view_id,
+    }
+
+
+def _disclosed(person: CallerProfile, policy: Policy, vocabulary: Mapping[str, Field]) -> dict[str, Disclosed]:
+    shown: dict[str, Disclosed] = {}
+    for name, value in person.fields.items():
+        definition = vocabulary.get(name)
+        effect = policy.decide(definition).effect if definition else Effect.HIDE
+        if definition and effect is not Effect.HIDE:
+            shown[name] = _shown(definition, value, effect)
+    return shown
+
+
+def _shown(definition: Field, value: Value, effect: Effect) -> Disclosed:
+    conflicts = tuple((source, _under(effect, definition, other)) for source, other in value.conflicts)
+    return Disclosed(
+        definition=definition,
+        effect=effect,
+        value=_under(effect, definition, value.value),
+        source=value.provenance.source,
+        fetched_at=value.provenance.fetched_at,
+        stale=value.provenance.stale,
+        conflicts=() if effect is Effect.REVEAL else conflicts,
+    )
+
+
+def _under(effect: Effect, definition: Field, value: JSON) -> JSON:
+    if effect is Effect.CLEAR:
+        return value
+    return mask(definition, value) if effect is Effect.MASK else None
+
+
+def _card(person: CallerProfile, result: LookupResult, policy: Policy) -> MatchCard:
+    labels = {source.key: source.label for source in result.sources}
+    sources = tuple(dict.fromkeys(record.connector for record in person.records))
+    identity = "|".join(sorted(f"{record.connector}:{record.record_id}" for record in person.records))
+    fields = _disclosed(person, policy, result.vocabulary)
+    name = fields.get("name")
+    return MatchCard(
+        match_id=blind_index(identity, scope=f"match:{result.organization_id}")[:32],
+        name=str(name.value) if name and not name.revealable else "",
+        disambiguator=_disambiguator(fields),
+        why="; ".join(
+            f"{labels.get(record.connector, record.connector)}: {match.field} {match.stored}"
+            for record in person.records
+            for match in record.matched[:1]
+        )
+        if policy.shows(FIELDS["phone"])
+        else ", ".join(labels.get(source, source) for source in sources),
+        sources=sources,
+    )
+
+
+def _disambiguator(fields: Mapping[str, Disclosed]) -> str:
+    for name in _DISAMBIGUATORS:
+        shown = fields.get(name)
+        if shown and not shown.revealable:
+            text = str(shown.value)
+            # A year or a day is enough to tell people apart.
+            if shown.definition.type is FieldType.DATE:
+                text = text[:4]
+            elif shown.definition.type is FieldType.MOMENT:
+                text = text[:10]
+            return f"{shown.definition.label}: {text}"
+    return ""
+
+
+def _sources_of(shown: Disclosed) -> list[str]:
+    return [shown.source, *(source for source, _value in shown.conflicts)]
+
+
+def _on_record(fields: Mapping[str, Disclosed], matches: tuple[MatchCard, ...]) -> tuple[dict[str, object], ...]:
+    if matches:
+        sources = sorted({source for card in matches for source in card.sources})
+        return ({"field": "name", "effect": "choice", "sources": sources},)
+    return tuple({"field": name, "effect": shown.effect.value, "sources": _sources_of(shown)} for name, shown in fields.items())

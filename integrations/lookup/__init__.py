@@ -1,0 +1,8 @@
+"""Finding a caller in every system at once. What it returns is unfiltered: only ``disclosure`` may read it for people."""
+
+from __future__ import annotations
+
+from integrations.lookup.engine import close_sources, look_up
+from integrations.lookup.result import LookupResult, LookupStatus, Question, SourceOutcome, SourceStatus
+
+__all__ = ["LookupResult", "LookupStatus", "Question", "SourceOutcome", "SourceStatus", "close_sources", "look_up"]

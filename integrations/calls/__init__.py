@@ -1,0 +1,75 @@
+"""Calls as the portal knows them: opened from a panel or named by an API lookup, found again by their panel key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
+
+from integrations.models import Call, CallTask, Organization, PanelOpening
+from integrations.models.calls import Direction
+from integrations.phone import CallerId, Number, Withheld, classify
+
+MAX_SID = 64
+
+
+@dataclass(frozen=True)
+class CallFacts:
+    """What a phone system says of a call. ``direction`` is ``inbound`` or ``outbound``; sids may be empty."""
+
+    caller_id: CallerId
+    call_sid: str = ""
+    task_sid: str = ""
+    direction: str = Direction.INBOUND.value
+
+
+def open_call(organization_id: int, facts: CallFacts, *, person_id: int | None = None, by_api: bool = False) -> Call:
+    """The call that ``facts`` name, made if it is new. ``person_id`` opened its panel; an API lookup named it ``by_api``.
+
+    A call that is known keeps its number unless it had none. Without a call sid every opening is a call of its own.
+    """
+    call = _call(organization_id, facts)
+    number = facts.caller_id.e164 if isinstance(facts.caller_id, Number) else ""
+    if number and not call.number:
+        call.set_number(number)
+    call.named_by_api = call.named_by_api or by_api
+    call.save()
+    if facts.task_sid:
+        CallTask.objects.get_or_create(organization_id=organization_id, task_sid=facts.task_sid[:34], defaults={"call": call})
+    if person_id is not None:
+        PanelOpening.objects.update_or_create(call=call, person_id=person_id)
+    return call
+
+
+def _call(organization_id: int, facts: CallFacts) -> Call:
+    direction = Direction.OUTBOUND if facts.direction == Direction.OUTBOUND else Direction.INBOUND
+    if not facts.call_sid:
+        return Call(organization_id=organization_id, direction=direction)
+    sid = facts.call_sid[:MAX_SID]
+    try:
+        with transaction.atomic():
+            return Call.objects.get_or_create(organization_id=organization_id, call_sid=sid, defaults={"direction": direction})[
+                0
+            ]
+    except IntegrityError:  # two requests named a new call at once
+        return Call.objects.get(organization_id=organization_id, call_sid=sid)
+
+
+def caller_id_of(call: Call, region: str) -> CallerId:
+    """The caller's id as it was classified when the call was opened."""
+    return classify(call.number, region) if call.number else Withheld()
+
+
+def find_call(organization: Organization, key: str) -> Call | None:
+    """By panel key, within one organisation."""
+    return Call.objects.filter(organization=organization, key=key).first()
+
+
+def recent_calls(organization_id: int, person_id: int, limit: int = 20) -> QuerySet[Call]:
+    """Those whose panel this person opened, or that an API lookup named; latest first."""
+    mine = Q(openings__person_id=person_id) | Q(named_by_api=True)
+    return Call.objects.filter(mine, organization_id=organization_id).distinct().order_by("-touched_at")[:limit]
+
+
+__all__ = ["CallFacts", "caller_id_of", "find_call", "open_call", "recent_calls"]

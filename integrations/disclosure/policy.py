@@ -1,0 +1,43 @@
+"""What a tier may see of a field. No rule means hide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from integrations.models import TierRule
+from integrations.models.people import Effect
+from integrations.profile import Field, Sensitivity
+
+
+@dataclass(frozen=True)
+class Decision:
+    """An effect, and the rule that gave it."""
+
+    effect: Effect
+    reason: str
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One tier's rules: field name or sensitivity → effect."""
+
+    tier: str
+    rules: Mapping[str, str]
+
+    def decide(self, field: Field) -> Decision:
+        """A field rule beats a sensitivity rule; never-fields are hidden whatever the rules say."""
+        if field.sensitivity is Sensitivity.NEVER:
+            return Decision(Effect.HIDE, "never shown")
+        for target in (field.name, field.sensitivity.value):
+            if target in self.rules:
+                return Decision(Effect(self.rules[target]), f"rule for {target}")
+        return Decision(Effect.HIDE, "no rule")
+
+    def shows(self, field: Field) -> bool:
+        return self.decide(field).effect is Effect.CLEAR
+
+
+def load_policy(tier_id: int, tier: str) -> Policy:
+    """From the database."""
+    return Policy(tier, dict(TierRule.objects.filter(tier_id=tier_id).values_list("target", "effect")))

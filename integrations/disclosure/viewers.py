@@ -1,0 +1,116 @@
+"""Who is asking: the one place where an identity becomes a viewer with a tier, or is refused and the refusal recorded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.contrib.auth.models import AnonymousUser
+
+from integrations.disclosure import audit
+from integrations.errors import AccessDenied
+from integrations.models import ApiKey, Organization, Person, User
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """One actor within one organisation. ``tier_id`` decides what they see; ``channel`` is where they look."""
+
+    organization_id: int
+    organization: str
+    actor_kind: str  # person | api_key | operator
+    actor_id: str
+    actor_label: str
+    tier_id: int
+    tier: str
+    channel: str  # panel | dashboard | api | command
+    person_id: int | None = None
+    role: str = ""
+    team: str = ""
+    address: str = ""
+
+    def entry(self, event: str, **facts: object) -> audit.Entry:
+        """An audit entry of something that this viewer did."""
+        return audit.Entry(
+            organization_id=self.organization_id,
+            event=event,
+            actor_kind=self.actor_kind,
+            actor_id=self.actor_id,
+            actor_label=self.actor_label,
+            person_id=self.person_id,
+            team=self.team,
+            tier=self.tier,
+            channel=self.channel,
+            address=self.address,
+            **facts,  # type: ignore[arg-type]  # Entry names and types them
+        )
+
+
+def viewer_of_person(person: Person, *, channel: str, address: str) -> Viewer:
+    """``person`` with its organisation, tier and user loaded."""
+    return Viewer(
+        organization_id=person.organization_id,
+        organization=person.organization.slug,
+        actor_kind="person",
+        actor_id=str(person.pk),
+        actor_label=person.label,
+        tier_id=person.tier_id,
+        tier=person.tier.name,
+        channel=channel,
+        person_id=person.pk,
+        role=person.role,
+        team=person.team,
+        address=address,
+    )
+
+
+def viewer_of_key(key: ApiKey, *, address: str) -> Viewer:
+    """``key`` with its organisation and tier loaded."""
+    return Viewer(
+        organization_id=key.organization_id,
+        organization=key.organization.slug,
+        actor_kind="api_key",
+        actor_id=str(key.pk),
+        actor_label=key.name,
+        tier_id=key.tier_id,
+        tier=key.tier.name,
+        channel="api",
+        address=address,
+    )
+
+
+def people_of(user: User | AnonymousUser) -> list[Person]:
+    """The organisations that a user takes part in, by name."""
+    if not user.is_authenticated:
+        return []
+    people = Person.objects.filter(user=user, active=True).select_related("organization", "tier", "user")
+    return list(people.order_by("organization__name"))
+
+
+def authorise(user: User, slug: str, *, channel: str, address: str) -> Viewer:
+    """The user as a viewer of the organisation. Raises AccessDenied, with the denial committed, for anyone else.
+
+    Being a superuser opens nothing here: what is seen of callers comes from a person's tier.
+    """
+    for person in people_of(user):
+        if person.organization.slug == slug:
+            return viewer_of_person(person, channel=channel, address=address)
+    record_denial(user, slug, what=f"open {channel}", channel=channel, address=address)
+    raise AccessDenied(f"{channel} of another organisation")
+
+
+def record_denial(user: User, slug: str, *, what: str, channel: str, address: str) -> None:
+    """Commit that an identified user was refused, on the chain of the organisation that they tried to reach."""
+    organization = Organization.objects.filter(slug=slug).first() or Organization.objects.system()
+    audit.record_anywhere(
+        audit.Entry(
+            organization_id=organization.pk,
+            event="denied",
+            outcome="not a member",
+            actor_kind="user",
+            actor_id=str(user.pk),
+            actor_label=user.get_username(),
+            channel=channel,
+            address=address,
+            detail={"what": what},
+        )
+    )
