@@ -9,6 +9,7 @@ from django.utils.csp import CSP
 
 from connie_portal.database import database_settings
 from connie_portal.env import env_bool, env_int, env_list, env_secret, env_str, load_env_file
+from connie_portal.mail import mailer_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -127,19 +128,8 @@ AXES_HTTP_RESPONSE_CODE = 429
 AXES_VERBOSE = False
 
 # -- Mail --------------------------------------------------------------------------------------------------------
-EMAIL_URL = env_str("CONNIE_EMAIL_URL")
 DEFAULT_FROM_EMAIL = env_str("CONNIE_EMAIL_FROM", "connie@localhost")
-if EMAIL_URL:
-    _mail = urlsplit(EMAIL_URL)
-    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    EMAIL_HOST, EMAIL_PORT = _mail.hostname or "localhost", _mail.port or 587
-    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.username or "", _mail.password or ""
-    EMAIL_USE_TLS = _mail.scheme in {"smtp+tls", "smtp+starttls"}
-    EMAIL_USE_SSL = _mail.scheme == "smtps"
-    EMAIL_TIMEOUT = 10
-else:
-    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
-    EMAIL_FILE_PATH = DATA_DIR / "mail"
+MAILERS = {"default": mailer_settings(env_str("CONNIE_EMAIL_URL"), DATA_DIR)}
 
 # -- Language and time -------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
@@ -176,6 +166,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Caller context for Twilio Studio and scripts.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "APPEND_COMPONENTS": {"securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}},
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

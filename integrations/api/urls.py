@@ -1,7 +1,20 @@
-"""Addresses of the api."""
+"""Addresses of the API."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.conf import settings
+from django.urls import path
+from django.utils.csp import CSP
+from django.views.decorators.csp import csp_override
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-urlpatterns: list[URLPattern] = []
+from integrations.api.lookup import LookupView
+
+# Swagger UI styles its elements one by one.
+_DOCS_CSP = {**settings.SECURE_CSP, "style-src": [CSP.SELF, CSP.UNSAFE_INLINE]}
+
+urlpatterns = [
+    path("v1/lookup", LookupView.as_view(), name="api-lookup"),
+    path("schema", SpectacularAPIView.as_view(), name="api-schema"),
+    path("docs", csp_override(_DOCS_CSP)(SpectacularSwaggerSplitView.as_view(url_name="api-schema")), name="api-docs"),
+]

@@ -41,3 +41,10 @@ def kind_named(name: str) -> type[Connector]:
 def build(settings: SourceSettings) -> Connector:
     """A connector ready to be asked. Raises ConfigurationError, or pydantic's ValidationError for options."""
     return kind_named(settings.kind)(settings)
+
+
+async def close_clients() -> None:
+    """Close the running loop's HTTP connections. Connectors share them, so this belongs to none of them."""
+    from integrations.connectors import http
+
+    await http.close_clients()

@@ -33,6 +33,7 @@ class Deadline:
     """A point in time by which something must have ended; monotonic, so a clock jump changes nothing."""
 
     def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
         self.at = time.monotonic() + seconds
 
     def left(self) -> float:

@@ -1,0 +1,77 @@
+"""Who calls the API: ``Authorization: Bearer KEY``, or Basic with the key as password."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from integrations.disclosure import audit
+from integrations.disclosure.refusals import count_refusal
+from integrations.disclosure.viewers import Viewer, viewer_of_key
+from integrations.models import ApiKey
+from integrations.models.people import hash_api_key
+
+# Often enough to see that a key is in use, seldom enough not to cost a write per request.
+_USE_NOTED_EVERY = timedelta(minutes=10)
+
+
+class Unauthenticated(Exception):
+    """No key, a wrong one, or one that is no longer usable; ``str()`` is the sentence for the caller."""
+
+
+class Forbidden(Exception):
+    """The key is good and may not do this; the denial is committed. ``str()`` is the sentence for the caller."""
+
+
+@dataclass(frozen=True)
+class Client:
+    """A program with a usable key. ``region`` is its organisation's, for numbers without a country code."""
+
+    viewer: Viewer
+    region: str
+
+
+def authenticate(request: HttpRequest, scope: str) -> Client:
+    """The key's organisation is the request's. Raises Unauthenticated, Forbidden. (sync)"""
+    address = request.META.get("REMOTE_ADDR", "")
+    presented = _presented_key(request.headers.get("Authorization", ""))
+    key = _find(presented)
+    if key is None:
+        count_refusal("api", address)
+        raise Unauthenticated("Send an API key: 'Authorization: Bearer KEY', or Basic with the key as password.")
+    viewer = viewer_of_key(key, address=address)
+    if not key.usable:
+        audit.record_now(viewer.entry("denied", outcome="key expired or deactivated", detail={"what": scope}))
+        raise Unauthenticated("This API key has expired or was deactivated. Ask an administrator for a new one.")
+    if scope not in key.scopes:
+        audit.record_now(viewer.entry("denied", outcome="scope missing", detail={"what": scope}))
+        raise Forbidden(f"This API key may not be used here: it lacks the scope {scope!r}.")
+    now = timezone.now()
+    if key.last_used_at is None or now - key.last_used_at > _USE_NOTED_EVERY:
+        ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
+    return Client(viewer, key.organization.region)
+
+
+def _find(presented: str) -> ApiKey | None:
+    if not presented:
+        return None
+    keys = ApiKey.objects.select_related("organization", "tier")
+    return keys.filter(hash=hash_api_key(presented)).first()
+
+
+def _presented_key(header: str) -> str:
+    scheme, _space, value = header.partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip()
+    if scheme.lower() == "basic":
+        try:
+            pair = base64.b64decode(value.strip(), validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            return ""
+        return pair.partition(":")[2]
+    return ""

@@ -1,0 +1,155 @@
+"""``POST /api/v1/lookup``: who is calling, as this key's tier may see it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+
+from integrations.api.errors import json_response
+from integrations.api.keys import Client
+from integrations.api.views import ApiView, BadRequest, validated
+from integrations.calls import CallFacts, open_call
+from integrations.disclosure import Context, Disclosure, disclose
+from integrations.lookup import LookupStatus, Question, SourceStatus, look_up
+from integrations.phone import MAX_RAW_LENGTH, NotANumber, classify
+
+DEFAULT_DEADLINE_MS = 6_000
+
+
+class LookupRequest(serializers.Serializer[Any]):
+    """The body of a lookup; unknown fields are ignored."""
+
+    phone = serializers.CharField(
+        max_length=MAX_RAW_LENGTH, help_text="The caller's number or id as the phone system sends it."
+    )
+    call_sid = serializers.CharField(max_length=64, required=False, allow_null=True, allow_blank=True)
+    task_sid = serializers.CharField(max_length=34, required=False, allow_null=True, allow_blank=True)
+    deadline_ms = serializers.IntegerField(min_value=100, max_value=DEFAULT_DEADLINE_MS, required=False, allow_null=True)
+    refresh = serializers.BooleanField(required=False, allow_null=True, default=False)
+    reason = serializers.CharField(
+        max_length=500,
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        help_text="Recorded in the audit trail; reveals nothing.",
+    )
+
+
+class ConflictAnswer(serializers.Serializer[Any]):
+    source = serializers.CharField()  # type: ignore[assignment]  # the contract's name shadows the base class's
+    value = serializers.JSONField()
+
+
+class FieldAnswer(serializers.Serializer[Any]):
+    source = serializers.CharField()  # type: ignore[assignment]
+    fetched_at = serializers.DateTimeField()
+    stale = serializers.BooleanField()
+    masked = serializers.BooleanField()
+    revealable = serializers.BooleanField()
+    conflicts = ConflictAnswer(many=True)
+
+
+class MatchAnswer(serializers.Serializer[Any]):
+    match_id = serializers.CharField()
+    name = serializers.CharField()
+    disambiguator = serializers.CharField()
+    why = serializers.CharField()
+    sources = serializers.ListField(child=serializers.CharField())
+
+
+class SourceAnswer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
+    kind = serializers.CharField()
+    status = serializers.ChoiceField(choices=[status.value for status in SourceStatus])
+    latency_ms = serializers.FloatField(allow_null=True)
+    cached = serializers.BooleanField()
+    age_s = serializers.FloatField(allow_null=True)
+
+
+class LookupAnswer(serializers.Serializer[Any]):
+    """Every key is always there."""
+
+    lookup_status = serializers.ChoiceField(choices=[status.value for status in LookupStatus])
+    phone_number = serializers.CharField(allow_null=True)
+    match_count = serializers.IntegerField()
+    caller = serializers.DictField(child=serializers.JSONField())
+    fields = serializers.DictField(child=FieldAnswer())  # type: ignore[assignment]
+    matches = MatchAnswer(many=True)
+    sources = SourceAnswer(many=True)
+    lookup_timestamp = serializers.DateTimeField()
+
+
+class LookupView(ApiView):
+    scope = "lookup"
+
+    @extend_schema(
+        operation_id="lookup", request=LookupRequest, responses={200: LookupAnswer}, auth=[{"key": []}], tags=["lookup"]
+    )
+    async def post(self, request: Any) -> HttpResponse:
+        """Find the caller in every connected system at once."""
+        return await super().post(request)
+
+    async def answer(self, client: Client, body: dict[str, Any]) -> HttpResponse:
+        caller_id = classify(body.get("phone"), client.region)
+        if isinstance(caller_id, NotANumber):
+            raise BadRequest("invalid_phone", caller_id.reason, {"phone": [caller_id.reason]})
+        asked = validated(LookupRequest(data=body))
+        context = Context(
+            purpose=asked.get("reason") or "", call_sid=asked.get("call_sid") or "", task_sid=asked.get("task_sid") or ""
+        )
+        organization_id = client.viewer.organization_id
+        if context.call_sid:
+            facts = CallFacts(caller_id, context.call_sid, context.task_sid)
+            await sync_to_async(open_call)(organization_id, facts, by_api=True)
+        seconds = (asked.get("deadline_ms") or DEFAULT_DEADLINE_MS) / 1000
+        result = await look_up(Question(organization_id, caller_id, seconds, refresh=bool(asked.get("refresh"))))
+        return json_response(answer_of(await disclose(result, client.viewer, context)))
+
+
+def answer_of(shown: Disclosure) -> dict[str, Any]:
+    """A disclosure in the shape of LookupAnswer."""
+    return {
+        "lookup_status": shown.status.value,
+        "phone_number": shown.number.e164 if shown.number else None,
+        "match_count": shown.match_count,
+        "caller": shown.caller,
+        "fields": {
+            name: {
+                "source": field.source,
+                "fetched_at": field.fetched_at,
+                "stale": field.stale,
+                "masked": field.masked,
+                "revealable": field.revealable,
+                "conflicts": [{"source": source, "value": value} for source, value in field.conflicts],
+            }
+            for name, field in shown.fields.items()
+        },
+        "matches": [
+            {
+                "match_id": match.match_id,
+                "name": match.name,
+                "disambiguator": match.disambiguator,
+                "why": match.why,
+                "sources": list(match.sources),
+            }
+            for match in shown.matches
+        ],
+        "sources": [
+            {
+                "name": source.key,
+                "label": source.label,
+                "kind": source.kind,
+                "status": source.status.value,
+                "latency_ms": source.latency_ms,
+                "cached": source.cached,
+                "age_s": source.age_s,
+            }
+            for source in shown.sources
+        ],
+        "lookup_timestamp": shown.at,
+    }

@@ -1,0 +1,95 @@
+"""What every endpoint shares: native async, a key, a JSON object in, one error shape out."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import orjson
+import structlog
+from asgiref.sync import sync_to_async
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, HttpResponse
+from django.http.request import UnreadablePostError
+from rest_framework.serializers import Serializer
+from rest_framework.views import APIView
+
+from integrations.api.errors import error_response
+from integrations.api.keys import Client, Forbidden, Unauthenticated, authenticate
+from integrations.errors import AuditUnavailable
+
+MAX_BODY = 64 * 1024
+
+log = structlog.get_logger(__name__)
+
+
+class BadRequest(Exception):
+    """The body cannot be used. ``code`` is the error's; ``fields`` maps names to sentences."""
+
+    def __init__(self, code: str, message: str, fields: dict[str, list[str]] | None = None) -> None:
+        super().__init__(message)
+        self.code, self.message, self.fields = code, message, fields
+
+
+class ApiView(APIView):
+    """An endpoint. Sub-classes set ``scope`` and implement ``async answer(client, body)``.
+
+    REST framework supplies the schema and the serializers; its own dispatch is synchronous and is not used.
+    """
+
+    scope: ClassVar[str]
+
+    async def post(self, request: HttpRequest) -> HttpResponse:
+        """Authenticate first: a stranger learns nothing about what a body should hold."""
+        client = await sync_to_async(authenticate)(request, self.scope)
+        return await self.answer(client, read_object(request))
+
+    async def answer(self, client: Client, body: dict[str, Any]) -> HttpResponse:
+        raise NotImplementedError
+
+    async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
+        method = (request.method or "").lower()
+        handler = getattr(self, method, None) if method in {"get", "post"} else None
+        if handler is None:
+            allowed = ", ".join(name.upper() for name in ("get", "post") if hasattr(self, name))
+            response = error_response("method_not_allowed", f"Use {allowed} here.")
+            response["Allow"] = allowed
+            return response
+        try:
+            response = await handler(request, *args, **kwargs)
+        except Unauthenticated as problem:
+            response = error_response("unauthenticated", str(problem))
+        except Forbidden as problem:
+            response = error_response("forbidden", str(problem))
+        except BadRequest as problem:
+            response = error_response(problem.code, problem.message, problem.fields)
+        except AuditUnavailable as problem:
+            log.error("audit.unavailable")
+            response = error_response("audit_unavailable", problem.public_message)
+        return response
+
+
+def read_object(request: HttpRequest) -> dict[str, Any]:
+    """The body as a JSON object. Raises BadRequest."""
+    content_type = (request.content_type or "").lower()
+    if content_type != "application/json" and not content_type.endswith("+json"):
+        raise BadRequest("unsupported_media_type", "Send JSON with the header 'Content-Type: application/json'.")
+    too_large = BadRequest("too_large", f"The request body is larger than {MAX_BODY // 1024} KiB.")
+    try:
+        if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY or len(request.body) > MAX_BODY:
+            raise too_large
+        body = orjson.loads(request.body)
+    except RequestDataTooBig:
+        raise too_large from None
+    except (ValueError, UnreadablePostError):
+        raise BadRequest("invalid_json", "The request body is not valid JSON.") from None
+    if not isinstance(body, dict):
+        raise BadRequest("invalid_request", "The request body must be a JSON object.")
+    return body
+
+
+def validated(serializer: Serializer[Any]) -> dict[str, Any]:
+    """A serializer's values. Raises BadRequest with its sentences."""
+    if not serializer.is_valid():
+        fields = {name: [str(message) for message in messages] for name, messages in serializer.errors.items()}
+        raise BadRequest("invalid_request", "Some fields cannot be used.", fields)
+    return dict(serializer.validated_data)

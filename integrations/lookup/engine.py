@@ -1,0 +1,266 @@
+"""One lookup: every source asked at once, each settling on its own, none waited for past its deadline.
+
+Stage 1 asks by phone number. Stage 2 asks, for the one person found, what needs a record id or an e-mail address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import structlog
+from asgiref.sync import sync_to_async
+
+from integrations.connectors import close_clients
+from integrations.connectors.base import Connector, Deadline, DetailKeys
+from integrations.errors import ConfigurationError, SourceError, SourceTimeout
+from integrations.lookup.merge import link, merge
+from integrations.lookup.result import LookupResult, LookupStatus, Question, SourceOutcome, SourceStatus
+from integrations.lookup.sources import Plan, Source, load_plan, take_all, take_retired
+from integrations.phone import Number
+from integrations.profile import CallerProfile, SourceRecord
+
+log = structlog.get_logger(__name__)
+
+# Stage 2 waits for every source of stage 1, so that it is only ever asked about the one person that all agree on; but
+# not longer than this, or a hanging source would hold back what the others could show. If the late one disagrees,
+# what stage 2 found is discarded.
+PATIENCE_S = 0.4
+
+
+async def look_up(question: Question) -> LookupResult:
+    """Everything that the organisation's sources know of a number, within the question's deadline.
+
+    Never raises for what a source does. A withheld caller is not looked up.
+    """
+    deadline = Deadline(question.deadline_s)
+    plan = await sync_to_async(load_plan)(question.organization_id)
+    for connector in take_retired():
+        await connector.close()
+    if not isinstance(question.caller_id, Number):
+        return LookupResult(
+            question.organization_id, question.caller_id, LookupStatus.WITHHELD, (), (), datetime.now(UTC), plan.vocabulary
+        )
+    return await _Lookup(plan, question.caller_id, deadline).run()
+
+
+async def close_sources() -> None:
+    """Let go of every connection to every source. The next lookup opens new ones."""
+    for connector in take_all():
+        await connector.close()
+    await close_clients()
+
+
+@dataclass
+class _Settled:
+    """How one request to one source ended."""
+
+    outcome: SourceOutcome
+    records: list[SourceRecord]
+
+
+class _Lookup:
+    """The state of one lookup while its sources settle."""
+
+    def __init__(self, plan: Plan, number: Number, deadline: Deadline) -> None:
+        self.plan = plan
+        self.number = number
+        self.deadline = deadline
+        self.patience = Deadline(PATIENCE_S)
+        self.found: dict[str, _Settled] = {}
+        self.details: dict[str, _Settled] = {}
+        self.finding: dict[asyncio.Task[_Settled], Source] = {}
+        self.detailing: dict[asyncio.Task[_Settled], Source] = {}
+        self.asked_details: set[str] = set()
+
+    async def run(self) -> LookupResult:
+        for source in self.plan.sources:
+            if source.asked_by_phone:
+                task = asyncio.create_task(_ask(source, self._finder(source), self.deadline))
+                self.finding[task] = source
+        try:
+            while self.finding or self.detailing:
+                await self._wait_for_some()
+                self._ask_for_details()
+        finally:
+            self._abandon()
+        return self._result()
+
+    def _finder(self, source: Source) -> Callable[[Connector, Deadline], Awaitable[list[SourceRecord]]]:
+        return lambda connector, deadline: connector.find(self.number, deadline)
+
+    async def _wait_for_some(self) -> None:
+        """Until something settles, patience runs out, or the deadline has passed: then what is open counts as timed out."""
+        open_tasks = {**self.finding, **self.detailing}
+        left = self.deadline.left()
+        impatient = self.patience.left() if self.finding else 0.0
+        done, _open = await asyncio.wait(open_tasks, timeout=min(left, impatient or left), return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            self._settle(task, task.result())
+        if not done and self.deadline.left() == 0:
+            for task, source in open_tasks.items():
+                # A connector that resists cancellation is not waited for.
+                task.cancel()
+                self._settle(task, _failed(source, SourceTimeout(source.key), self.deadline.seconds))
+
+    def _settle(self, task: asyncio.Task[_Settled], settled: _Settled) -> None:
+        if source := self.finding.pop(task, None):
+            self.found[source.key] = settled
+        elif source := self.detailing.pop(task, None):
+            self.details[source.key] = settled
+
+    def _ask_for_details(self) -> None:
+        people = self._people()
+        if len(people) > 1:
+            self._abandon_details()
+            return
+        if len(people) != 1 or (self.finding and self.patience.left() > 0):
+            return
+        for source in self.plan.sources:
+            if source.has_details and source.key not in self.asked_details and (keys := self._keys(source, people[0])):
+                self.asked_details.add(source.key)
+                task = asyncio.create_task(_ask(source, _detailer(keys), self.deadline))
+                self.detailing[task] = source
+
+    def _keys(self, source: Source, records: tuple[SourceRecord, ...]) -> DetailKeys | None:
+        """What the source can be asked with about this person, or None if nothing that it needs is known."""
+        profile = merge(records, self._priority(), self.plan.vocabulary, self.number.region)
+        own = next((record for record in records if record.connector == source.key), None)
+        keys = DetailKeys(
+            record_ids={record.connector: record.record_id for record in records},
+            email=_text(profile, "email"),
+            account_id=_text(profile, "account_id"),
+            phone=self.number.e164,
+            hints=own.hints if own else {},
+        )
+        if not source.details_by:
+            known = own is not None
+        elif source.details_by.startswith("field:"):
+            known = bool(_text(profile, source.details_by.removeprefix("field:")))
+        else:
+            known = source.details_by in keys.record_ids
+        if not known or (source.connector and not source.connector.wants_details(keys)):
+            return None
+        return keys
+
+    def _people(self) -> list[tuple[SourceRecord, ...]]:
+        return link([record for settled in self.found.values() for record in settled.records])
+
+    def _priority(self) -> dict[str, int]:
+        return {source.key: source.priority for source in self.plan.sources}
+
+    def _abandon_details(self) -> None:
+        for task in self.detailing:
+            task.cancel()
+        self.detailing.clear()
+        self.details.clear()
+
+    def _abandon(self) -> None:
+        for task in (*self.finding, *self.detailing):
+            task.cancel()
+
+    def _result(self) -> LookupResult:
+        groups = self._people()
+        if len(groups) == 1:
+            groups = [(*groups[0], *(record for settled in self.details.values() for record in settled.records))]
+        else:
+            self.details.clear()
+        people = [merge(group, self._priority(), self.plan.vocabulary, self.number.region) for group in groups]
+        people.sort(key=lambda person: -len(person.fields))
+        outcomes = tuple(self._outcome(source) for source in self.plan.sources)
+        return LookupResult(
+            organization_id=self.plan.organization_id,
+            caller_id=self.number,
+            status=_status(outcomes, len(people)),
+            people=tuple(people),
+            sources=outcomes,
+            at=datetime.now(UTC),
+            vocabulary=self.plan.vocabulary,
+        )
+
+    def _outcome(self, source: Source) -> SourceOutcome:
+        found, details = self.found.get(source.key), self.details.get(source.key)
+        if found and details and not details.outcome.status.answered:
+            return replace(found.outcome, incomplete=True, message=details.outcome.message)
+        if settled := found or details:
+            return settled.outcome
+        return SourceOutcome(source.key, source.label, source.kind, SourceStatus.SKIPPED, message=_why_skipped(source))
+
+
+def _detailer(keys: DetailKeys) -> Callable[[Connector, Deadline], Awaitable[list[SourceRecord]]]:
+    return lambda connector, deadline: connector.details(keys, deadline)
+
+
+async def _ask(
+    source: Source, request: Callable[[Connector, Deadline], Awaitable[list[SourceRecord]]], overall: Deadline
+) -> _Settled:
+    """One request to one source, which always ends in an outcome."""
+    began = time.monotonic()
+    deadline = overall.within(source.timeout_s)
+    try:
+        if source.connector is None:
+            raise ConfigurationError(f"{source.key} is not set up correctly")
+        async with asyncio.timeout(deadline.left()):
+            records = await request(source.connector, deadline)
+    except TimeoutError:
+        return _failed(source, SourceTimeout(source.key), time.monotonic() - began)
+    except (SourceError, ConfigurationError) as error:
+        return _failed(source, error, time.monotonic() - began)
+    except Exception as error:
+        # A connector's own mistake must not cost the agent the other sources. Its text may hold data: the type only.
+        log.error("source.crashed", connector=source.key, kind=source.kind, problem=type(error).__name__)
+        return _failed(source, ConfigurationError(source.key), time.monotonic() - began)
+    return _Settled(_answered(source, records, time.monotonic() - began), records)
+
+
+def _answered(source: Source, records: list[SourceRecord], seconds: float) -> SourceOutcome:
+    status = (SourceStatus.NOT_FOUND, SourceStatus.FOUND, SourceStatus.MANY)[min(len(records), 2)]
+    return SourceOutcome(
+        source.key,
+        source.label,
+        source.kind,
+        status,
+        latency_ms=_ms(seconds),
+        age_s=0.0,
+        unreadable=tuple(sorted({name for record in records for name in record.unreadable})),
+    )
+
+
+def _failed(source: Source, error: SourceError | ConfigurationError, seconds: float) -> _Settled:
+    status = SourceStatus(error.status) if isinstance(error, SourceError) else SourceStatus.UNAVAILABLE
+    outcome = SourceOutcome(
+        source.key, source.label, source.kind, status, latency_ms=_ms(seconds), message=error.public_message
+    )
+    return _Settled(outcome, [])
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 1)
+
+
+def _text(profile: CallerProfile, name: str) -> str:
+    value = profile.fields.get(name)
+    return str(value.value) if value else ""
+
+
+def _why_skipped(source: Source) -> str:
+    if source.is_fallback:
+        return "It stands in for another system and was not needed."
+    if source.details_by:
+        return "Nothing is known about the caller that it could be asked with."
+    return "It is not asked by phone number."
+
+
+def _status(outcomes: tuple[SourceOutcome, ...], match_count: int) -> LookupStatus:
+    asked = [outcome for outcome in outcomes if outcome.status is not SourceStatus.SKIPPED]
+    answered = [outcome for outcome in asked if outcome.status.answered]
+    if asked and not answered:
+        return LookupStatus.FAILED
+    if match_count > 1:
+        return LookupStatus.AMBIGUOUS
+    if len(answered) < len(asked) or any(outcome.incomplete for outcome in asked):
+        return LookupStatus.PARTIAL
+    return LookupStatus.OK if match_count == 1 else LookupStatus.NOT_FOUND

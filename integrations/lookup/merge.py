@@ -1,0 +1,88 @@
+"""From several systems' records to people: which records are one person, and which value each field gets."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from integrations.phone import Number, classify
+from integrations.profile import JSON, CallerProfile, Field, FieldType, Provenance, SourceRecord, Value
+
+
+def link(records: Sequence[SourceRecord]) -> list[tuple[SourceRecord, ...]]:
+    """Group records into people.
+
+    Two records are one person when they come from different sources and share an e-mail address or an external id.
+    What a source keeps as two records stays two people, however they are chained together through others: a key that
+    occurs twice in one source therefore links nothing.
+    """
+    group_of: dict[int, set[int]] = {index: {index} for index in range(len(records))}
+    for indexes in _shared_keys(records):
+        first, *others = indexes
+        for other in others:
+            merged = group_of[first] | group_of[other]
+            if len({records[index].connector for index in merged}) == len(merged):
+                for index in merged:
+                    group_of[index] = merged
+    groups = {min(group): group for group in group_of.values()}
+    return [tuple(records[index] for index in sorted(group)) for _first, group in sorted(groups.items())]
+
+
+def _shared_keys(records: Sequence[SourceRecord]) -> Iterable[list[int]]:
+    holders: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for index, record in enumerate(records):
+        if email := _email(record):
+            holders["email", email].append(index)
+        if record.external_id:
+            holders["external id", record.external_id].append(index)
+    for indexes in holders.values():
+        if len({records[index].connector for index in indexes}) == len(indexes):
+            yield indexes
+
+
+def _email(record: SourceRecord) -> str:
+    return str(record.fields.get("email") or "").strip().casefold()
+
+
+def merge(
+    records: Sequence[SourceRecord], priority: Mapping[str, int], vocabulary: Mapping[str, Field], region: str
+) -> CallerProfile:
+    """One person's records as one profile: for each field the value of the first source by priority, with its source
+    and age, and what other sources say differently."""
+    ranked = sorted(records, key=lambda record: (priority.get(record.connector, 0), record.connector))
+    fields: dict[str, Value] = {}
+    for name, definition in vocabulary.items():
+        holders = [record for record in ranked if record.fields.get(name) is not None]
+        if holders:
+            fields[name] = _value(definition, holders, region)
+    return CallerProfile(records=tuple(ranked), fields=fields)
+
+
+def _value(definition: Field, holders: Sequence[SourceRecord], region: str) -> Value:
+    first = holders[0]
+    chosen = first.fields[definition.name]
+    conflicts: dict[str, JSON] = {}
+    for record in holders[1:]:
+        other = record.fields[definition.name]
+        if record.connector != first.connector and not _same(definition, chosen, other, region):
+            conflicts.setdefault(record.connector, other)
+    return Value(chosen, Provenance(first.connector, first.fetched_at), tuple(conflicts.items()))
+
+
+def _same(definition: Field, one: JSON, other: JSON, region: str) -> bool:
+    """Whether two sources say the same thing in different spellings."""
+    return bool(_comparable(definition.type, one, region) == _comparable(definition.type, other, region))
+
+
+def _comparable(kind: FieldType, value: JSON, region: str) -> JSON:
+    if kind is FieldType.PHONE:
+        number = classify(value, region)
+        return number.e164 if isinstance(number, Number) else value
+    if kind is FieldType.PHONES:
+        return sorted(str(_comparable(FieldType.PHONE, item, region)) for item in value)
+    if kind is FieldType.MOMENT:
+        # One system keeps the day, another the minute: the same moment as far as both can tell.
+        return str(value)[:10]
+    if isinstance(value, str):
+        return " ".join(value.casefold().split())
+    return value

@@ -1,0 +1,162 @@
+"""Which sources an organisation has: its connectors as immutable, built, ready-to-ask objects."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from urllib.parse import urlsplit
+
+import structlog
+from django.conf import settings
+from pydantic import ValidationError
+
+from integrations.connectors import build, kinds
+from integrations.connectors.base import Connector, NetworkPolicy, SourceSettings
+from integrations.errors import ConfigurationError
+from integrations.models import Connector as ConnectorRow
+from integrations.models import Organization
+from integrations.profile import FIELDS, Field
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One configured source. ``connector`` is None where the configuration cannot be used.
+
+    ``details_by`` as in the configuration: a connector's key, ``field:email``, ``field:account_id`` or empty.
+    """
+
+    key: str
+    label: str
+    kind: str
+    priority: int
+    essential: bool
+    timeout_s: float
+    details_by: str
+    is_fallback: bool
+    connector: Connector | None
+
+    @property
+    def asked_by_phone(self) -> bool:
+        return not self.details_by and not self.is_fallback and self._can("find")
+
+    @property
+    def has_details(self) -> bool:
+        return not self.is_fallback and self._can("details")
+
+    def _can(self, capability: str) -> bool:
+        kind = kinds().get(self.kind)
+        # A source that is not set up correctly is asked, fails and says so, rather than vanishing.
+        return kind is None or capability in kind.capabilities
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a lookup in one organisation needs to know; ``sources`` in the order of their priority."""
+
+    organization_id: int
+    vocabulary: Mapping[str, Field]
+    sources: tuple[Source, ...]
+
+
+def load_plan(organization_id: int) -> Plan:
+    """From the database (sync). Connectors are built once per configuration version and shared by all lookups."""
+    organization = Organization.objects.get(pk=organization_id)
+    vocabulary = dict(FIELDS)
+    for custom in organization.custom_fields.all():
+        vocabulary[custom.name] = custom.definition()
+    rows = organization.connectors.filter(enabled=True).order_by("priority", "key")
+    sources = tuple(_source(row, organization, vocabulary) for row in rows)
+    return Plan(organization_id, vocabulary, sources)
+
+
+def _source(row: ConnectorRow, organization: Organization, vocabulary: Mapping[str, Field]) -> Source:
+    return Source(
+        key=row.key,
+        label=row.name,
+        kind=row.kind,
+        priority=row.priority,
+        essential=row.essential,
+        timeout_s=row.timeout_ms / 1000,
+        details_by=row.details_by,
+        is_fallback=row.fallback_for_id is not None,
+        connector=_built(row.pk, settings_of(row, organization, vocabulary)),
+    )
+
+
+def settings_of(row: ConnectorRow, organization: Organization, vocabulary: Mapping[str, Field]) -> SourceSettings:
+    """A stored connector as the snapshot that its kind is built from."""
+    return SourceSettings(
+        key=row.key,
+        label=row.name,
+        kind=row.kind,
+        organization=organization.slug,
+        options=row.options,
+        secrets=row.secrets or {},
+        mapping=row.fields,
+        vocabulary=vocabulary,
+        region=organization.region,
+        zone=organization.timezone,
+        network=NetworkPolicy(
+            allow_private=row.allow_private,
+            allow_loopback=row.allow_private and settings.ALLOW_PRIVATE,
+            own=own_addresses(),
+        ),
+        sources_dir=settings.SOURCES_DIR,
+        concurrency=int(row.limits.get("concurrency", 10)),
+    )
+
+
+@cache
+def own_addresses() -> frozenset[tuple[str, int]]:
+    """Where the portal's own database and Redis listen, which no connector may reach."""
+    found: set[tuple[str, int]] = set()
+    for url, port in ((settings.DATABASE_URL, 3306), (settings.REDIS_URL, 6379)):
+        parts = urlsplit(url)
+        if parts.hostname:
+            for answer in socket.getaddrinfo(parts.hostname, parts.port or port, type=socket.SOCK_STREAM):
+                found.add((str(answer[4][0]), int(answer[4][1])))
+    return frozenset(found)
+
+
+_connectors: dict[int, tuple[SourceSettings, Connector]] = {}
+_retired: list[Connector] = []
+_lock = threading.Lock()
+
+
+def _built(pk: int, configured: SourceSettings) -> Connector | None:
+    with _lock:
+        known = _connectors.get(pk)
+        if known and known[0] == configured:
+            return known[1]
+        try:
+            connector = build(configured)
+            # Options, secrets and mapping are read lazily; a mistake in them shows here and not in mid-lookup.
+            _ = connector.options, connector.secrets, connector.mapping
+        except (ConfigurationError, ValidationError) as error:
+            log.warning("connector.unusable", connector=configured.key, problem=type(error).__name__)
+            return None
+        if known:
+            _retired.append(known[1])
+        _connectors[pk] = (configured, connector)
+        return connector
+
+
+def take_retired() -> list[Connector]:
+    """Connectors of superseded configurations, to be closed by whoever takes them."""
+    with _lock:
+        retired, _retired[:] = list(_retired), []
+    return retired
+
+
+def take_all() -> list[Connector]:
+    """Every connector of the process, to be closed; the next lookup builds anew."""
+    with _lock:
+        taken = [connector for _configured, connector in _connectors.values()] + _retired
+        _connectors.clear()
+        _retired.clear()
+    return taken
