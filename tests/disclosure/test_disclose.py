@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+
+from integrations.disclosure import Context, Disclosure, Viewer, audit, disclose, reveal
+from integrations.disclosure.viewers import authorise, viewer_of_person
+from integrations.errors import AccessDenied, AuditUnavailable
+from integrations.lookup import LookupResult, LookupStatus
+from integrations.lookup.merge import merge
+from integrations.models import AccessEntry, Person, TierRule
+from integrations.phone import classify
+from integrations.profile import FIELDS, Match, SourceRecord
+from tests.factories import World
+
+ROSA: dict[str, Any] = {
+    "name": "Rosa Castillo",
+    "email": "rosa@mail.org",
+    "date_of_birth": "1941-05-02",
+    "outstanding_balance": {"amount_minor": 4250, "currency": "USD"},
+    "dietary_restrictions": "No nuts",
+    "notes": "Prefers mornings",
+    "last_visit": "2026-10-01",
+}
+
+
+def viewer(person: Person) -> Viewer:
+    return viewer_of_person(person, channel="panel", address="127.0.0.1")
+
+
+def result_of(world: World, *people: dict[str, Any], conflicting: dict[str, Any] | None = None) -> LookupResult:
+    merged = []
+    for index, fields in enumerate(people):
+        records = [SourceRecord("clients", str(index), fields, (Match("phone", "(415) 555-0123"),))]
+        if conflicting:
+            records.append(SourceRecord("crm", str(index), conflicting))
+        merged.append(merge(records, {"clients": 1, "crm": 2}, FIELDS, "US"))
+    status = (LookupStatus.NOT_FOUND, LookupStatus.OK, LookupStatus.AMBIGUOUS)[min(len(people), 2)]
+    number = classify("+14155550123", "US")
+    return LookupResult(world.riverside.pk, number, status, tuple(merged), (), datetime.now(UTC))
+
+
+async def show(world: World, person: Person, result: LookupResult) -> Disclosure:
+    return await disclose(result, viewer(person), Context(call_sid="CA1"))
+
+
+async def test_a_basic_agent_gets_clear_masked_and_revealable_fields(world: World) -> None:
+    shown = await show(world, world.bea, result_of(world, ROSA))
+    assert shown.caller["name"] == "Rosa Castillo"
+    assert shown.caller["email"] == "r•••@mail.org"
+    assert shown.caller["date_of_birth"] == "1941"
+    assert "outstanding_balance" not in shown.caller
+    assert shown.fields["outstanding_balance"].revealable
+    assert shown.fields["outstanding_balance"].value is None
+    assert not shown.fields["email"].revealable
+
+
+async def test_an_admin_sees_all_in_the_clear(world: World) -> None:
+    assert (await show(world, world.ann, result_of(world, ROSA))).caller == ROSA
+
+
+async def test_a_tier_without_rules_sees_nothing(world: World) -> None:
+    await TierRule.objects.filter(tier=world.bea.tier).adelete()
+    shown = await show(world, world.bea, result_of(world, ROSA))
+    assert shown.fields == {}
+
+
+async def test_a_field_rule_beats_a_sensitivity_rule(world: World) -> None:
+    await TierRule.objects.acreate(tier=world.bea.tier, target="name", effect="hide")
+    assert "name" not in (await show(world, world.bea, result_of(world, ROSA))).fields
+
+
+async def test_no_rule_can_show_a_never_field(world: World) -> None:
+    for target in ("ssn", "never"):
+        await TierRule.objects.acreate(tier=world.ann.tier, target=target, effect="clear")
+    planted = result_of(world, {**ROSA, "ssn": "078-05-1120"})
+    assert "ssn" not in (await show(world, world.ann, planted)).fields
+
+
+async def test_conflicts_pass_the_same_effect(world: World) -> None:
+    other = {"email": "rosa.c@other.org", "outstanding_balance": {"amount_minor": 1, "currency": "USD"}}
+    shown = await show(world, world.bea, result_of(world, ROSA, conflicting=other))
+    assert shown.fields["email"].conflicts == (("crm", "r•••@other.org"),)
+    assert shown.fields["outstanding_balance"].conflicts == ()
+
+
+async def test_several_people_show_a_disambiguator_and_nothing_else(world: World) -> None:
+    shown = await show(
+        world, world.ann, result_of(world, ROSA, {**ROSA, "name": "Luis Castillo", "date_of_birth": "1938-01-01"})
+    )
+    assert shown.caller == {}
+    assert shown.fields == {}
+    assert [(card.name, card.disambiguator) for card in shown.matches] == [
+        ("Rosa Castillo", "Date of birth: 1941"),
+        ("Luis Castillo", "Date of birth: 1938"),
+    ]
+    assert len({card.match_id for card in shown.matches}) == 2
+
+
+async def test_the_entry_names_fields_and_effects_and_holds_no_value(world: World) -> None:
+    await show(world, world.bea, result_of(world, ROSA))
+    entry = await AccessEntry.objects.aget()
+    assert {"field": "email", "effect": "mask", "sources": ["clients"]} in entry.fields
+    assert {"field": "notes", "effect": "mask", "sources": ["clients"]} in entry.fields
+    assert (entry.actor_label, entry.tier, entry.call_sid, entry.event) == ("Bea", "basic", "CA1", "lookup")
+    everything = str(entry.__dict__)
+    assert not [value for value in ("Rosa", "rosa@", "1941", "nuts", "4155550123") if value in everything]
+
+
+async def test_without_a_committed_entry_nothing_is_returned(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(_entry: audit.Entry) -> None:
+        raise AuditUnavailable
+
+    monkeypatch.setattr(audit, "record", refuse)
+    with pytest.raises(AuditUnavailable):
+        await show(world, world.ann, result_of(world, ROSA))
+    with pytest.raises(AuditUnavailable):
+        await reveal(result_of(world, ROSA), viewer(world.bea), "outstanding_balance", Context(purpose="bill"))
+
+
+async def test_a_result_of_another_organisation_is_refused(world: World) -> None:
+    result = replace(result_of(world, ROSA), organization_id=world.harbor.pk)
+    with pytest.raises(AccessDenied):
+        await show(world, world.ann, result)
+
+
+async def test_a_reveal_gives_one_value_and_an_entry_with_the_reason(world: World) -> None:
+    shown = await reveal(
+        result_of(world, ROSA), viewer(world.bea), "outstanding_balance", Context(purpose="asked about the bill")
+    )
+    assert shown.value == {"amount_minor": 4250, "currency": "USD"}
+    entry = await AccessEntry.objects.aget()
+    assert (entry.event, entry.purpose) == ("reveal", "asked about the bill")
+    assert entry.fields == [{"field": "outstanding_balance", "effect": "revealed", "sources": ["clients"]}]
+
+
+@pytest.mark.parametrize(
+    ("field", "reason"),
+    [("email", "curious"), ("ssn", "curious"), ("no_such_field", "x"), ("outstanding_balance", ""), ("address", "not there")],
+)
+async def test_a_reveal_that_is_not_due_is_refused_and_on_record(world: World, field: str, reason: str) -> None:
+    with pytest.raises(AccessDenied):
+        await reveal(result_of(world, ROSA), viewer(world.bea), field, Context(purpose=reason))
+    entry = await AccessEntry.objects.aget()
+    assert entry.event == "denied"
+
+
+async def test_no_reveal_before_one_person_is_chosen(world: World) -> None:
+    with pytest.raises(AccessDenied):
+        await reveal(result_of(world, ROSA, ROSA), viewer(world.bea), "outstanding_balance", Context(purpose="bill"))
+
+
+async def test_cy_is_refused_and_the_refusal_is_on_riversides_chain(world: World) -> None:
+    with pytest.raises(AccessDenied):
+        await sync_to_async(authorise)(world.user(world.cy), "riverside", channel="panel", address="127.0.0.1")
+    entry = await AccessEntry.objects.select_related("organization").aget()
+    assert (entry.organization.slug, entry.event, entry.actor_label) == ("riverside", "denied", "cy")
+
+
+async def test_a_superuser_without_a_person_sees_no_callers(world: World) -> None:
+    user = world.user(world.cy)
+    user.is_superuser = True
+    await user.asave()
+    with pytest.raises(AccessDenied):
+        await sync_to_async(authorise)(user, "riverside", channel="panel", address="")
+
+
+async def test_a_deactivated_person_is_refused(world: World) -> None:
+    await Person.objects.filter(pk=world.bea.pk).aupdate(active=False)
+    with pytest.raises(AccessDenied):
+        await sync_to_async(authorise)(world.user(world.bea), "riverside", channel="panel", address="")

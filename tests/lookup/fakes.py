@@ -1,0 +1,85 @@
+"""A kind of system that answers as its options say, for tests of the engine."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, ClassVar
+
+from integrations.connectors.base import Connector, ConnectorOptions, Deadline, DetailKeys
+from integrations.errors import AuthFailed, InvalidResponse, RateLimited, SourceTimeout, SourceUnavailable
+from integrations.phone import Number
+from integrations.profile import SourceRecord
+
+ERRORS = {
+    "timeout": SourceTimeout,
+    "unavailable": SourceUnavailable,
+    "auth": AuthFailed,
+    "rate_limited": RateLimited,
+    "invalid_response": InvalidResponse,
+}
+
+
+class FakeOptions(ConnectorOptions):
+    """``people``: what find() returns. ``fails``: an error's status word, ``crash``, ``hang`` or ``stubborn``; ``meet``
+    answers only once two sources are being asked at the same time."""
+
+    people: list[dict[str, Any]] = []
+    more: list[dict[str, Any]] = []
+    delay_s: float = 0.0
+    fails: str = ""
+    details_fail: str = ""
+
+
+class FakeConnector(Connector):
+    kind = "fake"
+    label = "Fake"
+    capabilities = frozenset({"find", "details"})
+    Options = FakeOptions
+    field_table = {name: name for name in ("name", "email", "status", "notes", "outstanding_balance", "account_id", "phone")}
+    asked: ClassVar[list[tuple[str, str]]] = []
+    keys_seen: ClassVar[list[DetailKeys]] = []
+    asked_once: ClassVar[asyncio.Event]
+    both_asked: ClassVar[asyncio.Barrier]
+
+    @classmethod
+    def forget(cls) -> None:
+        cls.asked.clear()
+        cls.keys_seen.clear()
+        cls.asked_once = asyncio.Event()
+        cls.both_asked = asyncio.Barrier(2)
+
+    async def find(self, number: Number, deadline: Deadline) -> list[SourceRecord]:
+        self.asked.append((self.key, "find"))
+        self.asked_once.set()
+        return await self._answer(self.options.people, self.options.fails)
+
+    async def details(self, keys: DetailKeys, deadline: Deadline) -> list[SourceRecord]:
+        self.asked.append((self.key, "details"))
+        self.keys_seen.append(keys)
+        return await self._answer(self.options.more, self.options.details_fail)
+
+    def wants_details(self, keys: DetailKeys) -> bool:
+        return bool(self.options.more or self.options.details_fail)
+
+    async def _answer(self, people: list[dict[str, Any]], fails: str) -> list[SourceRecord]:
+        await asyncio.sleep(self.options.delay_s)
+        if fails == "meet":
+            await self.both_asked.wait()
+        elif fails in {"hang", "stubborn"}:
+            await self._hang(stubborn=fails == "stubborn")
+        elif fails == "crash":
+            raise KeyError("415 555 0123")
+        elif fails:
+            raise ERRORS[fails](self.key)
+        return [self.record(person, person.get("id")) for person in people]
+
+    async def _hang(self, *, stubborn: bool) -> None:
+        """Until cancelled; a stubborn one goes on a while after that."""
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if stubborn:
+                await asyncio.sleep(0.5)
+            raise
+        finally:
+            self.asked.append((self.key, "ended"))
