@@ -96,7 +96,7 @@ if REDIS_URL:
 else:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 STATIC_URL = "static/"
-STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT = None
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # WhiteNoise serves from the finders, so a fresh clone needs no collectstatic.
 WHITENOISE_USE_FINDERS = True
