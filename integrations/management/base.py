@@ -1,0 +1,36 @@
+"""What the portal's own commands share: naming an organisation, naming the operator, and ending with a sentence."""
+
+from __future__ import annotations
+
+import getpass
+from typing import NoReturn
+
+from django.core.management.base import BaseCommand
+
+from integrations.models import Organization
+
+
+def operator() -> str:
+    """The operating-system user who runs the command, as the audit trail names them."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user need not have a name
+        return "operator"
+
+
+class PortalCommand(BaseCommand):
+    """A command that ends with a plain sentence and a documented exit code where Django would say ``CommandError:``."""
+
+    def stop(self, sentence: str, code: int = 2) -> NoReturn:
+        """Say why on standard error and end with ``code``."""
+        self.stderr.write(sentence)
+        raise SystemExit(code)
+
+    def organization(self, slug: str, *, reserved: bool = False) -> Organization:
+        """The organisation of this slug; ``reserved`` lets the portal's own one through. Ends with 2 if there is none."""
+        known = Organization.objects.all() if reserved else Organization.objects.tenants()
+        if organization := known.filter(slug=slug).first():
+            return organization
+        slugs = ", ".join(Organization.objects.tenants().order_by("slug").values_list("slug", flat=True))
+        known_are = f"Known organisations: {slugs}." if slugs else "There is none yet; make one with 'manage.py config import'."
+        self.stop(f"There is no organisation called {slug!r}. {known_are}")
