@@ -38,10 +38,10 @@ class DemoProblem(Exception):
 class Demo:
     """The demo's two processes and what they were started with."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, asked_to_end: threading.Event) -> None:
         self.data_dir = data_dir
         self.facts_file = data_dir / "demo.json"
-        self.asked_to_end = threading.Event()
+        self.asked_to_end = asked_to_end
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         # Children hold the reading end: it closes when this process ends, however it ends.
         self.alive_read, self.alive_write = os.pipe()
@@ -49,8 +49,6 @@ class Demo:
 
     def run(self) -> int:
         """Until a signal (0) or until one of the two processes fails (1)."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda _number, _frame: self.asked_to_end.set())
         try:
             self._start()
             while not self.asked_to_end.wait(0.2):
@@ -201,10 +199,13 @@ def say(text: str) -> None:
 
 
 def main() -> int:
+    asked_to_end = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: asked_to_end.set())
     try:
         data_dir = (ROOT / env_str("CONNIE_DATA_DIR", "var")).resolve()
         with prepare(data_dir):
-            return Demo(data_dir).run()
+            return Demo(data_dir, asked_to_end).run()
     except (DemoProblem, EnvironmentProblem) as problem:
         print(problem, file=sys.stderr)
         return 1

@@ -80,6 +80,10 @@ class EncryptedJSONField(models.TextField):  # type: ignore[type-arg]  # not gen
     def from_db_value(self, value: str | None, _expression: Any, _connection: BaseDatabaseWrapper) -> Any:
         return json.loads(decrypt(value)) if value else None
 
+    def to_python(self, value: Any) -> Any:
+        """As it is: a text column's own way would turn the value into Python's notation of it in full_clean()."""
+        return value
+
     def value_to_string(self, obj: models.Model) -> str:
         raise ConfigurationError("Encrypted columns are not written to dumps; use 'manage.py config export'.")
 

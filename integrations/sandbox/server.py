@@ -60,7 +60,7 @@ class Sandbox:
             return web.json_response({"error": "The body is not JSON."}, status=400)
         except ValueError as problem:
             return web.json_response({"error": str(problem)}, status=400)
-        return web.HTTPSeeOther("/") if from_page else await self._state(request)
+        return web.Response(status=303, headers={"Location": "/"}) if from_page else await self._state(request)
 
 
 async def _form(request: web.Request) -> dict[str, object]:

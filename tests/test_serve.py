@@ -1,0 +1,92 @@
+"""Starting the portal, and asking whether it can serve."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import DatabaseError, connection
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from connie_portal import health
+from connie_portal.env import EnvironmentProblem
+from connie_portal.process import Port, address, listen
+
+
+@pytest.fixture(autouse=True)
+def forgotten() -> Iterator[None]:
+    health._migrated.cache_clear()
+    yield
+    health._migrated.cache_clear()
+
+
+def test_a_process_that_answers_is_alive() -> None:
+    assert Client().get("/livez").status_code == 200
+
+
+@pytest.mark.django_db
+def test_a_portal_with_an_up_to_date_database_is_ready() -> None:
+    response = Client().get("/readyz")
+    assert (response.status_code, response.content) == (200, b"ready\n")
+    assert "no-store" in response["Cache-Control"]
+
+
+@pytest.mark.django_db
+def test_a_portal_without_its_migrations_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "unapplied_migrations", lambda: ["integrations.9999_next"])
+    response = Client().get("/readyz")
+    assert (response.status_code, response.content.decode().strip()) == (503, health.NOT_MIGRATED)
+
+
+@pytest.mark.django_db
+def test_a_portal_without_its_database_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise DatabaseError('(2002, "Can\'t connect to secret-host")')
+
+    monkeypatch.setattr(connection, "cursor", refuse)
+    response = Client().get("/readyz")
+    assert (response.status_code, response.content.decode().strip()) == (503, health.NO_DATABASE)
+
+
+@pytest.mark.parametrize("options", [{"web": 2}, {"runners": 1}])
+@pytest.mark.parametrize(("redis", "sentence"), [("", "CONNIE_REDIS_URL"), ("redis://127.0.0.1:1/0", "runs in one process")])
+def test_more_than_one_process_is_refused_in_a_sentence(
+    settings: Settings, options: dict[str, int], redis: str, sentence: str
+) -> None:
+    settings.REDIS_URL = redis
+    with pytest.raises(CommandError, match=sentence):
+        call_command("serve", **options)
+
+
+@pytest.mark.django_db
+def test_serving_without_the_migrations_is_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("integrations.management.commands.serve.unapplied_migrations", lambda: ["integrations.9999_next"])
+    with pytest.raises(CommandError, match=r"Run: manage\.py migrate"):
+        call_command("serve")
+
+
+def test_an_unset_port_is_the_next_free_one() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        first = taken.getsockname()[1]
+        with listen(Port("CONNIE_PORT", None, first)) as listener:
+            assert first < listener.getsockname()[1] < first + 100
+            assert address(listener) == f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def test_two_that_start_together_get_different_ports() -> None:
+    with listen(Port("CONNIE_PORT", None, 18_000)) as one, listen(Port("CONNIE_PORT", None, 18_000)) as other:
+        assert address(one) != address(other)
+
+
+@pytest.mark.parametrize("number", [-1, 0, 65_536])
+def test_a_port_out_of_range_is_refused_in_a_sentence(number: int) -> None:
+    with pytest.raises(EnvironmentProblem, match=r"CONNIE_PORT must be a port between 1 and 65535"):
+        listen(Port("CONNIE_PORT", number, 8_000))
+
+
+def test_an_address_of_another_machine_is_refused_in_a_sentence() -> None:
+    with pytest.raises(EnvironmentProblem, match=r"Cannot listen on 192\.0\.2\.1"):
+        listen(Port("CONNIE_PORT", None, 8_000), "192.0.2.1")
