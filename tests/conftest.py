@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -34,14 +35,16 @@ def network_blocked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def process_caches_forgotten() -> None:
-    """What the portal keeps in memory belongs to one test's database."""
+def process_state_forgotten() -> Iterator[None]:
+    """What the portal keeps in memory, and its audit thread's connection, belong to one test's database."""
     from django.core.cache import cache
 
-    from integrations.disclosure import audit
+    from integrations.disclosure import audit, chain
 
-    audit._audit_secret.cache_clear()
+    chain.audit_secret.cache_clear()
     cache.clear()
+    yield
+    audit.writer.close()
 
 
 @pytest.fixture

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
+from dataclasses import replace
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, connection, transaction
 
-from integrations.disclosure import audit
+from integrations.disclosure import audit, chain
 from integrations.disclosure.refusals import count_refusal, flush
 from integrations.errors import AuditUnavailable
 from integrations.models import AccessEntry, AuditHead, Organization
@@ -56,7 +58,7 @@ def test_a_number_has_another_key_in_another_organisation(world: World) -> None:
 def test_destroying_the_audit_secret_erases_the_subjects_and_keeps_the_chain(world: World) -> None:
     write(world, 2)
     Organization.objects.filter(pk=world.riverside.pk).update(audit_secret="")
-    audit._audit_secret.cache_clear()
+    chain.audit_secret.cache_clear()
     assert audit.subject_number(AccessEntry.objects.filter(organization=world.riverside)[0]) == ""
     assert audit.verify(world.riverside) == 2
 
@@ -88,7 +90,7 @@ def test_a_rehashed_entry_breaks_the_chain_after_it(world: World) -> None:
     write(world, 3)
     row = AccessEntry.objects.get(organization=world.riverside, seq=2)
     row.purpose = "forged"
-    row.hash = audit._digest(row)
+    row.hash = chain.digest(row)
     row.save()
     with pytest.raises(audit.BrokenChain, match=r"^entry 3: "):
         audit.verify(world.riverside)
@@ -137,33 +139,108 @@ async def test_an_async_entry_is_committed_before_it_returns(world: World) -> No
 
 
 async def test_a_failing_database_fails_closed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_entry: audit.Entry) -> None:
+    def refuse(_entries: list[audit.Entry]) -> None:
         raise DatabaseError("disk full")
 
-    monkeypatch.setattr(audit, "_extend_chain", refuse)
+    monkeypatch.setattr(audit, "extend", refuse)
     with pytest.raises(AuditUnavailable):
         await audit.record(entry(world))
+    with pytest.raises(AuditUnavailable):
+        await sync_to_async(audit.record_now)(entry(world))
 
 
-async def test_a_slow_database_fails_closed_and_the_entry_may_still_arrive(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    released = threading.Event()
-    extend = audit._extend_chain
+class SlowDatabase:
+    """Holds every commit until it is released, and counts them."""
 
-    def wait_then_extend(waiting: audit.Entry) -> None:
-        released.wait(5)
-        extend(waiting)
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.released, self.reached = threading.Event(), threading.Event()
+        self.groups: list[int] = []
+        self.extend = audit.extend
+        monkeypatch.setattr(audit, "extend", self)
 
-    monkeypatch.setattr(audit, "_extend_chain", wait_then_extend)
+    def __call__(self, entries: list[audit.Entry]) -> None:
+        self.reached.set()
+        self.released.wait(10)
+        self.groups.append(len(entries))
+        self.extend(entries)
+
+
+async def test_a_slow_database_fails_closed_and_recovers_by_itself(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = SlowDatabase(monkeypatch)
     monkeypatch.setattr(audit, "WAIT_S", 0.05)
     with pytest.raises(AuditUnavailable):
         await audit.record(entry(world))
-    released.set()
-    monkeypatch.setattr(audit, "_extend_chain", extend)
-    monkeypatch.setattr(audit, "WAIT_S", 5)
+    with pytest.raises(AuditUnavailable):
+        await audit.record(entry(world))
+    database.released.set()
+    monkeypatch.setattr(audit, "WAIT_S", 10)
     await audit.record(entry(world))
+    # The first was being committed when its waiter gave up; the second had not begun and showed nothing.
     assert await sync_to_async(audit.verify)(world.riverside) == 2
+
+
+async def test_entries_that_arrive_during_a_commit_form_the_next_group(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = SlowDatabase(monkeypatch)
+    monkeypatch.setattr(audit, "WAIT_S", 10)
+    first = asyncio.create_task(audit.record(entry(world)))
+    await asyncio.to_thread(database.reached.wait, 10)
+    organizations = [world.riverside.pk, world.harbor.pk] * 10
+    later = [asyncio.create_task(audit.record(replace(entry(world), organization_id=pk))) for pk in organizations]
+    await asyncio.sleep(0)
+    database.released.set()
+    await asyncio.gather(first, *later)
+    assert database.groups == [1, 20]
+    assert await sync_to_async(audit.verify)(world.riverside) == 11
+    assert await sync_to_async(audit.verify)(world.harbor) == 10
+
+
+async def test_one_bad_entry_does_not_take_its_group_along(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = SlowDatabase(monkeypatch)
+    monkeypatch.setattr(audit, "WAIT_S", 10)
+    first = asyncio.create_task(audit.record(entry(world)))
+    await asyncio.to_thread(database.reached.wait, 10)
+    bad = asyncio.create_task(audit.record(replace(entry(world), organization_id=999_999)))
+    good = asyncio.create_task(audit.record(entry(world)))
+    await asyncio.sleep(0)
+    database.released.set()
+    outcomes = await asyncio.gather(first, bad, good, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [type(None), AuditUnavailable, type(None)]
+    assert await sync_to_async(audit.verify)(world.riverside) == 2
+
+
+async def test_an_entry_that_cannot_be_stored_fails_alone_and_at_once(world: World) -> None:
+    with pytest.raises(TypeError):
+        await audit.record(entry(world, detail={"when": object()}))
+
+
+async def test_a_lost_connection_is_replaced(world: World) -> None:
+    await audit.record(entry(world))
+    audit.writer.submit(entry(world)).add_done_callback(lambda _done: connection.close())
+    await audit.record(entry(world))
+    assert await sync_to_async(audit.verify)(world.riverside) == 3
+
+
+async def test_the_entry_of_a_request_that_went_away_is_written(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = SlowDatabase(monkeypatch)
+    leaving = asyncio.create_task(audit.record(entry(world)))
+    await asyncio.to_thread(database.reached.wait, 10)
+    leaving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    database.released.set()
+    await asyncio.to_thread(audit.writer.close)
+    assert await sync_to_async(audit.verify)(world.riverside) == 1
+
+
+async def test_too_many_waiting_entries_are_refused_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = SlowDatabase(monkeypatch)
+    monkeypatch.setattr(audit, "MAX_WAITING", 1)
+    audit.writer.submit(entry(world))
+    await asyncio.to_thread(database.reached.wait, 10)
+    audit.writer.submit(entry(world))
+    with pytest.raises(AuditUnavailable):
+        await audit.record(entry(world))
+    database.released.set()
 
 
 def test_text_that_is_too_long_is_cut_rather_than_refused(world: World) -> None:

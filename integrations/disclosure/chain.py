@@ -1,0 +1,161 @@
+"""The hash chain itself: how entries become rows that follow from one another, and how that is verified.
+
+Each organisation has one chain. Its head row is locked while the chain grows, so any number of processes write one
+unbroken chain, and organisations are taken in the order of their ids, so that no two batches wait for each other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import groupby
+from typing import Any
+
+import orjson
+from django.utils import timezone
+
+from integrations.models import AccessEntry, AuditHead, Organization
+from integrations.models.audit import FORMAT_VERSION
+from integrations.models.encryption import fernet_for
+
+_CHUNK = 2_000
+# What a hash covers: every column but the row's own id and the hash itself.
+_HASHED = tuple(column.attname for column in AccessEntry._meta.concrete_fields if column.attname not in {"id", "hash"})
+_LIMITS = {column.attname: getattr(column, "max_length", None) for column in AccessEntry._meta.concrete_fields}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing to be put on record. ``subject`` is the caller's number (E.164) and is stored keyed and sealed only.
+
+    ``fields`` are ``{"field", "effect", "sources"}``; ``detail`` holds what only this event has, never caller data.
+    """
+
+    organization_id: int
+    event: str
+    actor_kind: str
+    outcome: str = ""
+    actor_id: str = ""
+    actor_label: str = ""
+    person_id: int | None = None
+    team: str = ""
+    tier: str = ""
+    channel: str = ""
+    address: str = ""
+    purpose: str = ""
+    subject: str = ""
+    call_sid: str = ""
+    task_sid: str = ""
+    panel_key: str = ""
+    view_id: str = ""
+    sources: tuple[str, ...] = ()
+    fields: tuple[dict[str, Any], ...] = ()
+    detail: dict[str, Any] = field(default_factory=dict)
+    at: datetime = field(default_factory=timezone.now)
+
+    def columns(self) -> dict[str, Any]:
+        """The row's columns without its place in the chain. Raises TypeError for what JSON cannot hold."""
+        facts = {name: value for name, value in vars(self).items() if name != "subject"}
+        facts["sources"], facts["fields"] = list(self.sources), list(self.fields)
+        orjson.dumps([facts["sources"], facts["fields"], facts["detail"]])
+        # The columns' lengths are limits of the trail, not reasons to refuse an entry.
+        return {name: value[: _LIMITS[name]] if isinstance(value, str) else value for name, value in facts.items()}
+
+
+def extend(entries: Sequence[Entry]) -> None:
+    """Put entries on their chains, within the caller's transaction, in the order given."""
+    by_organization = sorted(entries, key=lambda entry: entry.organization_id)
+    for organization_id, group in groupby(by_organization, key=lambda entry: entry.organization_id):
+        AuditHead.objects.get_or_create(organization_id=organization_id)
+        head = AuditHead.objects.select_for_update().get(organization_id=organization_id)
+        rows = []
+        for entry in group:
+            row = _row(entry, seq=head.seq + 1, prev_hash=head.hash)
+            head.seq, head.hash = row.seq, row.hash
+            rows.append(row)
+        AccessEntry.objects.bulk_create(rows)
+        head.save(update_fields=["seq", "hash"])
+
+
+def _row(entry: Entry, *, seq: int, prev_hash: str) -> AccessEntry:
+    row = AccessEntry(**entry.columns(), seq=seq, prev_hash=prev_hash, format_version=FORMAT_VERSION)
+    secret, row.key_version = audit_secret(entry.organization_id)
+    if entry.subject and secret:
+        row.subject_key = subject_key(secret, entry.subject)
+        row.subject_sealed = fernet_for(secret).encrypt(entry.subject.encode()).decode()
+    row.hash = digest(row)
+    return row
+
+
+@lru_cache(maxsize=1_000)
+def audit_secret(organization_id: int) -> tuple[str, int]:
+    """The organisation's audit secret and its version."""
+    organization = Organization.objects.only("audit_secret", "audit_key_version").get(pk=organization_id)
+    return organization.audit_secret, organization.audit_key_version
+
+
+def subject_key(secret: str, number: str) -> str:
+    """By which all entries about one number of one organisation are found (64 lower-hex characters)."""
+    return hmac.new(secret.encode(), number.encode(), hashlib.sha256).hexdigest()
+
+
+def subject_number(entry: AccessEntry) -> str:
+    """The number that an entry is about; ``""`` if it is about none, or its subjects were erased."""
+    secret, _version = audit_secret(entry.organization_id)
+    if not entry.subject_sealed or not secret:
+        return ""
+    return fernet_for(secret).decrypt(entry.subject_sealed.encode()).decode()
+
+
+def digest(row: AccessEntry) -> str:
+    """SHA-256 over the row's columns in a canonical form (64 lower-hex characters)."""
+    columns = {name: getattr(row, name) for name in _HASHED}
+    columns["at"] = row.at.astimezone(UTC).isoformat(timespec="microseconds")
+    return hashlib.sha256(orjson.dumps(columns, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+class BrokenChain(Exception):
+    """The trail is not what was written. ``str()`` is ``entry SEQ: why``."""
+
+    def __init__(self, seq: int, why: str) -> None:
+        super().__init__(f"entry {seq}: {why}")
+        self.seq = seq
+
+
+def verify(organization: Organization) -> int:
+    """The number of entries on the organisation's chain, each checked. Raises BrokenChain at the first bad one.
+
+    Entries that are written meanwhile are left for the next run.
+    """
+    head = AuditHead.objects.filter(organization=organization).first()
+    end, last_hash = (head.seq, head.hash) if head else (0, "")
+    expected, previous = 1, ""
+    for row in _rows(organization, end):
+        if row.seq != expected:
+            raise BrokenChain(expected, "it is missing")
+        if row.prev_hash != previous:
+            raise BrokenChain(row.seq, "it does not follow from the entry before it")
+        if row.hash != digest(row):
+            raise BrokenChain(row.seq, "it was changed after it was written")
+        expected, previous = row.seq + 1, row.hash
+    if expected != end + 1:
+        raise BrokenChain(expected, "it is missing")
+    if previous != last_hash:
+        raise BrokenChain(end, "it is not the one that was last written")
+    if head is None and AccessEntry.objects.filter(organization=organization).exists():
+        raise BrokenChain(1, "the end of the chain is not recorded")
+    return end
+
+
+def _rows(organization: Organization, end: int) -> Iterator[AccessEntry]:
+    """In chunks, so that a long trail neither fills the memory nor holds a lock."""
+    seq = 0
+    while chunk := list(
+        AccessEntry.objects.filter(organization=organization, seq__gt=seq, seq__lte=end).order_by("seq")[:_CHUNK]
+    ):
+        yield from chunk
+        seq = chunk[-1].seq
