@@ -1,0 +1,76 @@
+"""The docs are complete: what can be set, typed, called or connected is named in them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from django.core.management import get_commands
+
+from integrations.api.errors import STATUS_OF
+from integrations.connectors import kinds
+from integrations.profile import FIELDS
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+}
+EVERYTHING = "\n".join(DOCS.values())
+CONFIGURATION = DOCS["docs/configuration.md"]
+
+
+def settings_read() -> set[str]:
+    source = "\n".join(
+        path.read_text(encoding="utf-8") for path in [*ROOT.glob("connie_portal/*.py"), *ROOT.glob("integrations/**/*.py")]
+    )
+    return set(re.findall(r"\"(CONNIE_[A-Z_]+)\"", source))
+
+
+@pytest.mark.parametrize("name", sorted(settings_read()))
+def test_every_setting_is_documented(name: str) -> None:
+    assert name in CONFIGURATION
+
+
+@pytest.mark.parametrize("command", sorted(name for name, app in get_commands().items() if app == "integrations"))
+def test_every_command_is_documented(command: str) -> None:
+    assert f"manage.py {command}" in EVERYTHING
+
+
+@pytest.mark.parametrize("kind", sorted(kinds()))
+def test_every_kind_of_system_is_documented_with_its_options_and_secrets(kind: str) -> None:
+    assert f"`{kind}`" in CONFIGURATION
+    connector = kinds()[kind]
+    for option in [*connector.Options.model_fields, *connector.Secrets.model_fields]:
+        assert f"`{option}`" in CONFIGURATION, f"{kind}: {option}"
+
+
+@pytest.mark.parametrize("code", sorted(STATUS_OF))
+def test_every_error_code_is_documented(code: str) -> None:
+    assert f"`{code}`" in EVERYTHING
+
+
+@pytest.mark.parametrize("field", sorted(FIELDS))
+def test_every_field_is_documented(field: str) -> None:
+    assert f"`{field}`" in EVERYTHING
+
+
+def test_every_link_leads_somewhere() -> None:
+    broken = []
+    for page, text in DOCS.items():
+        for target in re.findall(r"\]\(([^)#\s]+)", text):
+            if not target.startswith(("http://", "https://", "mailto:")) and not (ROOT / page).parent.joinpath(target).exists():
+                broken.append(f"{page}: {target}")
+    assert broken == []
+
+
+@pytest.mark.parametrize("command", ["make run", "make test"])
+def test_the_readme_names_the_two_commands_and_the_makefile_has_them(command: str) -> None:
+    assert command in DOCS["README.md"]
+    assert re.search(rf"^{command.split()[1]}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_the_docs_name_no_machine() -> None:
+    # Paths of a developer's machine and hosts of package indexes belong in no document.
+    assert not re.search(r"(^|[\s(`])/(home|root|work|Users)/", EVERYTHING)
