@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from integrations.profile import is_never, scrub
+from integrations.never import is_never, scrub
 
 _PHONE = re.compile(r"(?<![\w.:-])(?:\+|%2B)?\(?\d{3}\)?[\s.-]?\d{3}[\s.-]?\d{4}(?![\w:-])|(?:\+|%2B)\d{7,15}\b", re.IGNORECASE)
 _EMAIL = re.compile(r"[\w.+-]+(?:@|%40)[\w-]+\.[\w.-]+")

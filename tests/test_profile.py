@@ -5,7 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from integrations.profile import FIELDS, REMOVED, Sensitivity, WrongType, coerce, is_never, scrub
+from integrations.never import REMOVED, is_never, scrub
+from integrations.profile import FIELDS, Sensitivity, WrongType, coerce
 
 
 @pytest.mark.parametrize(

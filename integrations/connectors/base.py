@@ -21,8 +21,9 @@ from jmespath.exceptions import JMESPathError
 from pydantic import BaseModel, ConfigDict
 
 from integrations.errors import AddressRefused, ConfigurationError, InvalidResponse
+from integrations.never import is_never
 from integrations.phone import Number
-from integrations.profile import FIELDS, JSON, Field, Match, SourceRecord, WrongType, coerce, is_never
+from integrations.profile import FIELDS, JSON, Field, Match, SourceRecord, WrongType, coerce
 
 CAPABILITIES = frozenset({"find", "details", "search", "availability", "perform", "webhook", "poll", "health"})
 # More people than this behind one number cannot be chosen among on a screen.

@@ -11,7 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from integrations.models.encryption import EncryptedJSONField
 from integrations.models.organizations import Organization
-from integrations.profile import FIELDS, Field, FieldType, Section, Sensitivity, is_never
+from integrations.never import is_never
+from integrations.profile import FIELDS, Field, FieldType, Section, Sensitivity
 
 key_validator = RegexValidator(r"\A[a-z0-9][a-z0-9-]{0,39}\Z", _("Use up to 40 lower-case letters, digits and hyphens."))
 field_name_validator = RegexValidator(
