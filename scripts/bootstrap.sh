@@ -19,15 +19,16 @@ find_python() {
     usable "$PYTHON" || stop "PYTHON=$PYTHON is not Python 3.12 or newer. Unset it, or name one that is."
     return
   fi
-  local name shim candidate
+  local name shim candidates candidate
   for name in python3 python3.14 python3.13 python3.12; do
     usable "$name" && return
   done
   shim=$(command -v python3 || true)
-  for candidate in "${PYENV_ROOT:-${HOME:-/nonexistent}/.pyenv}"/versions/3.1[2-9]*/bin/python3 \
-    "${shim%/shims/*}"/versions/3.1[2-9]*/bin/python3; do
+  candidates=("${PYENV_ROOT:-${HOME:-/nonexistent}/.pyenv}"/versions/3.1[2-9]*/bin/python3
+    "${shim%/shims/*}"/versions/3.1[2-9]*/bin/python3)
+  while read -r candidate; do
     [ -x "$candidate" ] && usable "$candidate" && return
-  done
+  done < <(printf '%s\n' "${candidates[@]}" | sort -r)  # newest first
   if command -v uv >/dev/null; then
     candidate=$(uv python find --no-project '>=3.12' 2>/dev/null || true)
     [ -n "$candidate" ] && usable "$candidate" && return
@@ -62,7 +63,7 @@ install() {
   if command -v uv >/dev/null; then
     uv pip install --quiet --python .venv/bin/python --require-hashes --only-binary :all: "$@"
   else
-    .venv/bin/python -m pip install --quiet --require-hashes --only-binary :all: "$@"
+    .venv/bin/python -m pip install -qq --require-hashes --only-binary :all: "$@"
   fi
 }
 
@@ -96,7 +97,7 @@ has() { command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ]; }
 install_servers() {
   local missing=()
   has mariadbd && has mariadb-install-db || missing+=(mariadb-server-core)
-  has mariadb-admin || missing+=(mariadb-client-core)
+  has mariadb || missing+=(mariadb-client-core)
   has redis-server || missing+=(redis-server)
   has chromium-headless-shell || has chromium || missing+=(chromium-headless-shell)
   [ -d /usr/share/fonts/truetype/dejavu ] || [ "$(uname)" != Linux ] || missing+=(fonts-dejavu-core)
