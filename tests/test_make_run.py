@@ -140,7 +140,8 @@ def test_a_part_that_dies_ends_the_rest_and_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["CONNIE_PORT", "CONNIE_SANDBOX_PORT"])
-def test_a_taken_port_is_refused_in_a_sentence(tmp_path: Path, name: str) -> None:
+def test_a_taken_port_is_refused_in_a_sentence_and_old_facts_are_gone(tmp_path: Path, name: str) -> None:
+    (tmp_path / "demo.json").write_text(STALE, encoding="utf-8")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = str(taken.getsockname()[1])
         with launcher(tmp_path, **{name: number}) as process:
@@ -149,6 +150,7 @@ def test_a_taken_port_is_refused_in_a_sentence(tmp_path: Path, name: str) -> Non
     assert output.startswith(f"Port {number} is taken by another program.")
     assert name in output
     assert "Traceback" not in output
+    assert not (tmp_path / "demo.json").exists()
 
 
 def test_a_second_demo_in_the_same_directory_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
