@@ -35,6 +35,14 @@ def environment(data_dir: Path) -> dict[str, str]:
     return {**own, "CONNIE_DATA_DIR": str(data_dir)}
 
 
+@pytest.fixture(autouse=True)
+def no_leftovers(tmp_path: Path) -> Iterator[None]:
+    """A test that fails because something stays alive must not leave it to the tests after it."""
+    yield
+    for pid in left_running(str(tmp_path)):
+        os.kill(int(pid), signal.SIGKILL)
+
+
 @contextmanager
 def launcher(data_dir: Path, **more: str) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, str(ROOT / "scripts" / "run_demo.py")]
