@@ -166,6 +166,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Caller context for Twilio Studio and scripts.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SECURITY": [{"key": []}],
     "APPEND_COMPONENTS": {"securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}},
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

@@ -87,9 +87,7 @@ class LookupAnswer(serializers.Serializer[Any]):
 class LookupView(ApiView):
     scope = "lookup"
 
-    @extend_schema(
-        operation_id="lookup", request=LookupRequest, responses={200: LookupAnswer}, auth=[{"key": []}], tags=["lookup"]
-    )
+    @extend_schema(operation_id="lookup", request=LookupRequest, responses={200: LookupAnswer}, tags=["lookup"])
     async def post(self, request: Any) -> HttpResponse:
         """Find the caller in every connected system at once."""
         return await super().post(request)
