@@ -29,8 +29,8 @@ class PortalCommand(BaseCommand):
     def organization(self, slug: str, *, reserved: bool = False) -> Organization:
         """The organisation of this slug; ``reserved`` lets the portal's own one through. Ends with 2 if there is none."""
         known = Organization.objects.all() if reserved else Organization.objects.tenants()
-        if organization := known.filter(slug=slug).first():
+        if (organization := known.filter(slug=slug).first()) is not None:
             return organization
         slugs = ", ".join(Organization.objects.tenants().order_by("slug").values_list("slug", flat=True))
         known_are = f"Known organisations: {slugs}." if slugs else "There is none yet; make one with 'manage.py config import'."
-        self.stop(f"There is no organisation called {slug!r}. {known_are}")
+        return self.stop(f"There is no organisation called {slug!r}. {known_are}")

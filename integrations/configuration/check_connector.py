@@ -1,0 +1,92 @@
+"""A connector's own keys, checked by the models of its kind."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from django.conf import settings
+from pydantic import ValidationError
+
+from integrations.configuration import schema
+from integrations.configuration.source import Where
+from integrations.configuration.wording import findings
+from integrations.connectors import build, kind_named
+from integrations.connectors.base import Connector, FieldMapping, NetworkPolicy, SourceSettings
+from integrations.errors import ConfigurationError
+from integrations.profile import Field
+
+_NAMED_FIELD = re.compile(r"^fields\.(?P<name>\w+): ")
+
+
+def check_connector(
+    row: schema.Connector,
+    organization: schema.Organization,
+    secrets: Mapping[str, str],
+    unresolved: set[str],
+    vocabulary: Mapping[str, Field],
+    own_fields: set[str],
+) -> Iterator[tuple[Where, str]]:
+    """Each problem's place within the connector's table, and the sentence.
+
+    ``secrets`` are those that could be resolved, ``unresolved`` the names of the others; ``own_fields`` names the
+    organisation's fields, also those that have a problem of their own.
+    """
+    kind = kind_named(row.kind)
+    found = [*_by_models(row, kind, secrets, unresolved), *_by_mapping(row, vocabulary, own_fields)]
+    if not found and not unresolved:
+        found = list(_by_building(row, organization, secrets, vocabulary))
+    yield from found
+
+
+def _by_models(
+    row: schema.Connector, kind: type[Connector], secrets: Mapping[str, str], unresolved: set[str]
+) -> Iterator[tuple[Where, str]]:
+    try:
+        kind.Options.model_validate(row.options)
+    except ValidationError as error:
+        for place, sentence in findings(error, kind.Options):
+            yield ("options", *place), sentence
+    try:
+        kind.Secrets.model_validate(dict(secrets))
+    except ValidationError as error:
+        for place, sentence in findings(error, kind.Secrets):
+            if not unresolved.intersection(place):
+                yield ("secrets", *place), sentence
+
+
+def _by_mapping(row: schema.Connector, vocabulary: Mapping[str, Field], own_fields: set[str]) -> Iterator[tuple[Where, str]]:
+    for name, expression in row.fields.items():
+        if name not in vocabulary and name in own_fields:
+            continue
+        try:
+            FieldMapping({}, {name: expression}, vocabulary)
+        except ConfigurationError as error:
+            yield ("fields", name), _NAMED_FIELD.sub("", str(error))
+
+
+def _by_building(
+    row: schema.Connector, organization: schema.Organization, secrets: Mapping[str, str], vocabulary: Mapping[str, Field]
+) -> Iterator[tuple[Where, str]]:
+    """What only the connector itself can tell, such as an address that is closed to it. Nothing is contacted."""
+    snapshot = SourceSettings(
+        key=row.key,
+        label=row.name,
+        kind=row.kind,
+        organization=organization.slug,
+        options=row.options,
+        secrets=secrets,
+        mapping=row.fields,
+        vocabulary=vocabulary,
+        region=organization.region,
+        zone=organization.timezone,
+        network=NetworkPolicy(allow_private=row.allow_private, allow_loopback=row.allow_private and settings.ALLOW_PRIVATE),
+        sources_dir=settings.SOURCES_DIR,
+    )
+    try:
+        connector = build(snapshot)
+        _ = connector.options, connector.secrets, connector.mapping
+    except ConfigurationError as error:
+        yield ("options",), str(error)
+    except ValidationError as error:
+        yield from (((*place,), sentence) for place, sentence in findings(error, kind_named(row.kind).Options))

@@ -1,0 +1,117 @@
+"""An organisation's configuration in the file's own words, from the file or from the database, ready to be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from integrations.configuration.references import Secret, fingerprint, placeholder
+from integrations.models import ApiKey, Connector, Organization, Person, TwilioAccount, User
+
+Facts = Mapping[str, Any]
+# In the order in which they are written: what is referred to comes first.
+SECTIONS = ("tier", "field", "connector", "twilio", "person", "api_key")
+
+
+@dataclass(frozen=True)
+class State:
+    """``facts`` are the organisation's own keys; ``sections`` hold section → name → its keys.
+
+    Inactive people and API keys are kept apart: to the file they are as good as absent.
+    """
+
+    slug: str
+    facts: Facts
+    sections: Mapping[str, Mapping[str, Facts]]
+    inactive: Mapping[str, Mapping[str, Facts]] = field(default_factory=dict)
+    left_out: frozenset[str] = frozenset()  # connectors that the file names and this import does not touch
+
+
+def stored(organization: Organization) -> State:
+    """What the database holds. People without a user (Flex workers) cannot be named by the file and are no part of it."""
+    people = organization.people.filter(user__isnull=False).select_related("user", "tier")
+    keys = organization.api_keys.select_related("tier")
+    return State(
+        slug=organization.slug,
+        facts={
+            "name": organization.name,
+            "timezone": organization.timezone,
+            "region": organization.region,
+            "languages": organization.languages,
+            "origins": organization.origins,
+            "retention_days": organization.retention_days,
+            "flex_roles": organization.flex_roles,
+        },
+        sections={
+            "tier": {
+                tier.name: {"rules": {rule.target: rule.effect for rule in tier.rules.all()}}
+                for tier in organization.tiers.prefetch_related("rules")
+            },
+            "field": {
+                own.name: {name: getattr(own, name) for name in ("label", "type", "sensitivity", "section", "cacheable")}
+                for own in organization.custom_fields.all()
+            },
+            "connector": {
+                row.key: _connector(row) for row in organization.connectors.select_related("fallback_for").order_by("key")
+            },
+            "twilio": {account.account_sid: _twilio(account) for account in organization.twilio_accounts.all()},
+            "person": _people(person for person in people if person.active),
+            "api_key": {key.name: _api_key(key) for key in keys if key.active},
+        },
+        inactive={
+            "person": _people(person for person in people if not person.active),
+            "api_key": {key.name: _api_key(key) for key in keys if not key.active},
+        },
+    )
+
+
+def _connector(row: Connector) -> Facts:
+    plain = ("kind", "name", "enabled", "priority", "essential", "timeout_ms", "allow_private", "cache", "limits", "options")
+    return {
+        **{name: getattr(row, name) for name in plain},
+        "secrets": {
+            name: Secret(row.secret_refs.get(name) or placeholder(row.key, name), fingerprint(value), value)
+            for name, value in (row.secrets or {}).items()
+        },
+        "fields": row.fields,
+        "details_by": row.details_by,
+        "fallback_for": row.fallback_for.key if row.fallback_for else "",
+    }
+
+
+def _twilio(account: TwilioAccount) -> Facts:
+    tokens = account.auth_tokens or []
+    references = account.auth_token_refs if len(account.auth_token_refs) == len(tokens) else [""] * len(tokens)
+    return {
+        "auth_tokens": [
+            Secret(reference or placeholder("twilio", account.account_sid[-6:], str(position)), fingerprint(token), token)
+            for position, (token, reference) in enumerate(zip(tokens, references, strict=True), start=1)
+        ],
+        "workspace_sid": account.workspace_sid,
+    }
+
+
+def _people(people: Iterable[Person]) -> dict[str, Facts]:
+    return {person.user.username: _person(person, person.user) for person in people if person.user}
+
+
+def _person(person: Person, user: User) -> Facts:
+    return {
+        "email": user.email,
+        "first_name": user.first_name,
+        "last_name": user.last_name,
+        "role": person.role,
+        "tier": person.tier.name,
+        "team": person.team,
+        "worker_sid": person.worker_sid or "",
+    }
+
+
+def _api_key(key: ApiKey) -> Facts:
+    return {
+        "key": Secret(key.reference or placeholder("api_key", key.name), key.hash),
+        "tier": key.tier.name,
+        "scopes": key.scopes,
+        "expires": key.expires_at.isoformat() if key.expires_at else None,
+    }

@@ -1,0 +1,135 @@
+"""``manage.py lookup_caller ORG NUMBER``: what every source knows of a number, as a tier may see it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from django.core.management.base import CommandParser
+
+from integrations.disclosure import Context, Disclosed, Disclosure, Viewer, disclose
+from integrations.errors import AuditUnavailable
+from integrations.lookup import LookupStatus, Question, close_sources, look_up
+from integrations.management.base import PortalCommand, operator
+from integrations.models import Organization, Tier
+from integrations.phone import CallerId, NotANumber, classify
+from integrations.profile import JSON, FieldType
+
+_ENDINGS = {
+    LookupStatus.NOT_FOUND: "Not found: no system knows this number.",
+    LookupStatus.FAILED: "No system gave an answer, so nobody knows whether this caller is known.",
+    LookupStatus.PARTIAL: "Some systems did not answer; there may be more about this caller.",
+}
+
+
+class Command(PortalCommand):
+    help = "Look a caller up in an organisation's systems. What is shown is put on record like any other look."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("organization", metavar="ORG")
+        parser.add_argument("number", metavar="NUMBER")
+        parser.add_argument("--as-tier", default="basic", metavar="T", help="show what this tier may see (basic)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        organization = self.organization(options["organization"])
+        viewer = self._viewer(organization, options["as_tier"])
+        caller_id = classify(options["number"], organization.region)
+        if isinstance(caller_id, NotANumber):
+            self.stop(caller_id.reason)
+        try:
+            shown = async_to_sync(_disclosed)(organization.pk, caller_id, viewer)
+        except AuditUnavailable as error:
+            self.stop(error.public_message, code=1)
+        self.stdout.write("\n".join(_lines(shown)))
+
+    def _viewer(self, organization: Organization, name: str) -> Viewer:
+        tier = Tier.objects.filter(organization=organization, name=name).first()
+        if tier is None:
+            known = ", ".join(organization.tiers.values_list("name", flat=True))
+            self.stop(f"There is no tier called {name!r} in {organization.slug}. Known tiers: {known}.")
+        return Viewer(
+            organization_id=organization.pk,
+            organization=organization.slug,
+            actor_kind="operator",
+            actor_id="",
+            actor_label=operator(),
+            tier_id=tier.pk,
+            tier=tier.name,
+            channel="command",
+        )
+
+
+async def _disclosed(organization_id: int, caller_id: CallerId, viewer: Viewer) -> Disclosure:
+    try:
+        return await disclose(await look_up(Question(organization_id, caller_id)), viewer, Context())
+    finally:
+        await close_sources()
+
+
+def _lines(shown: Disclosure) -> Iterator[str]:
+    if shown.status is LookupStatus.WITHHELD:
+        yield "Withheld: the caller hides their number, so nobody was looked up."
+        return
+    sources = [
+        (source.label, source.status.value, "" if source.latency_ms is None else f"{source.latency_ms:.0f}", source.message)
+        for source in shown.sources
+    ]
+    yield from _table(("source", "status", "ms", ""), sources) if sources else ["No system is connected."]
+    yield ""
+    if shown.matches:
+        yield f"{shown.match_count} people share this number:"
+        for card in shown.matches:
+            yield "  " + " · ".join(part for part in (card.name or "name not shown", card.disambiguator, card.why) if part)
+    elif shown.fields:
+        labels = {source.key: source.label for source in shown.sources}
+        yield from _table(
+            ("field", "value", "from", "age"),
+            [
+                (field.definition.label, _value(field), labels.get(field.source, field.source), _age(field, shown.at))
+                for field in shown.fields.values()
+            ],
+        )
+        yield "Matched by number, not verified."
+    elif shown.match_count:
+        yield "One person was found; the tier shows nothing of them."
+    if ending := _ENDINGS.get(shown.status):
+        yield ending
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    for row in (head, *rows):
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _value(field: Disclosed) -> str:
+    if field.revealable:
+        return "hidden: reveal in the panel"
+    text = _text(field.definition.type, field.value) if not field.masked else str(field.value)
+    others = [_text(field.definition.type, value) if not field.masked else str(value) for _, value in field.conflicts]
+    return f"{text} (elsewhere: {'; '.join(others)})" if others else text
+
+
+def _text(kind: FieldType, value: JSON) -> str:
+    """One line of a value: the shapes of several parts by what people ask about first."""
+    if kind is FieldType.MONEY:
+        return f"{value['amount_minor'] / 100:.2f} {value['currency']}"
+    if kind is FieldType.FLAG:
+        return "yes" if value else "no"
+    if kind is FieldType.APPOINTMENTS:
+        return "; ".join(f"{item['start']} {item['title']} ({item['status']})" for item in value)
+    if kind is FieldType.ORDERS:
+        return "; ".join(f"{item['date'] or ''} {item['description']}".strip() for item in value)
+    if isinstance(value, list):
+        return ", ".join(str(item) for item in value)
+    # Line breaks and control characters of a note would break the table, or the terminal.
+    return " ".join(str(value).split()) if isinstance(value, str) else json.dumps(value)
+
+
+def _age(field: Disclosed, now: datetime) -> str:
+    seconds = max(0, int((now - field.fetched_at).total_seconds()))
+    text = f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"
+    return f"{text}, stale" if field.stale else text
