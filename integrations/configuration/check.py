@@ -225,6 +225,10 @@ class _OrganizationCheck:
     def _check_connectors(self) -> None:
         known_kinds = connectors.kinds()
         for where, row in self.rows("connector"):
+            if row.kind not in known_kinds and self.skip_unknown_kinds:
+                self.left_out.add(row.key)
+                self.notes.append(f"{self._slug}: connector {row.key}: left out, because this version has no kind {row.kind!r}")
+                continue
             secrets = {name: self._resolve((*where, "secrets", name), ref) for name, ref in row.secrets.items()}
             if row.kind in known_kinds:
                 self._check_references(where, row)
@@ -235,10 +239,6 @@ class _OrganizationCheck:
                     found = check_connector(row, self.table, values, unresolved, self._vocabulary, own_fields)
                     for place, sentence in found:
                         self.problem((*where, *place), sentence)
-            elif self.skip_unknown_kinds:
-                self.left_out.add(row.key)
-                slug = self.table.slug if self.table else ""
-                self.notes.append(f"{slug}: connector {row.key}: left out, because this version has no kind {row.kind!r}")
             else:
                 self.problem(
                     (*where, "kind"),
