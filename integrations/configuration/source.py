@@ -145,6 +145,7 @@ class _Lines:
         where: Where = ()
         for part in outer:
             where = self._latest((*where, part))
+            self.found.setdefault(where, line)
         where = (*where, name)
         if array:
             self.last[where] = self.last.get(where, -1) + 1

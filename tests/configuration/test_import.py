@@ -323,3 +323,28 @@ def test_a_mail_that_cannot_be_sent_is_told_after_the_import(
     done = run("config", "import", str(write(SMALL)), "--yes", "--invite")
     assert (done.code, "ann" in done.err) == (1, True)
     assert Person.objects.filter(user__username="ann").exists()
+
+
+def test_two_people_may_swap_their_flex_workers(run: Command, write: Write) -> None:
+    one, two = f"WK{'1' * 32}", f"WK{'2' * 32}"
+    text = SMALL.replace('tier = "admin"', f'tier = "admin"\nworker_sid = "{one}"')
+    text += f'[[organization.person]]\nusername = "bea"\nrole = "agent"\ntier = "basic"\nworker_sid = "{two}"\n'
+    assert run("config", "import", str(write(text)), "--yes").code == 0
+    swapped = text.replace(one, "?").replace(two, one).replace("?", two)
+    assert run("config", "import", str(write(swapped)), "--yes").code == 0
+    assert dict(Person.objects.values_list("user__username", "worker_sid")) == {"ann": two, "bea": one}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "organization = [1]\n",
+        '[[organization]]\nslug = "aa"\nname = "A"\nconnector = 3\nperson = [1]\ntier = [{}]\n',
+        '[[organization]]\nslug = 1\nname = ""\n[[organization.connector]]\nkey = 1\nsecrets = "plain-secret-text"\n',
+        SMALL.replace("{ token =", '{ other = "plain-secret-text", token ='),
+        SMALL.replace("secrets = {", "secrets = { token = 2026-01-01 }\noptions = {"),
+    ],
+)
+def test_values_of_the_wrong_shape_are_sentences(text: str, run: Command, write: Write) -> None:
+    done = run("config", "import", str(write(text)), "--yes")
+    assert (done.code, bool(done.err), "plain-secret-text" in done.err) == (2, True, False)
