@@ -1,0 +1,286 @@
+"""The one HTTP door: every request to a vendor goes through here.
+
+It owns what must not differ between connectors: which addresses may be reached, the deadline over the whole exchange,
+the cap on the body, no redirects, no cookies, no proxies from the environment, and true classes of failure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import cache
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+import aiohttp
+import httpx
+import orjson
+from httpx_aiohttp import AiohttpTransport
+
+from integrations.connectors.base import Deadline, NetworkPolicy
+from integrations.errors import (
+    AddressRefused,
+    AuthFailed,
+    ConfigurationError,
+    InvalidResponse,
+    MissingScope,
+    RateLimited,
+    SourceError,
+    SourceTimeout,
+    SourceUnavailable,
+)
+from integrations.profile import JSON
+
+MAX_BODY = 2 * 1024 * 1024
+KEEP_ALIVE_S = 30
+USER_AGENT = "connie-portal"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole answer: its status, headers and raw body (at most MAX_BODY bytes)."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
+
+    def json(self, connector: str) -> JSON:
+        """The body as JSON. Raises InvalidResponse without repeating any of it."""
+        try:
+            return orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            raise InvalidResponse(connector, "the body is not JSON") from None
+
+
+Explain = Callable[[str, Answer], None]
+
+
+class HttpDoor:
+    """One connector's way to one host.
+
+    ``explain(connector, answer)`` may raise a more telling error than the status alone before the general rules apply.
+    Raises ConfigurationError for a base address or header that can never work.
+    """
+
+    def __init__(
+        self,
+        connector: str,
+        base_url: str,
+        network: NetworkPolicy,
+        *,
+        headers: Mapping[str, str] | None = None,
+        explain: Explain | None = None,
+    ) -> None:
+        self.connector = connector
+        self.base_url = checked_base_url(base_url, network)
+        self.network = network
+        self.headers = {"Accept": "application/json", "User-Agent": USER_AGENT, **_checked_headers(headers or {})}
+        self.explain = explain
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        deadline: Deadline,
+        *,
+        query: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        json: JSON = None,
+        form: Mapping[str, Any] | None = None,
+        missing_ok: bool = False,
+    ) -> JSON:
+        """The decoded JSON of a good answer; None for 404 if ``missing_ok``. Raises SourceError or AddressRefused.
+
+        ``path`` is relative to the base address; its variable parts go through ``segment()``.
+        """
+        request = httpx.Request(
+            method,
+            self._url(path),
+            params=query,
+            # Compressed bodies could unpack to anything: none is asked for, and none is accepted.
+            headers={**self.headers, **_checked_headers(headers or {}), "Accept-Encoding": "identity"},
+            json=json,
+            data=form,
+        )
+        answer = await self._exchange(request, deadline)
+        if self.explain and answer.status >= 400:
+            self.explain(self.connector, answer)
+        if answer.status == 404 and missing_ok:
+            return None
+        raise_for_status(self.connector, answer)
+        return answer.json(self.connector)
+
+    def _url(self, path: str) -> httpx.URL:
+        segments = path.partition("?")[0].split("/")
+        if not path.startswith("/") or path.startswith("//") or any(unquote(part) in {".", ".."} for part in segments):
+            raise ConfigurationError("A path must begin with one '/' and may not hold '.' or '..'.")
+        if any(character in path for character in "\\#?") or not path.isprintable() or " " in path:
+            raise ConfigurationError("A path may not hold spaces, '\\', '#' or '?'; put parameters into the query.")
+        return httpx.URL(self.base_url + path)
+
+    async def _exchange(self, request: httpx.Request, deadline: Deadline) -> Answer:
+        refused: list[AddressRefused] = []
+        marker = _refusals.set(refused)
+        try:
+            async with asyncio.timeout(deadline.left()), _sent(request, self.network) as response:
+                encoding = response.headers.get("content-encoding", "identity")
+                if encoding.lower() != "identity":
+                    raise InvalidResponse(self.connector, "the body is compressed, which was not asked for")
+                return Answer(response.status_code, response.headers, await self._body(response))
+        except SourceError:
+            raise
+        except Exception as error:
+            if refused:
+                raise refused[0] from None
+            raise self._classified(error) from None
+        finally:
+            _refusals.reset(marker)
+
+    async def _body(self, response: httpx.Response) -> bytes:
+        received = bytearray()
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        async for chunk in response.stream:
+            received += chunk
+            if len(received) > MAX_BODY:
+                raise InvalidResponse(self.connector, f"the body is larger than {MAX_BODY // 1024} KiB")
+        return bytes(received)
+
+    def _classified(self, error: Exception) -> Exception:
+        """The transport maps unlike failures to one class, so the class of the cause decides."""
+        cause = error.__cause__ if isinstance(error, httpx.TransportError) and error.__cause__ else error
+        if isinstance(cause, TimeoutError | httpx.TimeoutException):
+            return SourceTimeout(self.connector)
+        if isinstance(cause, aiohttp.ClientPayloadError | aiohttp.ClientResponseError):
+            return InvalidResponse(self.connector, "the answer is cut off or is not HTTP")
+        if isinstance(cause, aiohttp.ClientError | OSError | httpx.TransportError):
+            return SourceUnavailable(self.connector, type(cause).__name__)
+        return error
+
+
+def raise_for_status(connector: str, answer: Answer) -> None:
+    """The general meaning of a status. Raises SourceError for all but 2xx."""
+    status = answer.status
+    if 200 <= status < 300:
+        return
+    if status == 401:
+        raise AuthFailed(connector, "status 401")
+    if status == 403:
+        raise MissingScope(connector, "status 403")
+    if status == 429:
+        raise RateLimited(connector, "status 429", retry_after=retry_after(answer.headers))
+    if status >= 500:
+        raise SourceUnavailable(connector, f"status {status}")
+    # A redirect could lead anywhere, with our credentials; other 4xx mean that the request itself is wrong.
+    raise InvalidResponse(connector, f"status {status}")
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait, from a number of seconds or a date; None when the header is absent or unreadable."""
+    value = headers.get("retry-after", "").strip()
+    if value.isdigit():
+        return float(value)
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError):
+        return None
+
+
+def segment(value: str) -> str:
+    """A value as one segment of a path: a slash in it does not lead elsewhere."""
+    return quote(value, safe="")
+
+
+def checked_base_url(url: str, network: NetworkPolicy) -> str:
+    """The address without a trailing slash. Raises ConfigurationError saying what to change."""
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        raise ConfigurationError("base_url: this is not a web address.") from None
+    if parts.scheme not in {"https", "http"} or not host:
+        raise ConfigurationError("base_url: give a web address like https://api.example.org.")
+    if parts.scheme == "http" and not (network.allow_private and network.allow_loopback):
+        raise ConfigurationError("base_url: the address must begin with https://.")
+    if parts.username or parts.password or "@" in parts.netloc:
+        raise ConfigurationError("base_url: leave user name and password out of the address; they belong into the secrets.")
+    if parts.query or parts.fragment:
+        raise ConfigurationError("base_url: leave out everything after '?' or '#'.")
+    return url.rstrip("/")
+
+
+def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    for name, value in headers.items():
+        if not value.isprintable() or not value.isascii():
+            raise ConfigurationError(f"The value of the header {name} holds characters that cannot be sent. Enter it anew.")
+    return dict(headers)
+
+
+# -- Connections --------------------------------------------------------------------------------------------------
+
+# What the guard refused during the current request: the client library would bury it in an error of its own.
+_refusals: ContextVar[list[AddressRefused]] = ContextVar("refusals")
+_transports: dict[tuple[asyncio.AbstractEventLoop, NetworkPolicy], AiohttpTransport] = {}
+
+
+@asynccontextmanager
+async def _sent(request: httpx.Request, network: NetworkPolicy) -> AsyncIterator[httpx.Response]:
+    response = await _transport(network).handle_async_request(request)
+    try:
+        yield response
+    finally:
+        await response.aclose()
+
+
+def _transport(network: NetworkPolicy) -> AiohttpTransport:
+    """One pool of connections per running loop and policy: a pool outlives no loop, and no policy borrows another's."""
+    loop = asyncio.get_running_loop()
+    transport = _transports.get((loop, network))
+    if transport is None:
+        for closed in [key for key in _transports if key[0].is_closed()]:
+            del _transports[closed]
+        transport = AiohttpTransport(verify=_ssl_context(), trust_env=False, client=lambda: _session(network))
+        _transports[loop, network] = transport
+    return transport
+
+
+def _session(network: NetworkPolicy) -> aiohttp.ClientSession:
+    connector = aiohttp.TCPConnector(
+        limit=0,
+        keepalive_timeout=KEEP_ALIVE_S,
+        ssl=_ssl_context(),
+        use_dns_cache=False,
+        socket_factory=lambda info: _guarded_socket(network, info),
+    )
+    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
+
+
+def _guarded_socket(network: NetworkPolicy, info: tuple[Any, Any, int, str, tuple[Any, ...]]) -> socket.socket:
+    """A socket for an address that was looked at first. Every connection comes through here with its final address,
+    however the host was spelt and whatever a name resolved to."""
+    family, kind, protocol, _name, address = info
+    try:
+        network.check(str(address[0]), int(address[1]))
+    except AddressRefused as refusal:
+        _refusals.get([]).append(refusal)
+        raise ConnectionRefusedError("the address is closed to connectors") from refusal
+    return socket.socket(family=family, type=kind, proto=protocol)
+
+
+@cache
+def _ssl_context() -> ssl.SSLContext:
+    """Building one takes tens of milliseconds, so there is one per process."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
+async def close_clients() -> None:
+    """Close every connection of the running loop."""
+    loop = asyncio.get_running_loop()
+    for key in [key for key in _transports if key[0] is loop]:
+        await _transports.pop(key).aclose()
