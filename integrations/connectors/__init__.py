@@ -11,7 +11,10 @@ import pkgutil
 from functools import cache
 
 from integrations.connectors.base import Connector, SourceSettings
+from integrations.connectors.http import close_clients
 from integrations.errors import ConfigurationError
+
+__all__ = ["build", "close_clients", "kind_named", "kinds"]
 
 
 @cache
@@ -41,10 +44,3 @@ def kind_named(name: str) -> type[Connector]:
 def build(settings: SourceSettings) -> Connector:
     """A connector ready to be asked. Raises ConfigurationError, or pydantic's ValidationError for options."""
     return kind_named(settings.kind)(settings)
-
-
-async def close_clients() -> None:
-    """Close the running loop's HTTP connections. Connectors share them, so this belongs to none of them."""
-    from integrations.connectors import http
-
-    await http.close_clients()

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote, unquote, urlsplit
 
 import aiohttp
@@ -145,8 +145,7 @@ class HttpDoor:
 
     async def _body(self, response: httpx.Response) -> bytes:
         received = bytearray()
-        assert isinstance(response.stream, httpx.AsyncByteStream)
-        async for chunk in response.stream:
+        async for chunk in cast(httpx.AsyncByteStream, response.stream):
             received += chunk
             if len(received) > MAX_BODY:
                 raise InvalidResponse(self.connector, f"the body is larger than {MAX_BODY // 1024} KiB")
