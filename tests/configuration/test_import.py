@@ -348,3 +348,11 @@ def test_two_people_may_swap_their_flex_workers(run: Command, write: Write) -> N
 def test_values_of_the_wrong_shape_are_sentences(text: str, run: Command, write: Write) -> None:
     done = run("config", "import", str(write(text)), "--yes")
     assert (done.code, bool(done.err), "plain-secret-text" in done.err) == (2, True, False)
+
+
+def test_somebody_who_is_new_in_two_organisations_is_made_once(run: Command, write: Write) -> None:
+    other = '[[organization]]\nslug = "harbor"\nname = "Harbor"\n[[organization.person]]\nusername = "ann"\n'
+    text = f'{SMALL}{other}email = "other@harbor.example"\nrole = "agent"\ntier = "basic"\n'
+    assert run("config", "import", str(write(text)), "--yes").code == 0
+    assert User.objects.get().email == "ann@riverside.example"
+    assert "Nothing to change" in run("config", "import", str(write(text))).out
