@@ -145,7 +145,7 @@ class HttpDoor:
 
     async def _body(self, response: httpx.Response) -> bytes:
         received = bytearray()
-        async for chunk in cast(httpx.AsyncByteStream, response.stream):
+        async for chunk in cast("httpx.AsyncByteStream", response.stream):
             received += chunk
             if len(received) > MAX_BODY:
                 raise InvalidResponse(self.connector, f"the body is larger than {MAX_BODY // 1024} KiB")
