@@ -7,6 +7,7 @@ the cap on the body, no redirects, no cookies, no proxies from the environment, 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -201,17 +202,28 @@ def checked_base_url(url: str, network: NetworkPolicy) -> str:
     try:
         parts = urlsplit(url)
         host, _port = parts.hostname, parts.port
-    except ValueError:
+        httpx.URL(url)
+    except (ValueError, httpx.InvalidURL):
         raise ConfigurationError("base_url: this is not a web address.") from None
     if parts.scheme not in {"https", "http"} or not host:
         raise ConfigurationError("base_url: give a web address like https://api.example.org.")
     if parts.scheme == "http" and not (network.allow_private and network.allow_loopback):
         raise ConfigurationError("base_url: the address must begin with https://.")
+    if host.rstrip(".").rpartition(".")[2].isdigit() and not _is_ip(host):
+        raise ConfigurationError("base_url: write the host as a name, or as a whole IP address.")
     if parts.username or parts.password or "@" in parts.netloc:
         raise ConfigurationError("base_url: leave user name and password out of the address; they belong into the secrets.")
     if parts.query or parts.fragment:
         raise ConfigurationError("base_url: leave out everything after '?' or '#'.")
     return url.rstrip("/")
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
