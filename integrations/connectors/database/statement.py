@@ -1,0 +1,136 @@
+"""The SELECT that finds people by phone, from names that were checked and values that are bound."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jmespath
+
+from integrations.connectors.sql import SqlDoor
+from integrations.errors import ConfigurationError
+from integrations.never import is_never
+from integrations.phone import Number
+from integrations.profile import JSON
+
+_SELECT = re.compile(r"\s*(select|with)\b", re.IGNORECASE)
+_WRITES = re.compile(
+    r"\b(insert|update|delete|replace|merge|drop|alter|create|truncate|grant|call|load|handler|lock|set|attach|pragma|into)\b",
+    re.IGNORECASE,
+)
+_TEXT = re.compile(r"'(?:[^'\\]|''|\\.)*'|\"(?:[^\"\\]|\"\"|\\.)*\"|`[^`]*`")
+
+
+def checked_query(query: str) -> None:
+    """One SELECT with a bound number. Raises ConfigurationError saying what to change.
+
+    The session is read-only all the same; this is so that a mistake shows when it is made.
+    """
+    bare = _TEXT.sub("''", query)
+    if ";" in bare or "--" in bare or "/*" in bare or "#" in bare:
+        raise ConfigurationError("query: write one statement, without ';' and without comments.")
+    if not _SELECT.match(bare) or _WRITES.search(bare):
+        raise ConfigurationError("query: only a SELECT can be used.")
+    unknown = set(re.findall(r"(?<![:\w]):([A-Za-z_]\w*)", bare)) - {"phone", "digits", "nsn"}
+    if unknown or not re.search(r":(phone|digits|nsn)\b", bare):
+        raise ConfigurationError("query: compare with :phone (+14155550123), :digits (14155550123) or :nsn (4155550123).")
+
+
+@dataclass(frozen=True)
+class Join:
+    table: str
+    key: str
+    columns: tuple[str, ...]
+
+
+@dataclass
+class Statement:
+    """``choose()`` first; then ``by_phone()`` gives statement and values for a number."""
+
+    sql: SqlDoor
+    table: str
+    id_column: str
+    phone_columns: Sequence[str]
+    digits_columns: Sequence[str]
+    join: Join | None
+    columns: list[str] = field(default_factory=list)
+
+    @property
+    def number_columns(self) -> list[str]:
+        return [*self.phone_columns, *self.digits_columns]
+
+    def choose(self, existing: Mapping[str, Sequence[str]], mentioned: set[str], demanded: set[str]) -> None:
+        """Which columns to read: those that the mapping mentions, the table has, and nobody forbids.
+
+        ``demanded`` are mentioned in the organisation's own mapping. Raises ConfigurationError for a table or column
+        that the configuration names and the database does not have.
+        """
+        there = existing[self.table]
+        if not there:
+            raise ConfigurationError(f"table: the database has no table {self.table!r}, or our user may not see it.")
+        joined_name = {self.join.table} if self.join else set()
+        self._insist(self.table, there, [self.id_column, *self.number_columns, *sorted(demanded - joined_name)])
+        if self.join:
+            self._insist(self.join.table, existing[self.join.table], [self.join.key, *self.join.columns])
+        wanted = [self.id_column, *self.number_columns, *(name for name in there if name in mentioned)]
+        self.columns = [name for name in dict.fromkeys(wanted) if not is_never(name)]
+
+    @staticmethod
+    def _insist(table: str, there: Iterable[str], names: Iterable[str]) -> None:
+        known = set(there)
+        for name in names:
+            if name not in known:
+                raise ConfigurationError(f"The table {table!r} has no column {name!r}.")
+
+    def by_phone(self, number: Number) -> tuple[str, dict[str, Any]]:
+        quoted = self.sql.quoted
+        values: dict[str, Any] = {f"v{index}": variant for index, variant in enumerate(number.variants())}
+        variants = ", ".join(f":{name}" for name in values)
+        values |= {"digits": number.digits, "nsn": number.nsn} if self.digits_columns else {}
+        places = [f"{quoted(self.table, name)} IN ({variants})" for name in self.phone_columns]
+        places += [f"{quoted(self.table, name)} IN (:digits, :nsn)" for name in self.digits_columns]
+        if not self.phone_columns:
+            values = {name: value for name, value in values.items() if name in {"digits", "nsn"}}
+        shown = [f"{quoted(self.table, name)} AS {quoted(name)}" for name in self.columns]
+        source = quoted(self.table)
+        if self.join:
+            shown += [
+                f"{quoted(self.join.table, name)} AS {quoted(_alias(name))}" for name in self.join.columns if not is_never(name)
+            ]
+            source += (
+                f" LEFT JOIN {quoted(self.join.table)} ON {quoted(self.join.table, self.join.key)}"
+                f" = {quoted(self.table, self.id_column)}"
+            )
+        # Names are checked and quoted, values bound.
+        return f"SELECT {', '.join(shown)} FROM {source} WHERE {' OR '.join(places)}", values  # noqa: S608
+
+    def nested(self, row: Mapping[str, JSON]) -> dict[str, JSON]:
+        """The joined table's columns under its name, so that a mapping reads ``customer_accounts.status``."""
+        if not self.join:
+            return dict(row)
+        joined = {name: row.get(_alias(name)) for name in self.join.columns if not is_never(name)}
+        return {**{name: row[name] for name in self.columns}, self.join.table: joined}
+
+
+def _alias(column: str) -> str:
+    return f"joined_{column}"
+
+
+def columns_of(expressions: Iterable[str]) -> set[str]:
+    """The columns that JMESPath expressions read: the names that they look up in the row itself."""
+    return {name for text in expressions for name in _roots(jmespath.compile(text).parsed)}
+
+
+def _roots(node: Mapping[str, Any]) -> Iterator[str]:
+    if node["type"] == "field":
+        yield node["value"]
+        return
+    # What follows a dot, a pipe or a projection looks into what came before it, not into the row.
+    children = node["children"][:1] if node["type"] in _LOOKS_INTO else node["children"]
+    for child in children:
+        yield from _roots(child)
+
+
+_LOOKS_INTO = {"subexpression", "pipe", "projection", "value_projection", "filter_projection", "flatten", "index_expression"}
