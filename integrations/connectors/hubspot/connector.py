@@ -30,7 +30,7 @@ from integrations.profile import Match, SourceRecord
 MAX_SEARCH_BODY = 3_000
 _PHONES = {"phone": "phone", "mobilephone": "mobile phone"}
 # What tells whether there is anything to ask for in stage 2, and what people are linked by.
-_ALWAYS = ("email", "company", "associatedcompanyid", "num_associated_deals", *_PHONES)
+_ALWAYS = ("email", "associatedcompanyid", "num_associated_deals", *_PHONES)
 
 
 class HubSpotOptions(ConnectorOptions):

@@ -13,6 +13,9 @@ from integrations.connectors.hubspot.answers import CrmObject, Page, Pipelines, 
 from integrations.errors import SourceError
 
 STAGES_KEPT_S = 3_600
+# Each part settles before the caller gives up on all of them, and the names of stages before the deals that they adorn.
+_SHARE_OF_PART = 0.9
+_SHARE_OF_STAGES = 0.5
 
 
 def api_path(version: str, area: str, name: str) -> str:
@@ -32,6 +35,7 @@ class Related:
 
     async def gather(self, contact_id: str, company_id: str | None, *, deals: bool, deadline: Deadline) -> dict[str, Any]:
         """``{"company": name, "deals": [...]}`` of what is asked for. Raises SourceError only if nothing came."""
+        deadline = deadline.within(deadline.left() * _SHARE_OF_PART)
         asked: dict[str, Awaitable[Any]] = {}
         if company_id:
             asked["company"] = self._company(company_id, deadline)
@@ -71,8 +75,9 @@ class Related:
         """Stage id → name: HubSpot answers with opaque ids. A deal without its stage's name is still worth showing, so
         a failure here is not one."""
         if time.monotonic() > self._stages_until:
+            patience = deadline.within(deadline.left() * _SHARE_OF_STAGES)
             try:
-                body = await self.http.request("GET", api_path(self.version, "pipelines", "deals"), deadline)
+                body = await self.http.request("GET", api_path(self.version, "pipelines", "deals"), patience)
                 pipelines = parse(Pipelines, body, self.connector).results
             except SourceError:
                 return self._stages

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,11 +14,12 @@ from integrations.connectors.http import close_clients
 from integrations.connectors.hubspot.connector import HubSpotConnector
 from integrations.errors import AuthFailed, ConfigurationError, MissingScope, RateLimited, SourceUnavailable
 from tests.connectors.contract import NUMBER, ConnectorContract, fixture
-from tests.connectors.http_stub import LOOPBACK_ALLOWED, Stub, current_request, reply, stub_server
+from tests.connectors.http_stub import LOOPBACK_ALLOWED, Stub, Write, current_request, hang, reply, stub_server
 
 HERE = Path(__file__).parent
 # The vendors' published descriptions lie beside a checkout and are never copied into it.
 SPEC = HERE.parents[2].parent / "shared" / "specs" / "hubspot-contacts-v3.json"
+FAILURE = reply({}, 500)
 
 
 def hubspot(stub: Stub, mapping: dict[str, str | bool] | None = None, **options: Any) -> HubSpotConnector:
@@ -116,7 +118,7 @@ def test_what_may_never_be_shown_cannot_be_mapped(stub: Stub, field: str) -> Non
 
 
 async def test_the_search_asks_by_number_in_the_places_hubspot_searches(stub: Stub) -> None:
-    await find(stub, "not_found", {"preferred_agent": "properties.agent", "language": False})
+    await find(stub, "not_found", {"preferred_agent": "properties.agent", "language": False, "company": False})
     (request,) = stub.requests
     assert (request.method, request.path) == ("POST", "/crm/v3/objects/contacts/search")
     assert request.headers["authorization"] == "Bearer pat-na1-secret"
@@ -130,7 +132,7 @@ async def test_the_search_asks_by_number_in_the_places_hubspot_searches(stub: St
     assert filters[0]["value"] == "4155550123"  # without country code
     assert "+14155550123" in filters[2]["values"]
     assert "agent" in request.json["properties"]
-    assert "hs_language" not in request.json["properties"]
+    assert {"hs_language", "company"}.isdisjoint(request.json["properties"])
     assert len(request.body) < 3_000
 
 
@@ -176,14 +178,14 @@ async def keys_of(stub: Stub, name: str) -> DetailKeys:
 
 
 class TestDetails:
-    async def answer_by_path(self, stub: Stub, failing: str = "") -> None:
+    async def answer_by_path(self, stub: Stub, failing: str = "", behaviour: Write = FAILURE) -> None:
         """The three requests come in any order, so the stub looks at each before it answers."""
         by_path = {"/companies/": "company", "/deals/search": "deals", "/pipelines/": "pipelines"}
 
         async def answer(writer: Any) -> None:
             path = current_request.get().path
             name = next(name for part, name in by_path.items() if part in path)
-            await (reply({}, 500) if name == failing else recorded(name))(writer)
+            await (behaviour if name == failing else recorded(name))(writer)
 
         stub.answer(answer)
 
@@ -218,6 +220,15 @@ class TestDetails:
         keys = await keys_of(stub, "found")
         await self.answer_by_path(stub, failing)
         record = await self.details(stub, keys)
+        assert ({"company", "open_deals"} - set(record.fields)) == ({lost} if lost else set())
+
+    @pytest.mark.parametrize(("hanging", "lost"), [("company", "company"), ("deals", "open_deals"), ("pipelines", "")])
+    async def test_one_hanging_part_costs_only_itself(self, stub: Stub, hanging: str, lost: str) -> None:
+        keys = await keys_of(stub, "found")
+        await self.answer_by_path(stub, hanging, hang)
+        deadline = Deadline(1)
+        async with asyncio.timeout(deadline.left()):
+            (record,) = await hubspot(stub).details(keys, deadline)
         assert ({"company", "open_deals"} - set(record.fields)) == ({lost} if lost else set())
 
     async def test_nothing_is_asked_when_the_search_told_that_there_is_nothing(self, stub: Stub) -> None:
