@@ -35,12 +35,12 @@ class Request:
 
 @dataclass
 class Stub:
-    """``answers`` are used one per request; the last one stays. ``open`` counts connections that are open now."""
+    """``answers`` are used one per request; the last one stays. ``writers`` are the connections that are open now."""
 
     port: int = 0
     answers: list[Write] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
-    open: int = 0
+    writers: set[asyncio.StreamWriter] = field(default_factory=set)
     opened: int = 0
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     all_closed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -53,7 +53,7 @@ class Stub:
         self.answers = list(answers)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.open += 1
+        self.writers.add(writer)
         self.opened += 1
         self.all_closed.clear()
         try:
@@ -69,8 +69,8 @@ class Stub:
             pass
         finally:
             writer.close()
-            self.open -= 1
-            if not self.open:
+            self.writers.discard(writer)
+            if not self.writers:
                 self.all_closed.set()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -103,7 +103,8 @@ async def stub_server() -> AsyncIterator[Stub]:
         yield stub
     finally:
         server.close()
-        server.close_clients()
+        for writer in stub.writers:
+            writer.close()
 
 
 def reply(body: Any = None, status: int = 200, **headers: str) -> Write:

@@ -147,6 +147,12 @@ async def test_each_misbehaviour_has_its_error_and_leaves_no_connection(
     await asyncio.wait_for(stub.all_closed.wait(), 5)
 
 
+async def test_a_compressed_body_is_refused_unread(stub: Stub) -> None:
+    stub.answer(http_stub.gzip_bomb)
+    with pytest.raises(InvalidResponse, match="compressed"):
+        await get(stub)
+
+
 async def test_a_cancelled_request_closes_its_connection_at_once(stub: Stub) -> None:
     stub.answer(http_stub.hang)
     request = asyncio.create_task(get(stub))
