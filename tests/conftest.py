@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests import servers
 from tests.factories import World, make_world
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
@@ -51,3 +53,16 @@ def process_state_forgotten() -> Iterator[None]:
 def world(transactional_db: None) -> World:
     """Riverside and Harbor with Ann, Bea and Cy, in a database that every thread of the test sees."""
     return make_world()
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[servers.MariaDb]:
+    """A server that plays an organisation's database: the one that `make test` started, or one of the session's own."""
+    if port := os.environ.get("CONNIE_TEST_MARIADB_PORT"):
+        yield servers.MariaDb(int(port))
+        return
+    try:
+        with servers.mariadb() as own:
+            yield own
+    except servers.MissingServer as missing:
+        pytest.fail(str(missing))

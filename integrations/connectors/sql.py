@@ -129,6 +129,7 @@ class SqlDoor:
         self.url = checked_url(url, folder)
         self.network = network
         self._password = password
+        self._closed = False
         self._threads = ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix=f"sql-{connector}")
         self._engine = self._make_engine(concurrency)
 
@@ -148,6 +149,7 @@ class SqlDoor:
 
     async def close(self) -> None:
         """Close idle connections; those in use close when they come back."""
+        self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._engine.dispose()
 
@@ -166,10 +168,14 @@ class SqlDoor:
             raise SourceTimeout(self.connector, "no connection was free in time")
         try:
             with self._engine.connect() as connection:
-                limited = self._limited(connection, statement, deadline)
-                result = connection.execute(text(limited), dict(values))
-                rows = [dict(row) for row in result.mappings().fetchmany(MAX_ROWS)]
-                result.close()
+                try:
+                    limited = self._limited(connection, statement, deadline)
+                    result = connection.execute(text(limited), dict(values))
+                    rows = [dict(row) for row in result.mappings().fetchmany(MAX_ROWS)]
+                    result.close()
+                finally:
+                    if self._closed:
+                        connection.detach()  # the pool that it would go back to is gone
         except PoolTimeout:
             raise SourceTimeout(self.connector, "no connection was free in time") from None
         except (SQLAlchemyError, OSError) as error:

@@ -1,0 +1,119 @@
+"""Private servers for the tests, on free ports of this machine. A missing one is a failure that says what to install."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pymysql
+
+INSTALL = "apt-get install -y --no-install-recommends mariadb-server-core mariadb-client-core redis-server"
+START_S = 30
+USER, PASSWORD = "connie", "connie-test-password"
+
+
+class MissingServer(Exception):
+    """``str()`` is the line that installs it."""
+
+
+@dataclass(frozen=True)
+class MariaDb:
+    """A running server; its user may do everything."""
+
+    port: int
+    host: str = "127.0.0.1"
+
+    def url(self, database: str, user: str = USER) -> str:
+        """As a connector's ``url`` option."""
+        return f"mysql://{user}@{self.host}:{self.port}/{database}"
+
+    @property
+    def django_url(self) -> str:
+        """As CONNIE_DATABASE_URL."""
+        return f"mysql://{USER}:{PASSWORD}@{self.host}:{self.port}/connie"
+
+    def run(self, *statements: str, database: str | None = None) -> list[tuple[object, ...]]:
+        """Execute statements as the user who may do everything; returns the last one's rows."""
+        connection = pymysql.connect(
+            host=self.host, port=self.port, user=USER, password=PASSWORD, database=database, autocommit=True
+        )
+        try:
+            with connection.cursor() as cursor:
+                for statement in statements:
+                    cursor.execute(statement)
+                return list(cursor.fetchall())
+        finally:
+            connection.close()
+
+
+def binary(name: str) -> str:
+    """Its path. Raises MissingServer."""
+    if found := shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"):
+        return found
+    raise MissingServer(f"{name} is missing. Install it: {INSTALL}")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def mariadb() -> Iterator[MariaDb]:
+    """A fresh server that trades durability for speed, stopped and removed afterwards."""
+    install, server = binary("mariadb-install-db"), binary("mariadbd")
+    folder = Path(tempfile.mkdtemp(prefix="connie-mariadb-"))
+    as_root = ["--user=root"] if os.geteuid() == 0 else []
+    try:
+        authentication = "--auth-root-authentication-method=normal"
+        command = [install, "--no-defaults", f"--datadir={folder}/data", authentication, "--skip-test-db", *as_root]
+        made = subprocess.run(command, capture_output=True, text=True, check=False)
+        if made.returncode:
+            raise RuntimeError(f"MariaDB's data directory could not be made: {made.stderr[-500:]}")
+        found = MariaDb(free_port())
+        options = [
+            f"--datadir={folder}/data", f"--socket={folder}/s.sock", f"--pid-file={folder}/pid", f"--port={found.port}",
+            "--bind-address=127.0.0.1", "--skip-log-bin", "--skip-name-resolve", "--performance-schema=OFF",
+            "--innodb-flush-log-at-trx-commit=0", "--innodb-flush-method=nosync", "--innodb-buffer-pool-size=128M",
+            "--character-set-server=utf8mb4",
+        ]  # fmt: skip
+        process = subprocess.Popen(
+            [server, "--no-defaults", *as_root, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            _set_up(folder / "s.sock", process)
+            yield found
+        finally:
+            process.terminate()
+            process.wait(20)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _set_up(sock: Path, process: subprocess.Popen[bytes]) -> None:
+    connection = _connected(sock, process)
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE USER '{USER}'@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'")
+        cursor.execute(f"GRANT ALL ON *.* TO '{USER}'@'127.0.0.1' WITH GRANT OPTION")
+        cursor.execute("CREATE DATABASE connie CHARACTER SET utf8mb4")
+    connection.close()
+
+
+def _connected(sock: Path, process: subprocess.Popen[bytes]) -> pymysql.Connection[pymysql.cursors.Cursor]:
+    deadline = time.monotonic() + START_S
+    # The server makes its socket once it is ready to answer.
+    while not sock.exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError("MariaDB did not start.")
+        time.sleep(0.05)
+    return pymysql.connect(unix_socket=str(sock), user="root", autocommit=True)
