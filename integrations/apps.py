@@ -10,6 +10,10 @@ class IntegrationsConfig(AppConfig):
     name = "integrations"
     verbose_name = "Connie portal"
 
+    def ready(self) -> None:
+        # Registers what is recorded of logging in and out.
+        import integrations.dashboard.sessions  # noqa: F401
+
 
 class PortalAdminConfig(AdminConfig):
     default_site = "integrations.admin.site.PortalAdminSite"

@@ -1,7 +1,25 @@
-"""Addresses of the dashboard."""
+"""Addresses of the dashboard, and of logging in and out."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.contrib.auth import views as auth
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from integrations.dashboard import agents
+from integrations.dashboard.sessions import SignInForm
+
+urlpatterns = [
+    path("", agents.dashboard, name="dashboard"),
+    path("search/", agents.search, name="dashboard-search"),
+    path("organization/", agents.switch_organization, name="dashboard-organization"),
+    path(
+        "login/",
+        auth.LoginView.as_view(authentication_form=SignInForm, redirect_authenticated_user=True),
+        name="login",
+    ),
+    path("logout/", auth.LogoutView.as_view(), name="logout"),
+    path("password-reset/", auth.PasswordResetView.as_view(), name="password_reset"),
+    path("password-reset/sent/", auth.PasswordResetDoneView.as_view(), name="password_reset_done"),
+    path("password-reset/<uidb64>/<token>/", auth.PasswordResetConfirmView.as_view(), name="password_reset_confirm"),
+    path("password-reset/done/", auth.PasswordResetCompleteView.as_view(), name="password_reset_complete"),
+]

@@ -1,0 +1,96 @@
+"""The agents' dashboard: search by number, recent calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from integrations.calls import CallFacts, caller_id_of, open_call, recent_calls
+from integrations.dashboard.sessions import ORGANIZATION
+from integrations.disclosure.viewers import people_of
+from integrations.models import Call, Organization, Person, Role
+from integrations.phone import NotANumber, Number, classify
+
+
+@dataclass(frozen=True)
+class CallRow:
+    """A recent call as the list shows it: never more of the number than its last four digits."""
+
+    key: str
+    hint: str
+    direction: str
+    at: datetime
+
+
+@never_cache
+@login_required
+@require_GET
+def dashboard(request: HttpRequest) -> HttpResponseBase:
+    return _page(request)
+
+
+@never_cache
+@login_required
+@require_POST
+def search(request: HttpRequest) -> HttpResponseBase:
+    """Open the panel of a number. It is posted, so that it is in no address and no log."""
+    person = current_person(request)
+    if person is None:
+        return _page(request)
+    raw = request.POST.get("phone", "")
+    caller_id = classify(raw, person.organization.region)
+    if isinstance(caller_id, NotANumber):
+        return _page(request, problem=caller_id.reason, typed=raw[:64], status=400)
+    call = open_call(person.organization_id, CallFacts(caller_id), person_id=person.pk)
+    return redirect("panel-call", org=person.organization.slug, key=call.key)
+
+
+@login_required
+@require_POST
+def switch_organization(request: HttpRequest) -> HttpResponseRedirect:
+    """Only to one that the user takes part in; anything else changes nothing."""
+    wanted = request.POST.get("organization", "")
+    if wanted in {person.organization.slug for person in people_of(request.user)}:
+        request.session[ORGANIZATION] = wanted
+    return redirect("dashboard")
+
+
+def current_person(request: HttpRequest) -> Person | None:
+    """Who the user is in the session's organisation, or in their first one."""
+    people = people_of(request.user)
+    chosen = request.session.get(ORGANIZATION)
+    return next((person for person in people if person.organization.slug == chosen), people[0] if people else None)
+
+
+def _page(request: HttpRequest, *, problem: str = "", typed: str = "", status: int = 200) -> HttpResponse:
+    person = current_person(request)
+    context: dict[str, Any] = {
+        "person": person,
+        "organization": person.organization if person else None,
+        "organizations": [other.organization for other in people_of(request.user)],
+        "is_admin": request.user.is_superuser or (person is not None and person.role == Role.ADMIN),
+        "problem": problem,
+        "typed": typed,
+    }
+    if person is None:
+        return render(request, "integrations/dashboard/no_organization.html", context, status=403)
+    with timezone.override(ZoneInfo(person.organization.timezone)):
+        context["calls"] = [_row(call, person.organization) for call in recent_calls(person.organization_id, person.pk)]
+        context["greeting"] = _("Who is calling?")
+        return render(request, "integrations/dashboard/agents.html", context, status=status)
+
+
+def _row(call: Call, organization: Organization) -> CallRow:
+    caller_id = caller_id_of(call, organization.region)
+    hint = caller_id.hint if isinstance(caller_id, Number) else ""
+    return CallRow(call.key, hint, call.direction, call.touched_at)

@@ -1,0 +1,67 @@
+"""Logging in and out: the form, and what of it goes on record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.dispatch import receiver
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from integrations.disclosure import audit
+from integrations.disclosure.refusals import count_refusal
+from integrations.disclosure.viewers import people_of
+from integrations.models import Organization, User
+
+ORGANIZATION = "organization"  # the session's key for the slug of the current organisation
+
+
+class SignInForm(AuthenticationForm):
+    error_messages = {
+        **AuthenticationForm.error_messages,
+        "invalid_login": _(
+            "This user name and password do not belong together. Check for capital letters and try again, "
+            "or set a new password."
+        ),
+    }
+
+
+@receiver(user_logged_in)
+def record_log_in(sender: object, request: HttpRequest, user: User, **_facts: Any) -> None:
+    """In each organisation that the user takes part in: its supervisors may ask who was there."""
+    _record("log_in", user, request)
+
+
+@receiver(user_logged_out)
+def record_log_out(sender: object, request: HttpRequest, user: User | None, **_facts: Any) -> None:
+    if user is not None:
+        _record("log_out", user, request)
+
+
+@receiver(user_login_failed)
+def count_failed_log_in(sender: object, request: HttpRequest | None = None, **_facts: Any) -> None:
+    """Counted without the name that was typed: it may be a password in the wrong field."""
+    if request is not None:
+        count_refusal("log-in", request.META.get("REMOTE_ADDR", ""))
+
+
+def _record(event: str, user: User, request: HttpRequest) -> None:
+    people = people_of(user)
+    organizations = [person.organization_id for person in people] or [Organization.objects.system().pk]
+    for index, organization_id in enumerate(organizations):
+        person = people[index] if people else None
+        entry = audit.Entry(
+            organization_id=organization_id,
+            event=event,
+            actor_kind="person" if person else "user",
+            actor_id=str(person.pk if person else user.pk),
+            actor_label=person.label if person else user.get_username(),
+            person_id=person.pk if person else None,
+            team=person.team if person else "",
+            tier=person.tier.name if person else "",
+            channel="dashboard",
+            address=request.META.get("REMOTE_ADDR", ""),
+        )
+        audit.record_anywhere(entry)
