@@ -24,7 +24,7 @@ from integrations.models.people import Effect
 from integrations.phone import Number
 from integrations.profile import FIELDS, JSON, CallerProfile, Field, FieldType, Value
 
-__all__ = ["Context", "Disclosed", "Disclosure", "MatchCard", "Viewer", "disclose", "new_view_id", "reveal"]
+__all__ = ["Context", "Disclosed", "Disclosure", "MatchCard", "Viewer", "announce", "disclose", "new_view_id", "reveal"]
 
 # What tells two people of one number apart without saying much about either, in the order of preference.
 _DISAMBIGUATORS = ("date_of_birth", "last_visit", "last_contact", "member_since", "company", "account_id", "language")
@@ -94,6 +94,7 @@ class Disclosure:
     sources: tuple[SourceOutcome, ...]
     at: datetime
     view_id: str
+    number_text: str = ""  # the number as this viewer may see it
 
     @property
     def caller(self) -> dict[str, JSON]:
@@ -123,8 +124,28 @@ async def disclose(result: LookupResult, viewer: Viewer, context: Context) -> Di
         )
     )
     return Disclosure(
-        result.status, result.number, len(result.people), fields, matches, result.sources, result.at, context.view_id
+        status=result.status,
+        number=result.number,
+        match_count=len(result.people),
+        fields=fields,
+        matches=matches,
+        sources=result.sources,
+        at=result.at,
+        view_id=context.view_id,
+        number_text=_number_text(result.number, policy),
     )
+
+
+async def announce(number: Number | None, viewer: Viewer, context: Context) -> str:
+    """The number of a call whose panel is being opened, as the viewer may see it, after its entry is committed.
+
+    ``""`` when it is withheld. Raises AuditUnavailable.
+    """
+    policy = await sync_to_async(load_policy)(viewer.tier_id, viewer.tier)
+    subject = number.e164 if number else ""
+    shown = ({"field": "phone", "effect": policy.decide(FIELDS["phone"]).effect.value, "sources": []},) if number else ()
+    await audit.record(viewer.entry("open", outcome="panel", subject=subject, fields=shown, **_occasion(context)))
+    return _number_text(number, policy)
 
 
 async def reveal(result: LookupResult, viewer: Viewer, name: str, context: Context) -> Disclosed:
@@ -152,6 +173,14 @@ async def reveal(result: LookupResult, viewer: Viewer, name: str, context: Conte
         )
     )
     return shown
+
+
+def _number_text(number: Number | None, policy: Policy) -> str:
+    if number is None:
+        return ""
+    definition = FIELDS["phone"]
+    effect = policy.decide(definition).effect
+    return number.national if effect is Effect.CLEAR else mask(definition, number.national)
 
 
 def _same_organization(result: LookupResult, viewer: Viewer) -> None:

@@ -1,7 +1,17 @@
-"""Addresses of the panel."""
+"""Addresses of the panel. A call's key is 32 lower-hex characters and grants nothing."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path, re_path
 
-urlpatterns: list[URLPattern] = []
+from integrations.panel import views
+
+_CALL = r"^(?P<org>[a-z0-9-]{2,40})/(?P<key>[0-9a-f]{32})/"
+
+urlpatterns = [
+    path("<slug:org>/", views.shell, name="panel-shell"),
+    path("<slug:org>/open", views.open_panel, name="panel-open"),
+    re_path(_CALL + "$", views.call_page, name="panel-call"),
+    re_path(_CALL + "caller/$", views.caller, name="panel-caller"),
+    re_path(_CALL + "reveal$", views.reveal_field, name="panel-reveal"),
+]

@@ -1,0 +1,204 @@
+"""A disclosure laid out for the panel: header, what needs attention, cards per capability, the line of sources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from integrations.disclosure import Disclosed, Disclosure
+from integrations.lookup import LookupStatus, SourceOutcome, SourceStatus
+from integrations.models.people import Effect
+from integrations.panel.values import Reader, age, money
+from integrations.profile import Section
+
+# What is open and dated comes first; the order of a card's fields is the vocabulary's.
+_CARDS = {
+    Section.APPOINTMENTS: gettext_lazy("Appointments"),
+    Section.CONTACT: gettext_lazy("Contact"),
+    Section.ACCOUNT: gettext_lazy("Account"),
+    Section.PAYMENTS: gettext_lazy("Payments"),
+    Section.ORDERS: gettext_lazy("Orders"),
+    Section.PROGRAMS: gettext_lazy("Programs"),
+    Section.CARE: gettext_lazy("Care"),
+    Section.CRM: gettext_lazy("Relations and cases"),
+    Section.IDENTITY: gettext_lazy("About"),
+}
+# Shown in the header, so not on a card; only a conflict brings them back.
+_IN_HEADER = {"name", "vip_status", "status"}
+_NAME_PARTS = {"first_name", "last_name"}
+_GOOD_STANDING = {"active", "current", "good", "enrolled"}
+_BAD_STANDING = {"closed", "suspended", "inactive", "overdue", "blocked", "deceased"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One field. ``lines`` is empty while it waits to be revealed."""
+
+    name: str
+    label: str
+    lines: list[str]
+    source: str
+    age: str
+    stale: bool
+    masked: bool
+    revealable: bool
+    conflicts: list[tuple[str, str]]
+    revealed: bool = False
+    show_source: bool = False
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Card:
+    """``source`` and ``age`` are set when one source filled the whole card."""
+
+    id: str
+    title: str
+    rows: list[Row]
+    source: str = ""
+    age: str = ""
+
+
+@dataclass(frozen=True)
+class SourceMark:
+    """A system's state: a mark, one word for the line, a sentence for those who ask."""
+
+    label: str
+    tone: str  # good | none | bad | idle
+    mark: str
+    words: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Board:
+    """Everything that the fragment draws."""
+
+    status: LookupStatus
+    number: str
+    name: str
+    vip: bool
+    standing: str
+    standing_tone: str
+    attention: list[str]
+    cards: list[Card]
+    matches: tuple[object, ...]
+    match_count: int
+    sources: list[SourceMark]
+    missing: list[SourceOutcome]
+    unreadable: list[str]
+    fields: dict[str, Row] = field(default_factory=dict)
+
+
+def lay_out(shown: Disclosure, reader: Reader) -> Board:
+    """The board of one disclosure."""
+    labels = {source.key: source.label for source in shown.sources}
+    rows = {name: row_of(disclosed, reader, labels) for name, disclosed in shown.fields.items()}
+    standing = _plain(shown, "status")
+    return Board(
+        status=shown.status,
+        number=shown.number_text,
+        name=_plain(shown, "name"),
+        vip=_plain(shown, "vip_status") == "True",
+        standing=standing,
+        standing_tone=_tone(standing),
+        attention=_attention(shown, reader),
+        cards=_cards(shown, rows),
+        matches=shown.matches,
+        match_count=shown.match_count,
+        sources=[_mark(source) for source in shown.sources],
+        missing=[s for s in shown.sources if s.status is not SourceStatus.SKIPPED and (not s.status.answered or s.incomplete)],
+        unreadable=_unreadable(shown),
+        fields=rows,
+    )
+
+
+def row_of(shown: Disclosed, reader: Reader, labels: Mapping[str, str], *, revealed: bool = False, problem: str = "") -> Row:
+    """One field as a row; ``labels`` are the sources' display names by key."""
+    kind = shown.definition.type
+    return Row(
+        name=shown.definition.name,
+        label=_(shown.definition.label),
+        lines=[] if shown.value is None else reader.lines(kind, shown.value),
+        source=labels.get(shown.source, shown.source),
+        age=age(shown.fetched_at),
+        stale=shown.stale,
+        masked=shown.effect is Effect.MASK,
+        revealable=shown.revealable,
+        conflicts=[(labels.get(key, key), ", ".join(reader.lines(kind, value))) for key, value in shown.conflicts],
+        revealed=revealed,
+        problem=problem,
+    )
+
+
+def _cards(shown: Disclosure, rows: dict[str, Row]) -> list[Card]:
+    cards = []
+    for section, title in _CARDS.items():
+        names = [name for name in rows if shown.fields[name].definition.section is section and _on_a_card(name, rows)]
+        if not names:
+            continue
+        sources = {(rows[name].source, rows[name].age) for name in names}
+        one = sources.pop() if len(sources) == 1 else None
+        drawn = [rows[name] if one else _with_source(rows[name]) for name in names]
+        cards.append(Card(section.value, str(title), drawn, *(one or ("", ""))))
+    return cards
+
+
+def _on_a_card(name: str, rows: dict[str, Row]) -> bool:
+    if name in _NAME_PARTS:
+        return "name" not in rows
+    return name not in _IN_HEADER or bool(rows[name].conflicts) or rows[name].revealable
+
+
+def _with_source(row: Row) -> Row:
+    return Row(**{**vars(row), "show_source": True})
+
+
+def _plain(shown: Disclosure, name: str) -> str:
+    """A header's value: only what is there to be read."""
+    disclosed = shown.fields.get(name)
+    return "" if disclosed is None or disclosed.value is None else str(disclosed.value)
+
+
+def _tone(standing: str) -> str:
+    word = standing.casefold()
+    return "good" if word in _GOOD_STANDING else "bad" if word in _BAD_STANDING else "plain"
+
+
+def _attention(shown: Disclosure, reader: Reader) -> list[str]:
+    """Only what this viewer sees in the clear can call for attention."""
+    clear = {name: item.value for name, item in shown.fields.items() if item.effect is Effect.CLEAR}
+    notes = []
+    if (balance := clear.get("outstanding_balance")) and int(balance["amount_minor"]) > 0:
+        notes.append(_("Balance %(amount)s open") % {"amount": money(balance)})
+    for appointment in clear.get("appointments", []):
+        if appointment["status"] in {"scheduled", "confirmed"} and reader.is_today(appointment["start"]):
+            notes.append(_("Appointment today: %(what)s") % {"what": reader.appointment(appointment)})
+    if cases := clear.get("open_cases"):
+        notes.append(ngettext("%(n)d open case", "%(n)d open cases", len(cases)) % {"n": len(cases)})
+    return notes
+
+
+def _unreadable(shown: Disclosure) -> list[str]:
+    return [f"{source.label}: {', '.join(source.unreadable)}" for source in shown.sources if source.unreadable]
+
+
+def _mark(source: SourceOutcome) -> SourceMark:
+    took = "" if source.latency_ms is None else _("answered in %(s).1f s") % {"s": source.latency_ms / 1000}
+    words: dict[SourceStatus, tuple[str, str, str]] = {
+        SourceStatus.FOUND: ("good", "●", _("found")),
+        SourceStatus.MANY: ("good", "●", _("several people")),
+        SourceStatus.NOT_FOUND: ("none", "○", _("not known there")),
+        SourceStatus.SKIPPED: ("idle", "–", _("not asked")),
+        SourceStatus.TIMEOUT: ("bad", "✕", _("did not answer in time")),
+        SourceStatus.AUTH: ("bad", "✕", _("sign-in refused")),
+        SourceStatus.RATE_LIMITED: ("bad", "✕", _("too busy")),
+        SourceStatus.UNAVAILABLE: ("bad", "✕", _("cannot be reached")),
+        SourceStatus.INVALID_RESPONSE: ("bad", "✕", _("answer not readable")),
+        SourceStatus.CIRCUIT_OPEN: ("bad", "✕", _("paused after failures")),
+    }
+    tone, mark, word = words[source.status]
+    return SourceMark(source.label, tone, mark, word, source.message or took)

@@ -1,0 +1,103 @@
+"""Values as people read them, in the organisation's zone and its country's habits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from django.utils import timezone
+from django.utils.dateformat import format as format_date
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from integrations.phone import Number, classify
+from integrations.profile import JSON, FieldType
+
+# Minor units per major one, where it is not a hundred.
+_EXPONENTS = {"JPY": 0, "KRW": 0, "CLP": 0, "VND": 0, "BHD": 3, "KWD": 3, "TND": 3}
+_SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
+_APPOINTMENT_WORDS = {
+    "scheduled": _("scheduled"),
+    "confirmed": _("confirmed"),
+    "cancelled": _("cancelled"),
+    "completed": _("completed"),
+    "no_show": _("did not come"),
+}
+
+
+class Reader:
+    """Turns values into lines of text for one organisation."""
+
+    def __init__(self, zone: ZoneInfo, region: str) -> None:
+        self.zone = zone
+        self.region = region
+
+    def lines(self, kind: FieldType, value: JSON) -> list[str]:
+        """The value as one or more lines."""
+        if isinstance(value, str) and kind not in {FieldType.PHONE, FieldType.DATE, FieldType.MOMENT}:
+            return [value]
+        shapes: dict[FieldType, Callable[[JSON], list[str]]] = {
+            FieldType.PHONE: lambda v: [self.phone(v)],
+            FieldType.PHONES: lambda v: [self.phone(item) for item in v],
+            FieldType.FLAG: lambda v: [_("Yes") if v else _("No")],
+            FieldType.MONEY: lambda v: [money(v)],
+            FieldType.DATE: lambda v: [self.moment(v)],
+            FieldType.MOMENT: lambda v: [self.moment(v)],
+            FieldType.TEXTS: lambda v: [str(item) for item in v],
+            FieldType.APPOINTMENTS: lambda v: [self.appointment(item) for item in v],
+            FieldType.ORDERS: lambda v: [self.order(item) for item in v],
+        }
+        return shapes.get(kind, lambda v: [str(v)])(value)
+
+    def phone(self, value: str) -> str:
+        number = classify(value, self.region)
+        if not isinstance(number, Number):
+            return value
+        return number.national if number.region == self.region else number.international
+
+    def moment(self, value: str) -> str:
+        """A day, or a day and a time; masked ones stay as they are."""
+        try:
+            if len(value) == 10:
+                return format_date(date.fromisoformat(value), "j M Y")
+            return format_date(datetime.fromisoformat(value).astimezone(self.zone), "j M Y, g:i a")
+        except ValueError:
+            return value
+
+    def appointment(self, item: dict[str, str]) -> str:
+        begins = self.moment(item["start"])
+        parts = [begins, item.get("title"), _APPOINTMENT_WORDS.get(item.get("status", "")), item.get("location")]
+        return " · ".join(part for part in parts if part)
+
+    def order(self, item: dict[str, str]) -> str:
+        parts = [item.get("description") or item.get("id"), self.moment(item["date"]) if item.get("date") else ""]
+        return " · ".join(part for part in parts if part)
+
+    def is_today(self, moment: str) -> bool:
+        try:
+            return datetime.fromisoformat(moment).astimezone(self.zone).date() == timezone.now().astimezone(self.zone).date()
+        except ValueError:
+            return False
+
+
+def money(value: dict[str, JSON]) -> str:
+    """``{"amount_minor": 4250, "currency": "USD"}`` → ``$42.50``"""
+    currency = str(value["currency"])
+    exponent = _EXPONENTS.get(currency, 2)
+    amount = Decimal(int(value["amount_minor"])).scaleb(-exponent)
+    text = f"{abs(amount):,.{exponent}f}"
+    symbol = _SYMBOLS.get(currency)
+    return ("−" if amount < 0 else "") + (f"{symbol}{text}" if symbol else f"{text} {currency}")
+
+
+def age(since: datetime) -> str:
+    """How long ago, in the roughest unit that helps."""
+    minutes = int((timezone.now() - since).total_seconds() // 60)
+    if minutes < 1:
+        return _("just now")
+    if minutes < 60:
+        return ngettext("%(n)d min ago", "%(n)d min ago", minutes) % {"n": minutes}
+    hours = minutes // 60
+    return ngettext("%(n)d hour ago", "%(n)d hours ago", hours) % {"n": hours}

@@ -1,0 +1,161 @@
+"""The panel: a data-free shell that opens calls, one call's page, its content, and the reveal of a field."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from asgiref.sync import sync_to_async
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from integrations.calls import CallFacts, open_call
+from integrations.disclosure import announce, disclose, reveal
+from integrations.errors import AccessDenied, AuditUnavailable
+from integrations.lookup import LookupResult, LookupStatus, Question, look_up
+from integrations.panel.cards import lay_out, row_of
+from integrations.panel.values import Reader
+from integrations.panel.visits import Visit, enter
+from integrations.phone import NotANumber, Number, Withheld, classify
+
+MAX_REASON = 500
+
+
+@never_cache
+@require_GET
+def shell(request: HttpRequest, org: str) -> HttpResponse:
+    """Holds no data: its script reads the call from behind ``#`` and posts it. Says nothing of whether ``org`` exists."""
+    return render(request, "integrations/panel/shell.html", {"org": org})
+
+
+@never_cache
+@require_POST
+def open_panel(request: HttpRequest, org: str) -> HttpResponse:
+    """``{"url"}`` of the panel of the call that the body names (a form or JSON)."""
+    if not request.user.is_authenticated:
+        return _problem("unauthenticated", _("Log in first."), 401)
+    visit = enter(request, org)
+    facts = _call_facts(request, visit.organization.region)
+    if isinstance(facts.caller_id, NotANumber):
+        return _problem("invalid_phone", facts.caller_id.reason, 400)
+    call = open_call(visit.organization.pk, facts, person_id=visit.viewer.person_id)
+    return JsonResponse({"url": reverse("panel-call", args=[org, call.key])})
+
+
+def _call_facts(request: HttpRequest, region: str) -> CallFacts:
+    body: Any = request.POST
+    if request.content_type == "application/json":
+        try:
+            body = orjson.loads(request.body)
+        except orjson.JSONDecodeError:
+            body = None
+        body = body if isinstance(body, dict) else {}
+    said = {name: value if isinstance(value := body.get(name), str) else "" for name in _NAMES}
+    caller_id = classify(said["phone"], region) if said["phone"].strip() else Withheld()
+    return CallFacts(caller_id, said["call_sid"].strip(), said["task_sid"].strip(), said["direction"].strip())
+
+
+_NAMES = ("phone", "call_sid", "task_sid", "direction")
+
+
+def _problem(code: str, message: str, status: int) -> JsonResponse:
+    return JsonResponse({"error": {"code": code, "message": message, "fields": {}}}, status=status)
+
+
+@never_cache
+@require_GET
+async def call_page(request: HttpRequest, org: str, key: str) -> HttpResponseBase:
+    """The page of one call, at once: the number and where the rest will appear."""
+    if not (await request.auser()).is_authenticated:
+        return redirect_to_login(request.path)
+    visit = await sync_to_async(enter)(request, org, key)
+    number = visit.caller_id if isinstance(visit.caller_id, Number) else None
+    try:
+        text = await announce(number, visit.viewer, visit.context())
+    except AuditUnavailable as problem:
+        return await _render(request, visit, "call.html", {"unrecorded": problem.public_message}, status=503)
+    return await _render(request, visit, "call.html", {"number": text, "waiting": True})
+
+
+@never_cache
+@require_GET
+async def caller(request: HttpRequest, org: str, key: str) -> HttpResponseBase:
+    """The content of the panel: the fragment alone for htmx, else the whole page with it."""
+    if not (await request.auser()).is_authenticated:
+        return redirect_to_login(reverse("panel-call", args=[org, key]))
+    visit = await sync_to_async(enter)(request, org, key)
+    template = "_caller.html" if request.htmx else "call.html"  # type: ignore[attr-defined]  # django-htmx adds it
+    try:
+        shown = await disclose(await _looked_up(visit), visit.viewer, visit.context())
+    except AuditUnavailable as problem:
+        # 200: htmx swaps nothing else in, and the person must read this.
+        return await _render(request, visit, template, {"unrecorded": problem.public_message})
+    with timezone.override(visit.zone):
+        board = lay_out(shown, _reader(visit))
+    return await _render(request, visit, template, {"board": board, "states": LookupStatus, "number": board.number})
+
+
+@never_cache
+@require_POST
+async def reveal_field(request: HttpRequest, org: str, key: str) -> HttpResponseBase:
+    """One field's value, for a reason that is committed to the audit trail before the value leaves."""
+    if not (await request.auser()).is_authenticated:
+        return redirect_to_login(reverse("panel-call", args=[org, key]))
+    visit = await sync_to_async(enter)(request, org, key)
+    name = request.POST.get("field", "")[:64]
+    reason = " – ".join(part for part in (_posted(request, "reason"), _posted(request, "more")) if part)[:MAX_REASON]
+    result = await _looked_up(visit)
+    if not reason:
+        return await _refused(request, visit, result, name, _("Say why you need to see it, then reveal it."))
+    try:
+        shown = await reveal(result, visit.viewer, name, visit.context(purpose=reason))
+    except AccessDenied:
+        return await _refused(request, visit, result, name, _("This cannot be revealed. The attempt is on record."))
+    except AuditUnavailable as problem:
+        return await _refused(request, visit, result, name, problem.public_message)
+    labels = {source.key: source.label for source in result.sources}
+    row = row_of(shown, _reader(visit), labels, revealed=True)
+    return await _render(request, visit, "_field.html" if request.htmx else "revealed.html", {"row": row})  # type: ignore[attr-defined]
+
+
+async def _refused(request: HttpRequest, visit: Visit, result: LookupResult, name: str, problem: str) -> HttpResponse:
+    """The field as it was, with a sentence; nothing of its value."""
+    definition = result.vocabulary.get(name)
+    row = {
+        "name": definition.name if definition else "unknown",
+        "label": _(definition.label) if definition else _("Unknown field"),
+        "revealable": definition is not None,
+        "problem": problem,
+    }
+    return await _render(request, visit, "_field.html" if request.htmx else "revealed.html", {"row": row})  # type: ignore[attr-defined]
+
+
+def _posted(request: HttpRequest, name: str) -> str:
+    return " ".join(request.POST.get(name, "").split())
+
+
+async def _looked_up(visit: Visit) -> LookupResult:
+    return await look_up(Question(visit.organization.pk, visit.caller_id))
+
+
+def _reader(visit: Visit) -> Reader:
+    return Reader(visit.zone, visit.organization.region)
+
+
+async def _render(
+    request: HttpRequest, visit: Visit, template: str, context: dict[str, Any], *, status: int = 200
+) -> HttpResponse:
+    context |= {"organization": visit.organization, "call": visit.call}
+
+    def draw() -> HttpResponse:
+        with timezone.override(visit.zone):
+            return render(request, f"integrations/panel/{template}", context, status=status)
+
+    # The context processors read the session.
+    return await sync_to_async(draw)()

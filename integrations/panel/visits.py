@@ -1,0 +1,65 @@
+"""Who may see which call: every view of a panel begins here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from django.http import Http404, HttpRequest
+
+from integrations.calls import caller_id_of, find_call
+from integrations.disclosure import Context, Viewer
+from integrations.disclosure.viewers import authorise, record_denial
+from integrations.errors import AccessDenied
+from integrations.models import Call, Organization, PanelOpening, User
+from integrations.phone import CallerId
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A viewer in their organisation, and the call if the address names one."""
+
+    viewer: Viewer
+    organization: Organization
+    call: Call | None = None
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.organization.timezone)
+
+    @property
+    def caller_id(self) -> CallerId:
+        if self.call is None:
+            raise LookupError("this visit is not to a call")
+        return caller_id_of(self.call, self.organization.region)
+
+    def context(self, *, purpose: str = "") -> Context:
+        """The occasion, for the audit."""
+        if self.call is None:
+            return Context(purpose=purpose)
+        return Context(purpose=purpose, call_sid=self.call.call_sid or "", panel_key=self.call.key)
+
+
+def enter(request: HttpRequest, org: str, key: str = "") -> Visit:
+    """The logged-in user's visit. Raises Http404, with the denial on record, for whoever has no authority here. (sync)
+
+    Whether an organisation or a call exists is not told to those who may not see it.
+    """
+    user = request.user
+    if not isinstance(user, User):
+        raise Http404
+    try:
+        viewer = authorise(user, org, channel="panel", address=request.META.get("REMOTE_ADDR", ""))
+    except AccessDenied:
+        raise Http404 from None
+    organization = Organization.objects.get(pk=viewer.organization_id)
+    if not key:
+        return Visit(viewer, organization)
+    call = find_call(organization, key)
+    if call is None:
+        if Call.objects.filter(key=key).exists():
+            record_denial(user, org, what="open a call of another organisation", channel="panel", address=viewer.address)
+        raise Http404
+    if viewer.person_id is not None:
+        PanelOpening.objects.update_or_create(call=call, person_id=viewer.person_id)
+    return Visit(viewer, organization, call)
