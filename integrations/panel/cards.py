@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -23,7 +24,7 @@ _CARDS = {
     Section.ORDERS: gettext_lazy("Orders"),
     Section.PROGRAMS: gettext_lazy("Programs"),
     Section.CARE: gettext_lazy("Care"),
-    Section.CRM: gettext_lazy("Relations and cases"),
+    Section.CRM: gettext_lazy("CRM"),
     Section.IDENTITY: gettext_lazy("About"),
 }
 # Shown in the header, so not on a card; only a conflict brings them back.
@@ -53,13 +54,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Card:
-    """``source`` and ``age`` are set when one source filled the whole card."""
+    """``source`` and ``age`` are those of most of its rows; a row that differs shows its own."""
 
     id: str
     title: str
     rows: list[Row]
-    source: str = ""
-    age: str = ""
+    source: str
+    age: str
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,6 @@ class Board:
     sources: list[SourceMark]
     missing: list[SourceOutcome]
     unreadable: list[str]
-    fields: dict[str, Row] = field(default_factory=dict)
 
 
 def lay_out(shown: Disclosure, reader: Reader) -> Board:
@@ -112,7 +112,6 @@ def lay_out(shown: Disclosure, reader: Reader) -> Board:
         sources=[_mark(source) for source in shown.sources],
         missing=[s for s in shown.sources if s.status is not SourceStatus.SKIPPED and (not s.status.answered or s.incomplete)],
         unreadable=_unreadable(shown),
-        fields=rows,
     )
 
 
@@ -140,10 +139,9 @@ def _cards(shown: Disclosure, rows: dict[str, Row]) -> list[Card]:
         names = [name for name in rows if shown.fields[name].definition.section is section and _on_a_card(name, rows)]
         if not names:
             continue
-        sources = {(rows[name].source, rows[name].age) for name in names}
-        one = sources.pop() if len(sources) == 1 else None
-        drawn = [rows[name] if one else _with_source(rows[name]) for name in names]
-        cards.append(Card(section.value, str(title), drawn, *(one or ("", ""))))
+        usual = Counter((rows[name].source, rows[name].age) for name in names).most_common(1)[0][0]
+        drawn = [replace(rows[name], show_source=(rows[name].source, rows[name].age) != usual) for name in names]
+        cards.append(Card(section.value, str(title), drawn, *usual))
     return cards
 
 
@@ -151,10 +149,6 @@ def _on_a_card(name: str, rows: dict[str, Row]) -> bool:
     if name in _NAME_PARTS:
         return "name" not in rows
     return name not in _IN_HEADER or bool(rows[name].conflicts) or rows[name].revealable
-
-
-def _with_source(row: Row) -> Row:
-    return Row(**{**vars(row), "show_source": True})
 
 
 def _plain(shown: Disclosure, name: str) -> str:
