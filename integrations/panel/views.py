@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 from integrations.calls import CallFacts, open_call
 from integrations.disclosure import announce, disclose, reveal
 from integrations.errors import AccessDenied, AuditUnavailable
-from integrations.lookup import LookupResult, LookupStatus, Question, look_up
+from integrations.lookup import LookupResult, Question, look_up
 from integrations.panel.cards import lay_out, row_of
 from integrations.panel.values import Reader
 from integrations.panel.visits import Visit, enter
@@ -98,7 +98,7 @@ async def caller(request: HttpRequest, org: str, key: str) -> HttpResponseBase:
         return await _render(request, visit, template, {"unrecorded": problem.public_message})
     with timezone.override(visit.zone):
         board = lay_out(shown, _reader(visit))
-    return await _render(request, visit, template, {"board": board, "states": LookupStatus, "number": board.number})
+    return await _render(request, visit, template, {"board": board, "number": board.number})
 
 
 @never_cache
