@@ -7,6 +7,7 @@ organisations' databases, because the portal refuses its own server as a source.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,8 @@ def suite(name: str, environment: dict[str, str], *arguments: str) -> bool:
 
 
 def main(arguments: list[str]) -> int:
+    # As an exception, so that the servers are stopped on the way out.
+    signal.signal(signal.SIGTERM, lambda *_received: sys.exit(143))
     try:
         with mariadb() as own, mariadb() as sources:
             shared = {"CONNIE_TEST_MARIADB_PORT": str(sources.port)}

@@ -11,11 +11,13 @@ import re
 import socket
 import sqlite3
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -42,7 +44,8 @@ from integrations.profile import JSON
 
 ACQUIRE_S = 3.0
 STATEMENT_S = 5.0
-MAX_ROWS = 200
+PING_S = 1.0
+MAX_ROWS = 1_024  # more than a table can have columns, so that their names fit
 MAX_BYTES = 2 * 1024 * 1024
 RECYCLE_S = 1_800
 _COLUMNS_OF_SQLITE = "SELECT name FROM pragma_table_info(:table)"
@@ -51,7 +54,9 @@ _COLUMNS_OF_MYSQL = (
 )
 _URL_OPTIONS = {"ssl"}
 _EXAMPLE = "Write it like mysql://reader@db.example.org/clients, or sqlite:///clients.sqlite3."
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,63}")
+_NAME = re.compile(r"[A-Za-z0-9_$]{1,64}")
+_DATABASE_NAME = re.compile(r"[A-Za-z0-9_$-]{1,64}")  # never part of a statement, so a hyphen does no harm
+_HOST = re.compile(r"[A-Za-z0-9_:-]+(\.[A-Za-z0-9_-]+)*\.?")
 
 
 @dataclass(frozen=True)
@@ -89,13 +94,14 @@ def checked_url(url: str, folder: Path) -> DatabaseUrl:
     if parts.scheme == "postgresql":
         raise ConfigurationError("url: PostgreSQL cannot be connected yet. Use a mysql:// address.")
     database = unquote(parts.path.removeprefix("/"))
-    if parts.scheme != "mysql" or not parts.hostname or not parts.username or not _NAME.fullmatch(database):
+    if parts.scheme != "mysql" or not parts.username or not _DATABASE_NAME.fullmatch(database):
+        raise ConfigurationError(f"url: this address cannot be used. {_EXAMPLE}")
+    if not _HOST.fullmatch(parts.hostname or ""):
         raise ConfigurationError(f"url: this address cannot be used. {_EXAMPLE}")
     if options.get("ssl", "false") not in {"true", "false"}:
         raise ConfigurationError("url: ssl must be true or false.")
-    return DatabaseUrl(
-        "mysql", unquote(parts.username), parts.hostname, port or 3306, database, tls=options.get("ssl") == "true"
-    )
+    tls = options.get("ssl") == "true"
+    return DatabaseUrl("mysql", unquote(parts.username), str(parts.hostname), port or 3306, database, tls=tls)
 
 
 def _sqlite_path(path: str, netloc: str, folder: Path) -> Path:
@@ -130,6 +136,7 @@ class SqlDoor:
         self.network = network
         self._password = password
         self._closed = False
+        self._asked = threading.local()  # .deadline: of the question that this thread works on
         self._threads = ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix=f"sql-{connector}")
         self._engine = self._make_engine(concurrency)
 
@@ -150,10 +157,12 @@ class SqlDoor:
     async def close(self) -> None:
         """Close idle connections; those in use close when they come back."""
         self._closed = True
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(wait=False)
         self._engine.dispose()
 
     async def _in_thread[T](self, work: Callable[[], T], deadline: Deadline) -> T:
+        if self._closed:
+            raise SourceUnavailable(self.connector, "its configuration has just changed")
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(deadline.left()):
@@ -166,13 +175,13 @@ class SqlDoor:
     def _fetch(self, statement: str, values: Mapping[str, Any], deadline: Deadline) -> list[dict[str, JSON]]:
         if deadline.left() <= 0:
             raise SourceTimeout(self.connector, "no connection was free in time")
+        self._asked.deadline = deadline
         try:
             with self._engine.connect() as connection:
                 try:
                     limited = self._limited(connection, statement, deadline)
-                    result = connection.execute(text(limited), dict(values))
-                    rows = [dict(row) for row in result.mappings().fetchmany(MAX_ROWS)]
-                    result.close()
+                    with connection.execute(text(limited), dict(values)) as result:
+                        return self._readable(islice(result.mappings(), MAX_ROWS))
                 finally:
                     if self._closed:
                         connection.detach()  # the pool that it would go back to is gone
@@ -180,7 +189,6 @@ class SqlDoor:
             raise SourceTimeout(self.connector, "no connection was free in time") from None
         except (SQLAlchemyError, OSError) as error:
             raise self._classified(error) from None
-        return self._readable(rows)
 
     def _limited(self, connection: Connection, statement: str, deadline: Deadline) -> str:
         """Bound the statement on the server: a client that stops listening does not stop it there."""
@@ -195,7 +203,7 @@ class SqlDoor:
         connection.exec_driver_sql(f"SET SESSION max_execution_time={int(seconds * 1000)}")
         return statement
 
-    def _readable(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, JSON]]:
+    def _readable(self, rows: Iterable[Mapping[Any, Any]]) -> list[dict[str, JSON]]:
         size = 0
         readable = []
         for row in rows:
@@ -223,7 +231,7 @@ class SqlDoor:
             isolation_level="AUTOCOMMIT",
             hide_parameters=True,
         )
-        event.listen(engine, "checkin", _forget_progress_handler)
+        event.listen(engine, "checkin", _made_idle)
         return engine
 
     def _connect_sqlite(self) -> sqlite3.Connection:
@@ -234,7 +242,9 @@ class SqlDoor:
 
     def _connect_mysql(self) -> Any:
         """Resolve, look at the address, open the socket to exactly that address, and only then speak."""
-        sock = self._guarded_socket()
+        deadline: Deadline = self._asked.deadline
+        sock = self._guarded_socket(deadline)
+        patience = max(0.05, min(STATEMENT_S, deadline.left()))
         tls = ssl.create_default_context() if self.url.tls else None
         driver = pymysql.connect(
             host=self.url.host,
@@ -244,8 +254,8 @@ class SqlDoor:
             charset="utf8mb4",
             ssl=tls,
             local_infile=False,
-            read_timeout=STATEMENT_S,
-            write_timeout=STATEMENT_S,
+            read_timeout=patience,
+            write_timeout=patience,
             autocommit=True,
             defer_connect=True,
         )
@@ -253,17 +263,19 @@ class SqlDoor:
             driver.connect(sock)
             with driver.cursor() as cursor:
                 cursor.execute("SET SESSION TRANSACTION READ ONLY")
+                # The driver reads a whole answer before it hands out the first row.
+                cursor.execute(f"SET SESSION sql_select_limit={MAX_ROWS}")
         except BaseException:
             sock.close()
             raise
         return driver
 
-    def _guarded_socket(self) -> socket.socket:
+    def _guarded_socket(self, deadline: Deadline) -> socket.socket:
         problem: Exception = SourceUnavailable(self.connector, "the name has no address")
         for family, kind, protocol, _name, address in socket.getaddrinfo(self.url.host, self.url.port, type=socket.SOCK_STREAM):
             self.network.check(str(address[0]), self.url.port)
             sock = socket.socket(family, kind, protocol)
-            sock.settimeout(ACQUIRE_S)
+            sock.settimeout(max(0.05, min(ACQUIRE_S, deadline.left())))
             try:
                 sock.connect(address)
             except OSError as error:
@@ -281,7 +293,11 @@ class SqlDoor:
             return AuthFailed(self.connector, f"code {code}")
         if code in _RIGHT_CODES:
             return MissingScope(self.connector, f"code {code}")
-        if code in _STATEMENT_TIMEOUT_CODES or isinstance(cause, TimeoutError) or "interrupted" in str(cause):
+        if (
+            code in _STATEMENT_TIMEOUT_CODES
+            or isinstance(cause, TimeoutError)
+            or any(word in str(cause) for word in _TIMEOUT_WORDS)
+        ):
             return SourceTimeout(self.connector, f"code {code}")
         if code in _MISSING_CODES or "no such" in str(cause):
             return InvalidResponse(self.connector, "a table or column is not there")
@@ -290,17 +306,27 @@ class SqlDoor:
         return InvalidResponse(self.connector, f"{type(cause).__name__} {code}")
 
 
-_ACCOUNT_LOCKED = 3118
-_AUTH_CODES = {ER.ACCESS_DENIED_ERROR, ER.DBACCESS_DENIED_ERROR, _ACCOUNT_LOCKED}
-_RIGHT_CODES = {ER.TABLEACCESS_DENIED_ERROR, ER.COLUMNACCESS_DENIED_ERROR}
+# Beside a wrong password: no password where one is needed, one that expired, a locked account (MySQL's, MariaDB's).
+_AUTH_CODES = {ER.ACCESS_DENIED_ERROR, 1698, 1820, 1862, 3118, 4151}
+_RIGHT_CODES = {
+    ER.DBACCESS_DENIED_ERROR,
+    ER.TABLEACCESS_DENIED_ERROR,
+    ER.COLUMNACCESS_DENIED_ERROR,
+    ER.SPECIFIC_ACCESS_DENIED_ERROR,
+    ER.PROCACCESS_DENIED_ERROR,
+}
 _MISSING_CODES = {ER.NO_SUCH_TABLE, ER.BAD_FIELD_ERROR, ER.BAD_DB_ERROR}
-# MariaDB's limit, MySQL's limit, a statement that was killed; the last is a read that took too long.
+# MariaDB's limit, MySQL's limit, a statement that was killed.
 _STATEMENT_TIMEOUT_CODES = {1969, 3024, 1317}
+_TIMEOUT_WORDS = ("interrupted", "timed out")  # SQLite's limit; a server that fell silent
 
 
-def _forget_progress_handler(driver: Any, _record: Any) -> None:
+def _made_idle(driver: Any, _record: Any) -> None:
+    """Without the last question's limits; what comes next is a ping, which a living server answers at once."""
     if isinstance(driver, sqlite3.Connection):
         driver.set_progress_handler(None, 0)
+    elif driver is not None:
+        driver._read_timeout = PING_S
 
 
 def _plain(value: Any) -> JSON:

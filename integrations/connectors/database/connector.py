@@ -12,6 +12,7 @@ from integrations.connectors.base import MAX_RECORDS, Connector, ConnectorOption
 from integrations.connectors.database.statement import Join, Statement, checked_query, columns_of
 from integrations.connectors.sql import SqlDoor, checked_name
 from integrations.errors import ConfigurationError, InvalidResponse
+from integrations.never import is_never
 from integrations.phone import Number
 from integrations.profile import JSON, Match, SourceRecord
 
@@ -99,9 +100,14 @@ class DatabaseConnector(Connector):
         values = {"phone": number.e164, "digits": number.digits, "nsn": number.nsn}
         if self.options.query:
             rows = await self.sql.fetch(self.options.query, _used(self.options.query, values), deadline)
-            return self._records([dict(row) for row in rows], number, list(rows[0]) if rows else [])
+            shown = [{name: value for name, value in row.items() if not is_never(name)} for row in rows]
+            return self._records(shown, number, list(shown[0]) if shown else [])
         statement = await self._statement(deadline)
-        rows = await self.sql.fetch(*statement.by_phone(number), deadline)
+        try:
+            rows = await self.sql.fetch(*statement.by_phone(number), deadline)
+        except InvalidResponse:
+            self._known_statement = None  # the tables may have changed: look at them again next time
+            raise
         return self._records([statement.nested(row) for row in rows], number, statement.number_columns)
 
     async def health(self, deadline: Deadline) -> Health:

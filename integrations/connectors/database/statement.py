@@ -16,8 +16,10 @@ from integrations.phone import Number
 from integrations.profile import JSON
 
 _SELECT = re.compile(r"\s*(select|with)\b", re.IGNORECASE)
+# REPLACE(phone, '-', '') and its like are functions, which only read.
 _WRITES = re.compile(
-    r"\b(insert|update|delete|replace|merge|drop|alter|create|truncate|grant|call|load|handler|lock|set|attach|pragma|into)\b",
+    r"\b(update|delete|merge|drop|alter|create|grant|call|load|handler|lock|set|attach|pragma|into"
+    r"|(insert|replace|truncate)\b(?!\s*\())\b",
     re.IGNORECASE,
 )
 _TEXT = re.compile(r"'(?:[^'\\]|''|\\.)*'|\"(?:[^\"\\]|\"\"|\\.)*\"|`[^`]*`")

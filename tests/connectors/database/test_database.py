@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pydantic import ValidationError
 
 from integrations.connectors.base import Deadline, NetworkPolicy, SourceSettings
 from integrations.connectors.database.connector import DatabaseConnector
+from integrations.connectors.sql import MAX_ROWS
 from integrations.errors import AddressRefused, ConfigurationError, SourceError
 from integrations.phone import Number
 from tests.connectors.http_stub import LOOPBACK_ALLOWED
@@ -152,6 +154,51 @@ async def test_a_query_of_the_admins_is_used_and_its_hits_are_verified(database:
     assert [record.record_id for record in records] == ["1"]
 
 
+async def test_a_query_may_use_functions_that_are_named_like_writes(database: Database) -> None:
+    query = "SELECT id, phone FROM customers WHERE replace(replace(phone, ') ', ''), '-', '') LIKE '%4155550123' OR id = 1"
+    assert await find(database.connector(query=f"{query} AND :phone <> ''"))
+
+
+async def test_a_query_cannot_bring_what_is_never_shown(database: Database) -> None:
+    connector = database.connector({"notes": "password_hash"}, query="SELECT * FROM customers WHERE id = 1 AND :phone <> ''")
+    (record,) = await find(connector)
+    assert "notes" not in record.fields
+
+
+async def test_a_query_for_a_whole_table_brings_no_more_rows_than_can_be_used(server: Database, mariadb: MariaDb) -> None:
+    connector = server.connector()
+    rows = await connector.sql.fetch("SELECT seq FROM seq_1_to_1000000", {}, Deadline(5))
+    assert len(rows) == MAX_ROWS
+    await connector.close()
+
+
+async def test_rows_that_are_too_large_are_refused(database: Database) -> None:
+    wide = "x" * 300_000
+    connector = database.connector()
+    with pytest.raises(SourceError, match="larger than") as raised:
+        await connector.sql.fetch(f"SELECT '{wide}' AS a" + f" UNION ALL SELECT '{wide}'" * 7, {}, Deadline(5))
+    assert raised.value.status == "invalid_response"
+    await connector.close()
+
+
+async def test_a_column_that_goes_away_costs_one_lookup(server: Database, mariadb: MariaDb) -> None:
+    connector = server.connector()
+    assert await connector.find(NUMBER, Deadline(5))
+    mariadb.run("ALTER TABLE customers DROP COLUMN vip", database=server.url.rpartition("/")[2])
+    with pytest.raises(SourceError) as raised:
+        await connector.find(NUMBER, Deadline(5))
+    assert raised.value.status == "invalid_response"
+    assert await find(connector)
+
+
+async def test_a_closed_connector_is_unavailable(database: Database) -> None:
+    connector = database.connector()
+    assert await find(connector)
+    with pytest.raises(SourceError) as raised:
+        await connector.find(NUMBER, Deadline(5))
+    assert raised.value.status == "unavailable"
+
+
 @pytest.mark.parametrize(
     "query",
     ["DELETE FROM customers WHERE phone = :phone", "SELECT 1; DROP TABLE customers", "SELECT * FROM customers",
@@ -234,7 +281,9 @@ async def test_more_lookups_than_connections_time_out_within_their_deadline(serv
     "url",
     ["mysql://u:pw@h/db", "mysql://u@h/db?read_default_file=/etc/my.cnf", "mysql://u@h/db?local_infile=1",
      "mysql://u@h/db?unix_socket=/tmp/s", "mysql://u@h/db?init_command=x", "mysql://h/db", "mysql://u@h/", "mysql://u@/db",
-     "mysql://u@h:99999/db", "postgresql://u@h/db", "oracle://u@h/db", "", "sqlite:///", "sqlite:///../other/clients.sqlite3",
+
+     "mysql://u@h:99999/db", "mysql://u@a..b/db", "mysql://u@h/d%2Fb",
+     "postgresql://u@h/db", "oracle://u@h/db", "", "sqlite:///", "sqlite:///../other/clients.sqlite3",
      "sqlite:////etc/passwd", "sqlite://host/x", "sqlite:///a/../../x"],
 )  # fmt: skip
 def test_an_address_that_cannot_be_used_says_what_to_change(tmp_path: Path, url: str) -> None:
@@ -313,6 +362,24 @@ async def test_a_user_without_the_right_is_auth(server: Database, mariadb: Maria
 async def test_a_server_that_is_down_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(SourceError) as raised:
         await find(Database(f"mysql://reader@127.0.0.1:{free_port()}/clients", tmp_path).connector())
+    assert raised.value.status == "unavailable"
+
+
+async def test_a_server_that_says_nothing_holds_no_thread_past_the_deadline(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        connector = Database(f"mysql://reader@127.0.0.1:{silent.getsockname()[1]}/clients", tmp_path).connector()
+        for _round in range(2):
+            outcomes = await asyncio.gather(
+                *(connector.find(NUMBER, Deadline(0.3)) for _n in range(10)), return_exceptions=True
+            )
+            assert {getattr(outcome, "status", outcome) for outcome in outcomes} <= {"timeout", "unavailable"}
+        await asyncio.to_thread(connector.sql._threads.shutdown)  # returns once the last thread has let go
+        await connector.close()
+
+
+async def test_tls_is_demanded_where_it_is_asked_for(tmp_path: Path, server: Database) -> None:
+    with pytest.raises(SourceError) as raised:
+        await find(Database(f"{server.url}?ssl=true", tmp_path).connector())
     assert raised.value.status == "unavailable"
 
 
