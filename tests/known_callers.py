@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from asgiref.sync import async_to_sync
 
 from integrations import connectors
 from integrations.lookup import close_sources
@@ -41,7 +42,9 @@ def install_fake_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     known = {"fake": FakeConnector}
     monkeypatch.setattr("integrations.lookup.sources.kinds", lambda: known)
     monkeypatch.setattr(connectors, "kinds", lambda: known)
-    async_to_sync(_forget)()
+    # On a thread of its own: a browser test's thread has a loop already.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, _forget()).result()
 
 
 async def _forget() -> None:

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from integrations.models import AccessEntry, Connector
+from tests.browser.conftest import Visitor
+from tests.factories import World, make_connector
+from tests.known_callers import ROSA, Source
+
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).resolve().parents[2]
+SHOTS = ROOT / "test-report" / "screenshots"
+SIZES = [(350, "light"), (350, "dark"), (700, "light"), (700, "dark"), (1280, "light"), (1280, "dark")]
+
+
+def shoot(page: Page, state: str) -> None:
+    """Every state at every width, light and dark; none may need to be scrolled sideways."""
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    for width, scheme in SIZES:
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.set_viewport_size({"width": width, "height": 900})
+        page.screenshot(path=SHOTS / f"{state}-{width}-{scheme}.png", full_page=True)
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{state} at {width} px"
+
+
+def test_a_call_is_opened_from_its_address_and_shown(visitor: Visitor, source: Source) -> None:
+    visitor.log_in()
+    visitor.open_call()
+    assert visitor.page.inner_text(".caller-name") == "Rosa Castillo"
+    assert visitor.page.inner_text(".caller-number").startswith("(415) 555-0123")
+    assert "4155550123" not in visitor.page.url
+    shoot(visitor.page, "found")
+    assert visitor.problems == []
+
+
+def test_a_call_is_kept_while_its_agent_logs_in(visitor: Visitor, source: Source) -> None:
+    page = visitor.page
+    page.goto(f"{visitor.address}/panel/riverside/#phone=+14155550123&call_sid=CA7")
+    page.wait_for_selector("#state-log-in:not([hidden])")
+    shoot(page, "log-in-needed")
+    page.click("#log-in")
+    page.fill("[name=username]", "bea")
+    page.fill("[name=password]", "a-long-test-password")
+    page.click("main button")
+    page.wait_for_selector(".caller-name >> text=Rosa Castillo")
+    assert AccessEntry.objects.filter(event="lookup", call_sid="CA7").exists()
+
+
+def test_a_field_is_revealed_with_a_reason_by_keyboard_alone(visitor: Visitor, source: Source) -> None:
+    visitor.log_in()
+    visitor.open_call()
+    page = visitor.page
+    page.focus("#field-outstanding_balance summary")
+    page.keyboard.press("Enter")
+    shoot(page, "revealing")
+    page.keyboard.press("Tab")
+    page.keyboard.press("T")  # The caller asked about it
+    page.keyboard.press("Tab")
+    page.keyboard.type("the October bill")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#field-outstanding_balance >> text=$42.50")
+    assert page.evaluate("document.activeElement.closest('.field').id") == "field-outstanding_balance"
+    entry = AccessEntry.objects.get(event="reveal")
+    assert entry.purpose == "The caller asked about it – the October bill"
+    assert visitor.problems == []
+
+
+def test_every_control_can_be_reached_and_seen_by_tabbing(visitor: Visitor, source: Source) -> None:
+    visitor.log_in()
+    visitor.open_call()
+    page = visitor.page
+    page.evaluate("document.activeElement.blur()")
+    reached = set()
+    for _press in range(60):
+        page.keyboard.press("Tab")
+        focused: Any = page.evaluate(
+            """() => { const e = document.activeElement, s = getComputedStyle(e);
+                const outlined = s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) > 0;
+                return [e.tagName, e.innerText.trim().slice(0, 20), outlined]; }"""
+        )
+        if focused[0] == "BODY":
+            break
+        reached.add(focused[1])
+        assert focused[2], f"{focused[1]} has no visible focus"
+    assert {"Skip to the content", "Log out", "Ask again"} <= reached
+    assert any(text.startswith("Reveal") for text in reached)
+
+
+def test_a_question_mark_lists_the_keys_and_r_asks_again(visitor: Visitor, source: Source) -> None:
+    visitor.log_in()
+    visitor.open_call()
+    page = visitor.page
+    page.keyboard.press("?")
+    assert page.is_visible("#keys")
+    shoot(page, "keys")
+    page.keyboard.press("Escape")
+    source.answers(people=[{**ROSA, "name": "Rosa M. Castillo"}])
+    page.keyboard.press("r")
+    page.wait_for_selector(".caller-name >> text=Rosa M. Castillo")
+
+
+def test_a_connection_that_fails_is_said(visitor: Visitor, source: Source) -> None:
+    visitor.log_in()
+    page = visitor.page
+    page.route("**/caller/", lambda route: route.abort())
+    page.goto(f"{visitor.address}/panel/riverside/#phone=%2B14155550123")
+    page.wait_for_selector("text=The caller could not be loaded")
+    shoot(page, "not-loaded")
+
+
+def test_the_page_shows_where_things_will_be_while_it_waits(visitor: Visitor, source: Source) -> None:
+    visitor.log_in()
+    page = visitor.page
+    page.route("**/caller/", lambda _route: None)
+    page.goto(f"{visitor.address}/panel/riverside/#phone=%2B14155550123")
+    page.wait_for_selector("#caller[aria-busy] .skeleton")
+    assert "(415) 555-0123" in page.inner_text("#caller")
+    shoot(page, "waiting")
+    page.unroute_all(behavior="ignoreErrors")
+
+
+@pytest.mark.parametrize(
+    ("state", "options", "says"),
+    [
+        ("not-found", {"people": []}, "Nobody has this number"),
+        ("several", {"people": [ROSA, {**ROSA, "id": "2", "name": "Luis Castillo"}]}, "2 people share this number"),
+        ("all-down", {"fails": "unavailable"}, "No system answered"),
+        (
+            "crowded",
+            {"people": [{**ROSA, "name": "Maximiliana " * 9, "notes": "x" * 400, "account_id": "A" * 120}]},
+            "Maximiliana",
+        ),
+    ],
+)
+def test_each_state_in_pictures(visitor: Visitor, source: Source, state: str, options: dict[str, Any], says: str) -> None:
+    source.answers(**options)
+    visitor.log_in()
+    visitor.open_call()
+    assert says in visitor.page.inner_text("main")
+    shoot(visitor.page, state)
+    assert visitor.problems == []
+
+
+def test_the_states_without_a_number_and_without_a_system(visitor: Visitor, source: Source) -> None:
+    visitor.log_in()
+    shoot(visitor.page, "dashboard")
+    visitor.open_call(phone="anonymous", call_sid="CA2")
+    shoot(visitor.page, "withheld")
+    visitor.page.goto(f"{visitor.address}/panel/riverside/")
+    visitor.page.wait_for_selector("#state-idle:not([hidden])")
+    shoot(visitor.page, "no-call")
+    Connector.objects.all().delete()
+    visitor.open_call()
+    shoot(visitor.page, "no-system")
+
+
+def test_the_picture_of_the_readme(visitor: Visitor, world: World, source: Source) -> None:
+    """A panel as an admin sees it; kept in docs/images when CONNIE_TEST_SCREENSHOTS is set."""
+    source.answers(people=[ROSA])
+    other = {**ROSA, "id": "9", "email": "rosa@mail.org", "name": "Rosa M. Castillo"}
+    make_connector(world.riverside, "crm", "fake", name="HubSpot", options={"people": [other]})
+    make_connector(world.riverside, "rides", "fake", name="Rides", options={"fails": "timeout"})
+    visitor.log_in("ann")
+    visitor.open_call()
+    shoot(visitor.page, "admin")
+    assert visitor.page.is_visible("text=Needs attention")
+    if os.environ.get("CONNIE_TEST_SCREENSHOTS"):
+        visitor.page.emulate_media(color_scheme="light")
+        visitor.page.set_viewport_size({"width": 700, "height": 620})
+        (ROOT / "docs" / "images").mkdir(exist_ok=True)
+        visitor.page.screenshot(path=ROOT / "docs" / "images" / "panel.png")
