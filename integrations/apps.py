@@ -11,6 +11,9 @@ class IntegrationsConfig(AppConfig):
     verbose_name = "Connie portal"
 
     def ready(self) -> None:
+        # Not from the admin package itself: Django imports that while it is still making the site.
+        import integrations.admin.registry
+
         # Registers what is recorded of logging in and out.
         import integrations.dashboard.sessions  # noqa: F401
 

@@ -5,22 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from integrations.models import ApiKey, Connector, Organization, Person, Role, Tier, TierRule, User
-from integrations.models.people import new_api_key
+from integrations.models import ApiKey, Connector, Organization, Person, Role, User
+from integrations.models.people import make_default_tiers, new_api_key
 
 PASSWORD = "a-long-test-password"
-DEFAULT_TIERS: dict[str, dict[str, str]] = {
-    "basic": {"basic": "clear", "personal": "mask", "financial": "reveal", "health": "reveal"},
-    "advanced": {
-        "basic": "clear",
-        "personal": "clear",
-        "financial": "clear",
-        "health": "clear",
-        "date_of_birth": "mask",
-        "notes": "reveal",
-    },
-    "admin": {"basic": "clear", "personal": "clear", "financial": "clear", "health": "clear"},
-}
 
 
 @dataclass
@@ -40,9 +28,7 @@ class World:
 
 def make_organization(slug: str, **facts: Any) -> Organization:
     organization = Organization.objects.create(slug=slug, name=facts.pop("name", slug.title()), **facts)
-    for name, rules in DEFAULT_TIERS.items():
-        tier = Tier.objects.create(organization=organization, name=name)
-        TierRule.objects.bulk_create(TierRule(tier=tier, target=target, effect=effect) for target, effect in rules.items())
+    make_default_tiers(organization)
     return organization
 
 

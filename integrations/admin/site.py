@@ -1,9 +1,48 @@
-"""The admin site."""
+"""The admin site: who may enter, by which door, and under which browser rules."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.csp import CSP
+from django.views.decorators.csp import csp_override
 from unfold.sites import UnfoldAdminSite
+
+# Unfold's scripts evaluate expressions of its templates. Nobody can frame these pages or send them elsewhere all the same.
+ADMIN_CSP = {
+    "default-src": [CSP.NONE],
+    "script-src": [CSP.SELF, CSP.UNSAFE_INLINE, CSP.UNSAFE_EVAL],
+    "style-src": [CSP.SELF, CSP.UNSAFE_INLINE],
+    "img-src": [CSP.SELF, "data:"],
+    "font-src": [CSP.SELF],
+    "connect-src": [CSP.SELF],
+    "form-action": [CSP.SELF],
+    "base-uri": [CSP.NONE],
+    "frame-ancestors": [CSP.NONE],
+}
 
 
 class PortalAdminSite(UnfoldAdminSite):  # type: ignore[misc]  # Unfold has no type information
-    """Unfold's site under the portal's name."""
+    """Open to superusers and to people whose role in an organisation is admin; Django's staff flag opens nothing."""
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        from integrations.admin.tenancy import administered
+
+        return bool(request.user.is_active and (administered(request) is None or administered(request)))
+
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
+        return csp_override(ADMIN_CSP)(super().admin_view(view, cacheable))
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The portal's own log-in is the only one. Whoever is logged in and gets here was refused."""
+        from integrations.admin.tenancy import record_refusal
+
+        if request.user.is_authenticated and not self.has_permission(request):
+            record_refusal(request, "open admin")
+            raise PermissionDenied
+        return redirect_to_login(request.GET.get("next") or reverse("admin:index"), reverse("login"))

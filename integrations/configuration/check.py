@@ -18,6 +18,7 @@ from integrations.configuration.source import Problem, Problems, Source, Where
 from integrations.configuration.state import Facts, State
 from integrations.configuration.wording import findings
 from integrations.models import ApiKey, Organization, Person, TwilioAccount, User
+from integrations.models.people import DEFAULT_TIERS
 from integrations.never import is_never
 from integrations.profile import FIELDS, Field, FieldType, Section, Sensitivity
 
@@ -169,7 +170,7 @@ class _OrganizationCheck:
     # -- What refers to what --------------------------------------------------------------------------------------
 
     def _check_tier(self, where: Where, tier: str) -> None:
-        known = self._named("tier") or set(schema.DEFAULT_TIERS)
+        known = self._named("tier") or set(DEFAULT_TIERS)
         if tier not in known:
             self.problem(where, f"There is no tier called {tier!r}. Use one of: {', '.join(sorted(known))}.")
 

@@ -22,21 +22,9 @@ from integrations.models.organizations import (
     validate_slug,
     validate_timezone,
 )
-from integrations.models.people import API_SCOPES, Effect, Role
+from integrations.models.people import API_SCOPES, DEFAULT_TIERS, Effect, Role
 from integrations.profile import FieldType, Section, Sensitivity
 
-DEFAULT_TIERS: dict[str, dict[str, str]] = {
-    "basic": {"basic": "clear", "personal": "mask", "financial": "reveal", "health": "reveal"},
-    "advanced": {
-        "basic": "clear",
-        "personal": "clear",
-        "financial": "clear",
-        "health": "clear",
-        "date_of_birth": "mask",
-        "notes": "reveal",
-    },
-    "admin": {"basic": "clear", "personal": "clear", "financial": "clear", "health": "clear"},
-}
 SENSITIVITIES = tuple(word.value for word in Sensitivity if word is not Sensitivity.NEVER)
 _REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:[^\0\n]+")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")

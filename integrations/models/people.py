@@ -15,6 +15,19 @@ from integrations.models.organizations import Organization
 from integrations.profile import Sensitivity
 
 API_SCOPES = ("lookup", "enrich", "availability", "health")
+# What a new organisation starts with: tier → sensitivity or field → effect. What is not named is hidden.
+DEFAULT_TIERS: dict[str, dict[str, str]] = {
+    "basic": {"basic": "clear", "personal": "mask", "financial": "reveal", "health": "reveal"},
+    "advanced": {
+        "basic": "clear",
+        "personal": "clear",
+        "financial": "clear",
+        "health": "clear",
+        "date_of_birth": "mask",
+        "notes": "reveal",
+    },
+    "admin": {"basic": "clear", "personal": "clear", "financial": "clear", "health": "clear"},
+}
 
 
 class User(AbstractUser):
@@ -47,6 +60,13 @@ class Tier(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+def make_default_tiers(organization: Organization) -> None:
+    """Give a new organisation the tiers of DEFAULT_TIERS with their rules."""
+    for name, rules in DEFAULT_TIERS.items():
+        tier = Tier.objects.create(organization=organization, name=name)
+        TierRule.objects.bulk_create(TierRule(tier=tier, target=target, effect=effect) for target, effect in rules.items())
 
 
 class TierRule(models.Model):

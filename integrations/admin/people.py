@@ -1,0 +1,176 @@
+"""Admin pages of who may ask and what each may see: users, people, tiers with their rules, API keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db import models, transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import TabularInline
+from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from integrations.admin.tenancy import TenantAdmin, TenantForm, administered
+from integrations.invitations import invite
+from integrations.models import ApiKey, Person, Tier, TierRule, User
+from integrations.models.people import API_SCOPES, new_api_key
+from integrations.profile import FIELDS, Sensitivity
+
+
+@admin.register(User)
+class UserAdmin(TenantAdmin):
+    """For superusers alone: everybody else manages the people of their organisation."""
+
+    organization_path = "people__organization"
+    list_display = ("username", "email", "is_active", "is_superuser", "last_login")
+    search_fields = ("username", "email")
+    fields = ("username", "first_name", "last_name", "email", "is_active", "is_superuser")
+
+    def _permitted(self, request: HttpRequest, obj: models.Model | None) -> bool:
+        return administered(request) is None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+
+class InvitationForm(TenantForm):
+    """A new person with a log-in of their own, who is mailed a link to choose a password."""
+
+    username = forms.CharField(label=_("user name"), max_length=150, widget=UnfoldAdminTextInputWidget)
+    email = forms.EmailField(label=_("e-mail"), widget=UnfoldAdminEmailInputWidget)
+    first_name = forms.CharField(label=_("first name"), max_length=150, required=False, widget=UnfoldAdminTextInputWidget)
+    last_name = forms.CharField(label=_("last name"), max_length=150, required=False, widget=UnfoldAdminTextInputWidget)
+
+    def clean_username(self) -> str:
+        username: str = self.cleaned_data["username"]
+        User.username_validator(username)
+        if User.objects.filter(username__iexact=username).exists():
+            raise forms.ValidationError(_("This user name is taken."))
+        return username
+
+
+@admin.register(Person)
+class PersonAdmin(TenantAdmin):
+    list_display = ("label", "organization", "role", "tier", "team", "active")
+    list_filter = ("role", "active")
+    list_select_related = ("user", "tier", "organization")
+    search_fields = ("user__username", "user__first_name", "user__last_name", "worker_sid", "team")
+    actions = ("deactivate",)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        if obj is None:
+            kwargs["form"] = InvitationForm
+        return super().get_form(request, obj, change, **kwargs)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        if obj:
+            return ("organization", "user", "worker_sid", "role", "team", "tier", "active")
+        return ("organization", "username", "email", "first_name", "last_name", "role", "team", "tier")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: models.Model | None = None) -> tuple[str, ...]:
+        return ("organization", "user") if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if not change:
+            names = {name: form.cleaned_data[name] for name in ("email", "first_name", "last_name")}
+            obj.user = User.objects.create_user(form.cleaned_data["username"], **names)
+        super().save_model(request, obj, form, change)
+        if not change:
+            transaction.on_commit(lambda: self._invite(request, obj))
+
+    def _invite(self, request: HttpRequest, person: Person) -> None:
+        try:
+            invite(person.user, person.organization)  # type: ignore[arg-type]  # just made with a user
+        except OSError:
+            text = _t("The person was added, but the mail could not be sent. Ask them to use 'forgotten password'.")
+            self.message_user(request, text, messages.WARNING)
+
+    @admin.action(description=_("Deactivate the chosen people"))
+    def deactivate(self, request: HttpRequest, queryset: QuerySet[Person]) -> None:
+        deactivate_rows(self, request, queryset)
+
+
+def deactivate_rows(page: TenantAdmin, request: HttpRequest, rows: QuerySet[Any]) -> None:
+    """Switch off each row that is on, with an audit entry each."""
+    with transaction.atomic():
+        for row in rows.filter(active=True):
+            row.active = False
+            row.save(update_fields=["active"])
+            page.record_change(request, row, "deactivated")
+
+
+class TierRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    class Meta:
+        model = TierRule
+        fields = ("target", "effect")
+
+
+class TierRuleInline(TabularInline):  # type: ignore[misc]  # Unfold has no type information
+    model = TierRule
+    form = TierRuleForm
+    extra = 1
+
+    def get_formset(self, request: HttpRequest, obj: Tier | None = None, **kwargs: Any) -> Any:
+        formset = super().get_formset(request, obj, **kwargs)
+        custom = obj.organization.custom_fields.all() if obj else ()
+        choices = [(word.value, word.value) for word in Sensitivity if word is not Sensitivity.NEVER]
+        choices += [(f.name, f.label) for f in FIELDS.values() if f.sensitivity is not Sensitivity.NEVER]
+        choices += [(field.name, field.label) for field in custom]
+        formset.form.base_fields["target"] = forms.ChoiceField(
+            label=_("field or sensitivity"), choices=choices, widget=UnfoldAdminSelectWidget
+        )
+        return formset
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return administered(request) is None or bool(administered(request))
+
+    has_add_permission = has_change_permission = has_delete_permission = has_view_permission
+
+
+@admin.register(Tier)
+class TierAdmin(TenantAdmin):
+    list_display = ("name", "organization")
+    search_fields = ("name",)
+    inlines = (TierRuleInline,)
+
+
+class ApiKeyForm(TenantForm):
+    scopes = forms.MultipleChoiceField(
+        label=_("scopes"), choices=[(scope, scope) for scope in API_SCOPES], widget=forms.CheckboxSelectMultiple
+    )
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(TenantAdmin):
+    """The key itself is shown on one page, once, and only its hash is kept."""
+
+    form = ApiKeyForm
+    list_display = ("name", "organization", "hint", "tier", "active", "expires_at", "last_used_at")
+    list_filter = ("active",)
+    search_fields = ("name",)
+    fields = ("organization", "name", "tier", "scopes", "active", "expires_at")
+    actions = ("deactivate",)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if not change:
+            request._new_key = new_api_key()  # type: ignore[attr-defined]  # for this one answer
+            obj.set_key(request._new_key)  # type: ignore[attr-defined]
+        super().save_model(request, obj, form, change)
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _t("Copy the new API key now"),
+            "key": request._new_key,  # type: ignore[attr-defined]
+            "opts": self.model._meta,
+        }
+        return TemplateResponse(request, "admin/api_key_made.html", context, headers={"Cache-Control": "no-store"})
+
+    @admin.action(description=_("Deactivate the chosen keys"))
+    def deactivate(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        deactivate_rows(self, request, queryset)

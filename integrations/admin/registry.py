@@ -1,0 +1,14 @@
+"""Everything that the admin site shows."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.contrib.auth.models import Group
+
+from integrations.admin import audit, calls, connectors, organizations, people
+
+__all__ = ["audit", "calls", "connectors", "organizations", "people"]
+
+# Rights follow from roles and tiers; Django's groups would only seem to grant something.
+if admin.site.is_registered(Group):
+    admin.site.unregister(Group)

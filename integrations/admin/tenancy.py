@@ -1,0 +1,178 @@
+"""Keeps every organisation to itself: what an admin sees, chooses from, changes and is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.db import models
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from integrations.disclosure import audit
+from integrations.disclosure.viewers import people_of, record_denial
+from integrations.models import Organization, Role, User
+from integrations.models.organizations import SYSTEM_SLUG
+
+
+def administered(request: HttpRequest) -> frozenset[int] | None:
+    """The ids of the organisations that the user is an admin of; None, for superusers, is all of them."""
+    user = request.user
+    if user.is_active and getattr(user, "is_superuser", False):
+        return None
+    if not hasattr(request, "_administered"):
+        ids = frozenset(person.organization_id for person in people_of(user) if person.role == Role.ADMIN)
+        request._administered = ids  # type: ignore[attr-defined]  # asked many times in one request
+    return request._administered  # type: ignore[attr-defined, no-any-return]
+
+
+def record_refusal(request: HttpRequest, what: str, organization_id: int | None = None) -> None:
+    """Put on record that the user was refused: on the organisation's chain, or else on that of their own."""
+    user = request.user
+    if not isinstance(user, User):
+        return
+    if organization_id:
+        slug = Organization.objects.get(pk=organization_id).slug
+    else:
+        slug = next((person.organization.slug for person in people_of(user)), SYSTEM_SLUG)
+    record_denial(user, slug, what=what, channel="admin", address=request.META.get("REMOTE_ADDR", ""))
+
+
+class TenantForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    """Checks names for uniqueness within the organisation even where the organisation itself is read-only."""
+
+    def _get_validation_exclusions(self) -> set[str]:
+        return super()._get_validation_exclusions() - {"organization"}  # type: ignore[misc, no-any-return]
+
+
+class TenantAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold has no type information
+    """Rows of the organisations that the user administers, and no others.
+
+    ``organization_path`` leads from the model to the organisation. Rights follow from roles, not Django's permissions.
+    """
+
+    organization_path = "organization"
+    form = TenantForm
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request)
+        ids = administered(request)
+        # By key, because a join over people would list a row once for each of them.
+        return rows if ids is None else rows.filter(pk__in=self._keys_within(ids))
+
+    def _keys_within(self, ids: frozenset[int]) -> QuerySet[Any]:
+        path = f"{self.organization_path}__in"
+        return self.model._base_manager.filter(**{path: ids}).values("pk")  # type: ignore[no-any-return]
+
+    def _permitted(self, request: HttpRequest, obj: models.Model | None) -> bool:
+        ids = administered(request)
+        if ids is None:
+            return True
+        return bool(ids) and (obj is None or obj.pk is None or self._keys_within(ids).filter(pk=obj.pk).exists())
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return self._permitted(request, obj)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self._permitted(request, None)
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return self._permitted(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return self._permitted(request, obj)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """None for a row of another organisation, after putting the refusal on that organisation's record."""
+        found = super().get_object(request, object_id, from_field)
+        if found is None and administered(request) is not None:
+            self._record_foreign(request, object_id)
+        return found
+
+    def _record_foreign(self, request: HttpRequest, object_id: str) -> None:
+        try:
+            key = self.model._meta.pk.to_python(object_id)
+        except forms.ValidationError:
+            return
+        row = self.model._base_manager.filter(pk=key).values_list(self.organization_path, flat=True).first()
+        if row:
+            record_refusal(request, f"open {self.model._meta.model_name} in admin", row)
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        related = db_field.remote_field.model
+        site = self.admin_site
+        # Default deny: what has no admin has no choices.
+        kwargs["queryset"] = (
+            site.get_model_admin(related).get_queryset(request) if site.is_registered(related) else related.objects.none()
+        )
+        if related is Organization and administered(request) is not None:
+            kwargs["queryset"] = kwargs["queryset"].exclude(slug=SYSTEM_SLUG)
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        ids = administered(request)
+        if field and db_field.name == "organization" and ids is not None and len(ids) == 1:
+            # A disabled field takes its initial value, whatever is sent.
+            field.initial, field.disabled = next(iter(ids)), True
+        return field
+
+    def get_readonly_fields(self, request: HttpRequest, obj: models.Model | None = None) -> tuple[str, ...]:
+        fixed = tuple(super().get_readonly_fields(request, obj))
+        return (*fixed, "organization") if obj and self.organization_path == "organization" else fixed
+
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
+        request._changed = list(form.changed_data)  # type: ignore[attr-defined]  # names for the audit entry
+        return super().construct_change_message(request, form, formsets, add)
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        logged = super().log_addition(request, obj, message)
+        self.record_change(request, obj, "added")
+        return logged
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        logged = super().log_change(request, obj, message)
+        self.record_change(request, obj, "changed")
+        return logged
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        logged = super().log_deletions(request, queryset)
+        for obj in queryset:
+            self.record_change(request, obj, "deleted")
+        return logged
+
+    def record_change(self, request: HttpRequest, obj: models.Model, outcome: str) -> None:
+        """Put the change on the organisation's record: names of fields, never their values."""
+        rows = self.model._base_manager.filter(pk=obj.pk)
+        organization_id = rows.values_list(self.organization_path, flat=True).first() or Organization.objects.system().pk
+        audit.record_anywhere(
+            audit.Entry(
+                organization_id=organization_id,
+                event="admin_change",
+                outcome=outcome,
+                actor_kind="user",
+                actor_id=str(request.user.pk),
+                actor_label=request.user.get_username(),
+                channel="admin",
+                address=request.META.get("REMOTE_ADDR", ""),
+                detail={
+                    "model": str(self.model._meta.model_name),
+                    "object": str(obj.pk),
+                    "changed": getattr(request, "_changed", []),
+                },
+            )
+        )
+
+
+class ReadOnlyAdmin(TenantAdmin):
+    """Rows that the portal itself writes."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
