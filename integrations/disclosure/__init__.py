@@ -111,7 +111,7 @@ async def disclose(result: LookupResult, viewer: Viewer, context: Context) -> Di
     policy = await sync_to_async(load_policy)(viewer.tier_id, viewer.tier)
     one = result.people[0] if len(result.people) == 1 else None
     fields = _disclosed(one, policy, result.vocabulary) if one else {}
-    matches = tuple(_card(person, result, policy) for person in result.people) if len(result.people) > 1 else ()
+    matches = _choice(result, policy) if len(result.people) > 1 else ()
     await audit.record(
         viewer.entry(
             "lookup",
@@ -227,39 +227,51 @@ def _under(effect: Effect, definition: Field, value: JSON) -> JSON:
     return mask(definition, value) if effect is Effect.MASK else None
 
 
-def _card(person: CallerProfile, result: LookupResult, policy: Policy) -> MatchCard:
+def _choice(result: LookupResult, policy: Policy) -> tuple[MatchCard, ...]:
+    """The people to choose among, with the first field that tells them apart."""
+    shown = [_disclosed(person, policy, result.vocabulary) for person in result.people]
+    hints = [{name: _hint(fields.get(name)) for name in _DISAMBIGUATORS} for fields in shown]
+    telling = max(_DISAMBIGUATORS, key=lambda name: len({hint[name] for hint in hints}))
+    return tuple(
+        _card(person, fields, hint[telling], result, policy)
+        for person, fields, hint in zip(result.people, shown, hints, strict=True)
+    )
+
+
+def _card(person: CallerProfile, fields: Mapping[str, Disclosed], hint: str, result: LookupResult, policy: Policy) -> MatchCard:
     labels = {source.key: source.label for source in result.sources}
     sources = tuple(dict.fromkeys(record.connector for record in person.records))
     identity = "|".join(sorted(f"{record.connector}:{record.record_id}" for record in person.records))
-    fields = _disclosed(person, policy, result.vocabulary)
     name = fields.get("name")
+    matched = [(record.connector, match) for record in person.records for match in record.matched[:1]]
+    if matched and policy.shows(FIELDS["phone"]):
+        why = "; ".join(f"{labels.get(source, source)}: {match.field} {match.stored}" for source, match in matched)
+    else:
+        why = ", ".join(labels.get(source, source) for source in sources)
     return MatchCard(
         match_id=blind_index(identity, scope=f"match:{result.organization_id}")[:32],
         name=str(name.value) if name and not name.revealable else "",
-        disambiguator=_disambiguator(fields),
-        why="; ".join(
-            f"{labels.get(record.connector, record.connector)}: {match.field} {match.stored}"
-            for record in person.records
-            for match in record.matched[:1]
-        )
-        if policy.shows(FIELDS["phone"])
-        else ", ".join(labels.get(source, source) for source in sources),
+        disambiguator=hint,
+        why=why,
         sources=sources,
     )
 
 
-def _disambiguator(fields: Mapping[str, Disclosed]) -> str:
-    for name in _DISAMBIGUATORS:
-        shown = fields.get(name)
-        if shown and not shown.revealable:
-            text = str(shown.value)
-            # A year or a day is enough to tell people apart.
-            if shown.definition.type is FieldType.DATE:
-                text = text[:4]
-            elif shown.definition.type is FieldType.MOMENT:
-                text = text[:10]
-            return f"{shown.definition.label}: {text}"
-    return ""
+def _hint(shown: Disclosed | None) -> str:
+    """A field in few words; ``""`` where it is not there or not to be seen."""
+    if shown is None or shown.revealable:
+        return ""
+    text = str(shown.value)
+    # A year or a day is enough to tell people apart.
+    if shown.definition.type is FieldType.DATE:
+        text = text[:4]
+    elif shown.definition.type is FieldType.MOMENT:
+        text = text[:10]
+    return f"{shown.definition.label}: {text}"
+
+
+def _tells(card: MatchCard, name: str) -> bool:
+    return card.disambiguator.startswith(f"{FIELDS[name].label}: ")
 
 
 def _sources_of(shown: Disclosed) -> list[str]:
@@ -269,5 +281,6 @@ def _sources_of(shown: Disclosed) -> list[str]:
 def _on_record(fields: Mapping[str, Disclosed], matches: tuple[MatchCard, ...]) -> tuple[dict[str, object], ...]:
     if matches:
         sources = sorted({source for card in matches for source in card.sources})
-        return ({"field": "name", "effect": "choice", "sources": sources},)
+        shown = ["name", *(name for name in _DISAMBIGUATORS if any(_tells(card, name) for card in matches))]
+        return tuple({"field": name, "effect": "choice", "sources": sources} for name in shown)
     return tuple({"field": name, "effect": shown.effect.value, "sources": _sources_of(shown)} for name, shown in fields.items())

@@ -101,6 +101,13 @@ async def test_several_people_show_a_disambiguator_and_nothing_else(world: World
     assert len({card.match_id for card in shown.matches}) == 2
 
 
+async def test_what_tells_people_apart_is_what_differs(world: World) -> None:
+    shown = await show(world, world.ann, result_of(world, ROSA, {**ROSA, "last_visit": "2025-01-01"}))
+    assert [card.disambiguator for card in shown.matches] == ["Last visit: 2026-10-01", "Last visit: 2025-01-01"]
+    entry = await AccessEntry.objects.aget()
+    assert [field["field"] for field in entry.fields] == ["name", "last_visit"]
+
+
 async def test_the_entry_names_fields_and_effects_and_holds_no_value(world: World) -> None:
     await show(world, world.bea, result_of(world, ROSA))
     entry = await AccessEntry.objects.aget()
