@@ -45,7 +45,8 @@ ROOT_URLCONF = "connie_portal.urls"
 ASGI_APPLICATION = "connie_portal.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
-    "unfold",
+    # Not Unfold's default configuration, which would put its own site in the place of the portal's.
+    "unfold.apps.BasicAppConfig",
     "integrations.apps.PortalAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -126,6 +127,7 @@ AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
 AXES_HTTP_RESPONSE_CODE = 429
 AXES_VERBOSE = False
+AXES_ENABLE_ADMIN = False  # its rows are of no organisation, and hold what people typed as their name
 
 # -- Mail --------------------------------------------------------------------------------------------------------
 DEFAULT_FROM_EMAIL = env_str("CONNIE_EMAIL_FROM", "connie@localhost")
@@ -151,6 +153,15 @@ SECURE_CSP = {
 }
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+
+# -- Admin ------------------------------------------------------------------------------------------------------
+UNFOLD = {
+    "SITE_TITLE": "Connie portal",
+    "SITE_HEADER": "Connie portal",
+    "SITE_URL": "/",
+    "SHOW_VIEW_ON_SITE": True,
+    "SIDEBAR": {"show_search": False, "navigation": "integrations.admin.navigation.sidebar"},
+}
 
 # -- API ---------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {

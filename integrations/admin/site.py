@@ -14,7 +14,7 @@ from django.views.decorators.csp import csp_override
 from unfold.sites import UnfoldAdminSite
 
 # Unfold's scripts evaluate expressions of its templates. Nobody can frame these pages or send them elsewhere all the same.
-ADMIN_CSP = {
+ADMIN_CSP: dict[str, list[str]] = {
     "default-src": [CSP.NONE],
     "script-src": [CSP.SELF, CSP.UNSAFE_INLINE, CSP.UNSAFE_EVAL],
     "style-src": [CSP.SELF, CSP.UNSAFE_INLINE],
@@ -36,7 +36,8 @@ class PortalAdminSite(UnfoldAdminSite):  # type: ignore[misc]  # Unfold has no t
         return bool(request.user.is_active and (administered(request) is None or administered(request)))
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
-        return csp_override(ADMIN_CSP)(super().admin_view(view, cacheable))
+        guarded: Callable[..., Any] = csp_override(ADMIN_CSP)(super().admin_view(view, cacheable))
+        return guarded
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The portal's own log-in is the only one. Whoever is logged in and gets here was refused."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.contrib.admin.options import ActionLocation
 from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -54,6 +55,15 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold has no type infor
 
     organization_path = "organization"
     form = TenantForm
+
+    def get_action_choices(
+        self,
+        request: HttpRequest,
+        default_choices: Any = None,
+        action_location: ActionLocation = ActionLocation.CHANGE_LIST,
+    ) -> Any:
+        """Django's: Unfold's does not know yet that actions have a location."""
+        return super(ModelAdmin, self).get_action_choices(request, default_choices, action_location)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request)
