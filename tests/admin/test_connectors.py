@@ -1,0 +1,175 @@
+"""Connected systems: what is refused when it is saved, and what is never shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.admin.models import LogEntry
+from django.db import models
+from django.test import Client
+from django.urls import reverse
+
+from integrations.models import AccessEntry, Connector, Person, TwilioAccount
+from tests.admin.conftest import AUTH_TOKEN, NUMBER, TOKEN, admin_changes, denials, page, registered
+from tests.factories import World, make_connector
+
+Filled = dict[type[models.Model], Any]
+LogIn = Callable[[Person], Client]
+
+
+def facts_of(connector: Connector, **changes: Any) -> dict[str, Any]:
+    """What the browser sends when a connector's form is saved."""
+    facts: dict[str, Any] = {name: getattr(connector, name) for name in ("key", "name", "priority", "timeout_ms", "details_by")}
+    texts = {name: json.dumps(getattr(connector, name)) for name in ("cache", "limits", "options", "fields")}
+    facts |= texts | {f"initial-{name}": text for name, text in texts.items()}
+    if connector.enabled:
+        facts["enabled"] = "on"
+    return facts | changes
+
+
+def save(client: Client, connector: Connector, **changes: Any) -> Any:
+    url = reverse("admin:integrations_connector_change", args=[connector.pk])
+    return client.post(url, facts_of(connector, **changes))
+
+
+def test_a_saved_connector_is_a_new_version_and_on_record(world: World, filled: Filled, log_in: LogIn) -> None:
+    connector = filled[Connector]
+    assert save(log_in(world.ann), connector, name="Client records").status_code == 302
+    stored = Connector.objects.get(pk=connector.pk)
+    assert (stored.name, stored.version) == ("Client records", connector.version + 1)
+    (change,) = admin_changes(world.riverside)
+    assert (change["model"], change["changed"]) == ("connector", ["name"])
+
+
+def test_options_that_the_kind_does_not_know_are_refused(world: World, filled: Filled, log_in: LogIn) -> None:
+    answer = save(log_in(world.ann), filled[Connector], options='{"api_version": "v1", "colour": "blue"}')
+    assert answer.status_code == 200
+    errors = " ".join(answer.context["adminform"].form.errors["options"])
+    assert "api_version" in errors
+    assert "colour" in errors
+    assert Connector.objects.get(pk=filled[Connector].pk).options == {}
+
+
+def test_a_mapping_that_cannot_work_is_refused(world: World, filled: Filled, log_in: LogIn) -> None:
+    for mapping, word in (
+        ('{"nickname": "properties.nick"}', "nickname"),
+        ('{"ssn": "properties.ssn"}', "ssn"),
+        ('{"email": "properties.["}', "email"),
+    ):
+        answer = save(log_in(world.ann), filled[Connector], fields=mapping)
+        assert answer.status_code == 200, mapping
+        assert word in " ".join(answer.context["adminform"].form.errors["fields"])
+    assert save(log_in(world.ann), filled[Connector], fields='{"riverside_pet": "properties.pet"}').status_code == 302
+
+
+def test_the_time_to_wait_is_bounded(world: World, filled: Filled, log_in: LogIn) -> None:
+    for timeout in ("49", "6001"):
+        assert save(log_in(world.ann), filled[Connector], timeout_ms=timeout).status_code == 200, timeout
+
+
+def test_a_connector_stands_in_only_for_one_of_its_own_organisation(world: World, filled: Filled, log_in: LogIn) -> None:
+    theirs = make_connector(world.harbor, "crm", "hubspot")
+    assert save(log_in(world.ann), filled[Connector], fallback_for=theirs.pk).status_code == 200
+    assert save(log_in(world.ann), filled[Connector], details_by="nobody").status_code == 200
+
+
+def test_private_addresses_are_opened_by_superusers_alone(world: World, filled: Filled, root: Client, log_in: LogIn) -> None:
+    connector = filled[Connector]
+    save(log_in(world.ann), connector, allow_private="on")
+    assert not Connector.objects.get(pk=connector.pk).allow_private
+    assert denials(world.riverside) == ["allow private addresses"]
+    assert save(root, connector, allow_private="on").status_code == 302
+    assert Connector.objects.get(pk=connector.pk).allow_private
+
+
+def test_an_empty_secret_keeps_what_is_stored_and_a_new_one_replaces_it(world: World, filled: Filled, log_in: LogIn) -> None:
+    connector = filled[Connector]
+    connector.secret_refs = {"token": "env:HUBSPOT_TOKEN"}
+    connector.save()
+    ann = log_in(world.ann)
+    save(ann, connector, secret_token="")
+    assert Connector.objects.get(pk=connector.pk).secrets == {"token": TOKEN}
+    save(ann, connector, secret_token="pat-new")
+    stored = Connector.objects.get(pk=connector.pk)
+    assert stored.secrets == {"token": "pat-new"}
+    assert stored.secret_refs == {}  # the file's reference no longer names this value
+
+
+def test_no_page_holds_a_secret_or_a_number(world: World, filled: Filled, log_in: LogIn) -> None:
+    ann = log_in(world.ann)
+    hidden = (TOKEN, AUTH_TOKEN, world.riverside.audit_secret, NUMBER, NUMBER[2:], "gAAAA")
+    for model in registered():
+        for action, args in (("changelist", []), ("change", [filled[model].pk]), ("history", [filled[model].pk])):
+            shown = ann.get(reverse(page(model, action), args=args)).content.decode()
+            assert not [secret for secret in hidden if secret in shown], (model, action)
+
+
+def test_a_refused_form_does_not_send_the_secret_back(world: World, filled: Filled, log_in: LogIn) -> None:
+    answer = save(log_in(world.ann), filled[Connector], secret_token="pat-typed", timeout_ms="1")
+    assert answer.status_code == 200
+    assert "pat-typed" not in answer.content.decode()
+
+
+def test_secrets_are_in_no_log_of_changes(world: World, filled: Filled, log_in: LogIn) -> None:
+    ann = log_in(world.ann)
+    save(ann, filled[Connector], secret_token="pat-typed")
+    account = filled[TwilioAccount]
+    ann.post(
+        reverse("admin:integrations_twilioaccount_change", args=[account.pk]),
+        {"account_sid": account.account_sid, "workspace_sid": "", "tokens": "typed-token", "new_auth_token": "typed-token"},
+    )
+    stored = str(list(LogEntry.objects.values())) + str(list(AccessEntry.objects.values()))
+    assert "pat-typed" not in stored
+    assert "typed-token" not in stored
+    assert "typed-token" in TwilioAccount.objects.get(pk=account.pk).auth_tokens
+
+
+def test_connectors_are_deactivated_together(world: World, filled: Filled, log_in: LogIn) -> None:
+    data = {"action": "deactivate", "_selected_action": [filled[Connector].pk]}
+    log_in(world.ann).post(reverse("admin:integrations_connector_changelist"), data)
+    assert not Connector.objects.get(pk=filled[Connector].pk).enabled
+    assert [change["changed"] for change in admin_changes(world.riverside)] == [["enabled"]]
+
+
+def test_a_deleted_connector_is_on_record(world: World, filled: Filled, log_in: LogIn) -> None:
+    ann = log_in(world.ann)
+    for connector, url, data in (
+        (filled[Connector], reverse("admin:integrations_connector_delete", args=[filled[Connector].pk]), {"post": "yes"}),
+        (
+            other := make_connector(world.riverside, "db", "database"),
+            reverse("admin:integrations_connector_changelist"),
+            {"action": "delete_selected", "_selected_action": [other.pk], "post": "yes"},
+        ),
+    ):
+        ann.post(url, data)
+        assert not Connector.objects.filter(pk=connector.pk).exists()
+    assert [change["model"] for change in admin_changes(world.riverside)] == ["connector", "connector"]
+
+
+def test_a_connector_of_a_kind_that_is_gone_can_still_be_opened(world: World, log_in: LogIn) -> None:
+    gone = make_connector(world.riverside, "old", "telex")
+    assert log_in(world.ann).get(reverse("admin:integrations_connector_change", args=[gone.pk])).status_code == 200
+    answer = save(log_in(world.ann), gone)
+    assert answer.status_code == 200
+    assert "telex" in answer.content.decode()
+
+
+def test_an_empty_list_says_what_to_do_next(world: World, log_in: LogIn) -> None:
+    shown = log_in(world.cy).get(reverse("admin:integrations_connector_changelist")).content.decode()
+    assert "No system connected yet" in shown
+
+
+def test_calls_are_named_by_the_end_of_their_number(world: World, filled: Filled, log_in: LogIn) -> None:
+    shown = log_in(world.ann).get(reverse("admin:integrations_call_changelist")).content.decode()
+    assert "caller ending 0142" in shown
+
+
+def test_what_the_portal_writes_itself_cannot_be_written_here(world: World, filled: Filled, root: Client) -> None:
+    for name in ("accessentry", "call", "calltask", "reservation", "panelopening"):
+        row = next(row for model, row in filled.items() if model._meta.model_name == name)
+        assert root.get(reverse(f"admin:integrations_{name}_add")).status_code == 403, name
+        for action in ("change", "delete"):
+            url = reverse(f"admin:integrations_{name}_{action}", args=[row.pk])
+            assert root.post(url, {"post": "yes"}).status_code == 403, (name, action)

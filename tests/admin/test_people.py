@@ -1,0 +1,153 @@
+"""Organisations, people and keys: who may make what, and what is on record of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.core import mail
+from django.db import models
+from django.test import Client
+from django.urls import reverse
+
+from integrations.models import ApiKey, Organization, Person, Tier, User
+from integrations.models.people import DEFAULT_TIERS, hash_api_key
+from tests.admin.conftest import admin_changes
+from tests.factories import World
+
+Filled = dict[type[models.Model], Any]
+LogIn = Callable[[Person], Client]
+
+
+def invitation(world: World, **facts: Any) -> dict[str, Any]:
+    tier = world.riverside.tiers.get(name="basic").pk
+    return {"username": "dan", "email": "dan@riverside.example", "first_name": "Dan", "role": "agent", "tier": tier} | facts
+
+
+def test_an_invited_person_gets_a_log_in_without_a_password_and_a_mail(world: World, log_in: LogIn) -> None:
+    answer = log_in(world.ann).post(reverse("admin:integrations_person_add"), invitation(world))
+    assert answer.status_code == 302
+    dan = Person.objects.get(user__username="dan")
+    assert dan.user is not None
+    assert (dan.organization, dan.role, dan.tier.name) == (world.riverside, "agent", "basic")
+    assert not dan.user.has_usable_password()
+    assert not (dan.user.is_staff or dan.user.is_superuser)
+    assert [message.to for message in mail.outbox] == [["dan@riverside.example"]]
+    assert reverse("password_reset_confirm", args=["x", "y"]).split("/x/")[0] in str(mail.outbox[0].body)
+
+
+def test_a_user_name_that_exists_is_not_taken_over(world: World, log_in: LogIn) -> None:
+    answer = log_in(world.ann).post(reverse("admin:integrations_person_add"), invitation(world, username="CY"))
+    assert "This user name is taken." in answer.content.decode()
+    assert Person.objects.filter(user=world.cy.user).count() == 1
+    assert mail.outbox == []
+
+
+def test_what_makes_a_superuser_cannot_be_sent(world: World, log_in: LogIn) -> None:
+    forged = {"is_superuser": "on", "is_staff": "on", "user-is_superuser": "on"}
+    ann = log_in(world.ann)
+    ann.post(reverse("admin:integrations_person_add"), invitation(world, **forged))
+    ann.post(reverse("admin:integrations_user_change", args=[world.user(world.ann).pk]), {"username": "ann", **forged})
+    assert not User.objects.filter(is_superuser=True).exists()
+    assert not User.objects.get(username="dan").is_staff
+
+
+def test_a_person_cannot_be_given_another_user(world: World, log_in: LogIn) -> None:
+    facts = {"user": world.user(world.cy).pk, "role": "agent", "tier": world.bea.tier_id, "active": "on"}
+    log_in(world.ann).post(reverse("admin:integrations_person_change", args=[world.bea.pk]), facts)
+    world.bea.refresh_from_db()
+    assert world.user(world.bea).username == "bea"
+
+
+def test_a_change_is_on_record_by_the_names_of_its_fields(world: World, log_in: LogIn) -> None:
+    facts = {"role": "supervisor", "team": "Night shift", "tier": world.bea.tier_id, "active": "on"}
+    facts |= {"first_name": "Bea", "email": "bea@riverside.example"}
+    log_in(world.ann).post(reverse("admin:integrations_person_change", args=[world.bea.pk]), facts)
+    (change,) = admin_changes(world.riverside)
+    assert change["model"] == "person"
+    assert {"role", "team"} <= set(change["changed"])
+    assert "Night shift" not in str(change)
+
+
+def test_only_a_superuser_makes_an_organisation(world: World, root: Client, log_in: LogIn) -> None:
+    facts = {
+        "name": "Oak Street",
+        "slug": "oak",
+        "timezone": "UTC",
+        "region": "US",
+        "languages": '["en"]',
+        "origins": "[]",
+        "retention_days": '{"audit": 2190, "calls": 365, "attempts": 30, "deliveries": 30}',
+        "flex_roles": "{}",
+    }
+    url = reverse("admin:integrations_organization_add")
+    assert log_in(world.ann).post(url, facts).status_code == 403
+    assert root.post(url, facts).status_code == 302
+    oak = Organization.objects.get(slug="oak")
+    assert {tier.name: dict(tier.rules.values_list("target", "effect")) for tier in oak.tiers.all()} == DEFAULT_TIERS
+    assert len(oak.hook_key) == 32
+
+
+def test_an_admin_cannot_change_the_short_name_of_their_organisation(world: World, log_in: LogIn) -> None:
+    url = reverse("admin:integrations_organization_change", args=[world.riverside.pk])
+    facts = {
+        "name": "Riverside",
+        "slug": "taken",
+        "timezone": "UTC",
+        "region": "US",
+        "languages": '["en"]',
+        "origins": "[]",
+        "retention_days": '{"audit": 2190, "calls": 365, "attempts": 30, "deliveries": 30}',
+        "flex_roles": "{}",
+    }
+    assert log_in(world.ann).post(url, facts).status_code == 302
+    world.riverside.refresh_from_db()
+    assert (world.riverside.name, world.riverside.slug) == ("Riverside", "riverside")
+
+
+def test_nobody_deletes_an_organisation(world: World, root: Client) -> None:
+    url = reverse("admin:integrations_organization_delete", args=[world.harbor.pk])
+    assert root.post(url, {"post": "yes"}).status_code == 403
+    assert Organization.objects.filter(pk=world.harbor.pk).exists()
+
+
+def test_an_api_key_is_shown_once_and_stored_as_a_hash(world: World, log_in: LogIn) -> None:
+    ann = log_in(world.ann)
+    tier = world.riverside.tiers.get(name="basic").pk
+    facts = {"name": "studio", "tier": tier, "scopes": ["lookup"], "active": "on"}
+    made = ann.post(reverse("admin:integrations_apikey_add"), facts)
+    key = ApiKey.objects.get(name="studio")
+    shown = made.context["key"]
+    assert made.status_code == 200
+    assert shown in made.content.decode()
+    assert "no-store" in made["Cache-Control"]
+    assert (key.hash, key.scopes, key.organization) == (hash_api_key(shown), ["lookup"], world.riverside)
+    for url in (
+        reverse("admin:integrations_apikey_changelist"),
+        reverse("admin:integrations_apikey_change", args=[key.pk]),
+        reverse("admin:integrations_apikey_history", args=[key.pk]),
+    ):
+        page = ann.get(url).content.decode()
+        assert shown not in page
+        assert key.hash not in page
+    assert shown not in str(admin_changes(world.riverside))
+
+
+def test_api_keys_are_deactivated_together_and_each_is_on_record(world: World, filled: Filled, log_in: LogIn) -> None:
+    key = filled[ApiKey]
+    data = {"action": "deactivate", "_selected_action": [key.pk]}
+    log_in(world.ann).post(reverse("admin:integrations_apikey_changelist"), data)
+    key.refresh_from_db()
+    assert not key.active
+    assert [change["model"] for change in admin_changes(world.riverside)] == ["apikey"]
+
+
+def test_a_rule_takes_the_organisations_own_fields_and_none_that_is_never_shown(
+    world: World, filled: Filled, log_in: LogIn
+) -> None:
+    url = reverse("admin:integrations_tier_change", args=[filled[Tier].pk])
+    form = log_in(world.ann).get(url).content.decode()
+    assert 'value="riverside_pet"' in form
+    assert 'value="financial"' in form
+    assert 'value="ssn"' not in form
+    assert 'value="never"' not in form
