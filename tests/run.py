@@ -23,7 +23,7 @@ ONLY_ONCE = ["--ignore=tests/connectors", "--ignore=tests/test_make_run.py", "--
 
 def suite(name: str, environment: dict[str, str], *arguments: str) -> bool:
     print(f"\n== The suite on {name} ==", flush=True)
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", *arguments]
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", *arguments]
     return (
         subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False, stdin=subprocess.DEVNULL).returncode
         == 0

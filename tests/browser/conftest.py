@@ -21,7 +21,8 @@ from tests.known_callers import Source, install_fake_kind
 INSTALL = "apt-get install -y --no-install-recommends chromium-headless-shell fonts-dejavu-core"
 
 
-@pytest.fixture(scope="session")
+# Not for the session: Playwright's loop runs in this thread, where other modules' tests run loops of their own.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     path = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if path is None:
