@@ -22,6 +22,7 @@ from integrations.errors import ConfigurationError
 from integrations.models import Connector, CustomField
 from integrations.profile import FIELDS
 
+_DETAIL_FIELDS = ("field:account_id", "field:email")
 _SECRET = "secret_"  # noqa: S105 -- a prefix of input names
 
 
@@ -48,7 +49,17 @@ class ConnectorForm(TenantForm):
         fallback = data.get("fallback_for")
         if fallback and (fallback.organization_id != self.instance.organization_id or fallback.pk == self.instance.pk):
             self.add_error("fallback_for", _t("Choose another system of the same organisation."))
+        self._check_details_by(data.get("details_by") or "")
         return data
+
+    def _check_details_by(self, source: str) -> None:
+        others = Connector.objects.filter(organization_id=self.instance.organization_id).exclude(pk=self.instance.pk)
+        if source and source not in _DETAIL_FIELDS and not others.filter(key=source).exists():
+            self.add_error(
+                "details_by",
+                _t("Give the key of another system of this organisation, or %(fields)s.")
+                % {"fields": _t(" or ").join(_DETAIL_FIELDS)},
+            )
 
     def _check_options(self, kind: Any, data: dict[str, Any]) -> None:
         try:
@@ -64,9 +75,12 @@ class ConnectorForm(TenantForm):
         return {**FIELDS, **{field.name: field.definition() for field in custom}}
 
     def save(self, commit: bool = True) -> Any:
-        entered = {name: self.cleaned_data[name] for name in self.fields if name.startswith(_SECRET)}
-        kept = dict(self.instance.secrets or {})
-        self.instance.secrets = kept | {name.removeprefix(_SECRET): value for name, value in entered.items() if value}
+        typed = {name: self.cleaned_data[name] for name in self.fields if name.startswith(_SECRET)}
+        entered = {name.removeprefix(_SECRET): value for name, value in typed.items() if value}
+        self.instance.secrets = {**(self.instance.secrets or {}), **entered}
+        # A configuration file's reference no longer names a secret that was typed over.
+        references = self.instance.secret_refs.items()
+        self.instance.secret_refs = {name: reference for name, reference in references if name not in entered}
         return super().save(commit)
 
 
@@ -126,7 +140,7 @@ class ConnectorAdmin(TenantAdmin):
             for connector in queryset.filter(enabled=True):
                 connector.enabled = False
                 connector.save(update_fields=["enabled"])
-                self.record_change(request, connector, "deactivated")
+                self.record_change(request, connector, "deactivated", ["enabled"])
 
 
 @admin.register(CustomField)

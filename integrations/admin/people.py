@@ -101,7 +101,7 @@ def deactivate_rows(page: TenantAdmin, request: HttpRequest, rows: QuerySet[Any]
         for row in rows.filter(active=True):
             row.active = False
             row.save(update_fields=["active"])
-            page.record_change(request, row, "deactivated")
+            page.record_change(request, row, "deactivated", ["active"])
 
 
 class TierRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -133,17 +134,20 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold has no type infor
         return (*fixed, "organization") if obj and self.organization_path == "organization" else fixed
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
-        request._changed = list(form.changed_data)  # type: ignore[attr-defined]  # names for the audit entry
+        # Names for the audit entry. An empty JSON column counts as changed for Django whenever it is sent.
+        before, after = form.initial, form.cleaned_data
+        changed = [name for name in form.changed_data if name not in after or before.get(name) != after[name]]
+        request._changed = changed  # type: ignore[attr-defined]
         return super().construct_change_message(request, form, formsets, add)
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         logged = super().log_addition(request, obj, message)
-        self.record_change(request, obj, "added")
+        self.record_change(request, obj, "added", getattr(request, "_changed", ()))
         return logged
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         logged = super().log_change(request, obj, message)
-        self.record_change(request, obj, "changed")
+        self.record_change(request, obj, "changed", getattr(request, "_changed", ()))
         return logged
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
@@ -152,7 +156,7 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold has no type infor
             self.record_change(request, obj, "deleted")
         return logged
 
-    def record_change(self, request: HttpRequest, obj: models.Model, outcome: str) -> None:
+    def record_change(self, request: HttpRequest, obj: models.Model, outcome: str, changed: Sequence[str] = ()) -> None:
         """Put the change on the organisation's record: names of fields, never their values."""
         rows = self.model._base_manager.filter(pk=obj.pk)
         organization_id = rows.values_list(self.organization_path, flat=True).first() or Organization.objects.system().pk
@@ -169,7 +173,7 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold has no type infor
                 detail={
                     "model": str(self.model._meta.model_name),
                     "object": str(obj.pk),
-                    "changed": getattr(request, "_changed", []),
+                    "changed": list(changed),
                 },
             )
         )

@@ -31,7 +31,8 @@ def test_an_invited_person_gets_a_log_in_without_a_password_and_a_mail(world: Wo
     assert dan.user is not None
     assert (dan.organization, dan.role, dan.tier.name) == (world.riverside, "agent", "basic")
     assert not dan.user.has_usable_password()
-    assert not (dan.user.is_staff or dan.user.is_superuser)
+    assert not dan.user.is_staff
+    assert not dan.user.is_superuser
     assert [message.to for message in mail.outbox] == [["dan@riverside.example"]]
     assert reverse("password_reset_confirm", args=["x", "y"]).split("/x/")[0] in str(mail.outbox[0].body)
 
