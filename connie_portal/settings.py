@@ -127,6 +127,8 @@ AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
 AXES_HTTP_RESPONSE_CODE = 429
 AXES_VERBOSE = False
+# Counted in the cache: a row would keep what was typed as a name, which may be a password in the wrong field.
+AXES_HANDLER = "axes.handlers.cache.AxesCacheHandler"
 AXES_ENABLE_ADMIN = False  # its rows are of no organisation, and hold what people typed as their name
 
 # -- Mail --------------------------------------------------------------------------------------------------------

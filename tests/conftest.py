@@ -41,9 +41,10 @@ def process_state_forgotten() -> Iterator[None]:
     """What the portal keeps in memory, and its audit thread's connection, belong to one test's database."""
     from django.core.cache import cache
 
-    from integrations.disclosure import audit, chain
+    from integrations.disclosure import audit, chain, refusals
 
     chain.audit_secret.cache_clear()
+    refusals._counts.clear()
     cache.clear()
     yield
     audit.writer.close()

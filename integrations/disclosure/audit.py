@@ -14,7 +14,7 @@ import threading
 from collections import deque
 from concurrent.futures import Future
 
-from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 
 from integrations.disclosure.chain import BrokenChain, Entry, extend, subject_number, verify
 from integrations.errors import AuditUnavailable
@@ -25,6 +25,8 @@ __all__ = [
 
 WAIT_S = 0.5
 GROUP_SIZE = 128
+COMMIT_ATTEMPTS = 3
+DEADLOCK = 1213
 # Beyond this many waiting entries the database is not keeping up, and waiting in line would end in a refusal anyway.
 MAX_WAITING = 5_000
 
@@ -102,11 +104,22 @@ def _try_commit(entries: list[Entry]) -> Exception | None:
         # A connection that the server closed in the meantime would fail every later group.
         if connection.connection is not None and not connection.is_usable():
             connection.close()
-        with transaction.atomic(durable=True):
-            extend(entries)
+        _commit(entries)
     except Exception as error:
         return error
     return None
+
+
+def _commit(entries: list[Entry]) -> None:
+    for attempt in range(COMMIT_ATTEMPTS):
+        try:
+            with transaction.atomic(durable=True):
+                extend(entries)
+            return
+        except OperationalError as error:
+            # MariaDB chose this transaction as the victim of a lock conflict, and nothing of it was kept.
+            if attempt == COMMIT_ATTEMPTS - 1 or error.args[0] != DEADLOCK:
+                raise
 
 
 async def record(entry: Entry) -> None:
@@ -124,8 +137,7 @@ async def record(entry: Entry) -> None:
 def record_now(entry: Entry) -> None:
     """Commit ``entry`` on this thread's connection, outside any transaction. Raises AuditUnavailable."""
     try:
-        with transaction.atomic(durable=True):
-            extend([entry])
+        _commit([entry])
     except (DatabaseError, InterfaceError) as error:
         raise AuditUnavailable("the entry could not be committed") from error
 

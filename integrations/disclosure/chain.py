@@ -70,7 +70,6 @@ def extend(entries: Sequence[Entry]) -> None:
     """Put entries on their chains, within the caller's transaction, in the order given."""
     by_organization = sorted(entries, key=lambda entry: entry.organization_id)
     for organization_id, group in groupby(by_organization, key=lambda entry: entry.organization_id):
-        AuditHead.objects.get_or_create(organization_id=organization_id)
         head = AuditHead.objects.select_for_update().get(organization_id=organization_id)
         rows = []
         for entry in group:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
+from django.db.models.signals import post_save
+from django.dispatch import receiver
 from django.utils.translation import gettext_lazy as _
 
 from integrations.models.organizations import Organization
@@ -23,6 +27,13 @@ class AuditHead(models.Model):
 
     def __str__(self) -> str:
         return f"{self.organization_id}@{self.seq}"
+
+
+@receiver(post_save, sender=Organization)
+def begin_chain(sender: object, instance: Organization, created: bool, raw: bool = False, **_facts: Any) -> None:
+    """Every organisation has its chain's end from the start: made on demand, two writers could lock each other out."""
+    if created and not raw:
+        AuditHead.objects.create(organization=instance)
 
 
 class AccessEntry(models.Model):

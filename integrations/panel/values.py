@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from django.utils import timezone
 from django.utils.dateformat import format as format_date
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from integrations.phone import Number, classify
 from integrations.profile import JSON, FieldType
@@ -19,11 +19,11 @@ from integrations.profile import JSON, FieldType
 _EXPONENTS = {"JPY": 0, "KRW": 0, "CLP": 0, "VND": 0, "BHD": 3, "KWD": 3, "TND": 3}
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 _APPOINTMENT_WORDS = {
-    "scheduled": _("scheduled"),
-    "confirmed": _("confirmed"),
-    "cancelled": _("cancelled"),
-    "completed": _("completed"),
-    "no_show": _("did not come"),
+    "scheduled": gettext_lazy("scheduled"),
+    "confirmed": gettext_lazy("confirmed"),
+    "cancelled": gettext_lazy("cancelled"),
+    "completed": gettext_lazy("completed"),
+    "no_show": gettext_lazy("did not come"),
 }
 
 
@@ -69,7 +69,7 @@ class Reader:
     def appointment(self, item: dict[str, str]) -> str:
         begins = self.moment(item["start"])
         parts = [begins, item.get("title"), _APPOINTMENT_WORDS.get(item.get("status", "")), item.get("location")]
-        return " · ".join(part for part in parts if part)
+        return " · ".join(str(part) for part in parts if part)
 
     def order(self, item: dict[str, str]) -> str:
         parts = [item.get("description") or item.get("id"), self.moment(item["date"]) if item.get("date") else ""]

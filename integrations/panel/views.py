@@ -7,24 +7,31 @@ from typing import Any
 import orjson
 from asgiref.sync import sync_to_async
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import HttpResponseClientRedirect
 
 from integrations.calls import CallFacts, open_call
 from integrations.disclosure import announce, disclose, reveal
 from integrations.errors import AccessDenied, AuditUnavailable
-from integrations.lookup import LookupResult, Question, look_up
+from integrations.lookup import LookupResult, LookupStatus, Question, look_up
 from integrations.panel.cards import lay_out, row_of
 from integrations.panel.values import Reader
 from integrations.panel.visits import Visit, enter
 from integrations.phone import NotANumber, Number, Withheld, classify
 
 MAX_REASON = 500
+_COMPLETE = {LookupStatus.OK, LookupStatus.NOT_FOUND, LookupStatus.AMBIGUOUS}
+_DENIED = gettext_lazy("This cannot be revealed. The attempt is on record.")
+_NOT_NOW = gettext_lazy(
+    "This cannot be revealed now, because a system did not answer. Try again in a minute. The attempt is on record."
+)
 
 
 @never_cache
@@ -40,24 +47,32 @@ def open_panel(request: HttpRequest, org: str) -> HttpResponse:
     """``{"url"}`` of the panel of the call that the body names (a form or JSON)."""
     if not request.user.is_authenticated:
         return _problem("unauthenticated", _("Log in first."), 401)
-    visit = enter(request, org)
+    try:
+        visit = enter(request, org)
+    except Http404:
+        return _problem("not_found", _("There is no such organisation, or you are not part of it."), 404)
     facts = _call_facts(request, visit.organization.region)
+    if facts is None:
+        return _problem("invalid_json", _("The call could not be read: its description is not a JSON object."), 400)
     if isinstance(facts.caller_id, NotANumber):
         return _problem("invalid_phone", facts.caller_id.reason, 400)
     call = open_call(visit.organization.pk, facts, person_id=visit.viewer.person_id)
     return JsonResponse({"url": reverse("panel-call", args=[org, call.key])})
 
 
-def _call_facts(request: HttpRequest, region: str) -> CallFacts:
+def _call_facts(request: HttpRequest, region: str) -> CallFacts | None:
+    """None when the body is not what it says it is. An absent phone is withheld; one that is no text is unusable."""
     body: Any = request.POST
     if request.content_type == "application/json":
         try:
             body = orjson.loads(request.body)
         except orjson.JSONDecodeError:
-            body = None
-        body = body if isinstance(body, dict) else {}
+            return None
+        if not isinstance(body, dict):
+            return None
     said = {name: value if isinstance(value := body.get(name), str) else "" for name in _NAMES}
-    caller_id = classify(said["phone"], region) if said["phone"].strip() else Withheld()
+    absent = body.get("phone") is None or (isinstance(body.get("phone"), str) and not said["phone"].strip())
+    caller_id = Withheld() if absent else classify(said["phone"], region)
     return CallFacts(caller_id, said["call_sid"].strip(), said["task_sid"].strip(), said["direction"].strip())
 
 
@@ -88,7 +103,7 @@ async def call_page(request: HttpRequest, org: str, key: str) -> HttpResponseBas
 async def caller(request: HttpRequest, org: str, key: str) -> HttpResponseBase:
     """The content of the panel: the fragment alone for htmx, else the whole page with it."""
     if not (await request.auser()).is_authenticated:
-        return redirect_to_login(reverse("panel-call", args=[org, key]))
+        return _to_log_in(request, org, key)
     visit = await sync_to_async(enter)(request, org, key)
     template = "_caller.html" if request.htmx else "call.html"  # type: ignore[attr-defined]  # django-htmx adds it
     try:
@@ -98,7 +113,13 @@ async def caller(request: HttpRequest, org: str, key: str) -> HttpResponseBase:
         return await _render(request, visit, template, {"unrecorded": problem.public_message})
     with timezone.override(visit.zone):
         board = lay_out(shown, _reader(visit))
-    return await _render(request, visit, template, {"board": board, "number": board.number})
+    return await _render(request, visit, template, {"board": board, "number": board.number, "view_id": shown.view_id})
+
+
+def _to_log_in(request: HttpRequest, org: str, key: str) -> HttpResponse:
+    """To the log-in and back to the call. htmx would swap the log-in page into the panel, so it is told to go there."""
+    redirection = redirect_to_login(reverse("panel-call", args=[org, key]))
+    return HttpResponseClientRedirect(redirection.url) if request.htmx else redirection  # type: ignore[attr-defined]
 
 
 @never_cache
@@ -106,17 +127,20 @@ async def caller(request: HttpRequest, org: str, key: str) -> HttpResponseBase:
 async def reveal_field(request: HttpRequest, org: str, key: str) -> HttpResponseBase:
     """One field's value, for a reason that is committed to the audit trail before the value leaves."""
     if not (await request.auser()).is_authenticated:
-        return redirect_to_login(reverse("panel-call", args=[org, key]))
+        return _to_log_in(request, org, key)
     visit = await sync_to_async(enter)(request, org, key)
     name = request.POST.get("field", "")[:64]
     reason = " – ".join(part for part in (_posted(request, "reason"), _posted(request, "more")) if part)[:MAX_REASON]
+    view_id = _posted(request, "view_id")
     result = await _looked_up(visit)
     if not reason:
         return await _refused(request, visit, result, name, _("Say why you need to see it, then reveal it."))
     try:
-        shown = await reveal(result, visit.viewer, name, visit.context(purpose=reason))
+        shown = await reveal(result, visit.viewer, name, visit.context(purpose=reason, view_id=view_id))
     except AccessDenied:
-        return await _refused(request, visit, result, name, _("This cannot be revealed. The attempt is on record."))
+        # Worded by the look-up alone, so that it does not tell whether a hidden field has a value.
+        problem = _DENIED if result.status in _COMPLETE else _NOT_NOW
+        return await _refused(request, visit, result, name, str(problem))
     except AuditUnavailable as problem:
         return await _refused(request, visit, result, name, problem.public_message)
     labels = {source.key: source.label for source in result.sources}
@@ -133,7 +157,8 @@ async def _refused(request: HttpRequest, visit: Visit, result: LookupResult, nam
         "revealable": definition is not None,
         "problem": problem,
     }
-    return await _render(request, visit, "_field.html" if request.htmx else "revealed.html", {"row": row})  # type: ignore[attr-defined]
+    context = {"row": row, "view_id": _posted(request, "view_id")}
+    return await _render(request, visit, "_field.html" if request.htmx else "revealed.html", context)  # type: ignore[attr-defined]
 
 
 def _posted(request: HttpRequest, name: str) -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from django.http import Http404, HttpRequest
 
 from integrations.calls import caller_id_of, find_call
-from integrations.disclosure import Context, Viewer
+from integrations.disclosure import Context, Viewer, new_view_id
 from integrations.disclosure.viewers import authorise, record_denial
 from integrations.errors import AccessDenied
 from integrations.models import Call, Organization, PanelOpening, User
 from integrations.phone import CallerId
+
+_VIEW_ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,12 @@ class Visit:
             raise LookupError("this visit is not to a call")
         return caller_id_of(self.call, self.organization.region)
 
-    def context(self, *, purpose: str = "") -> Context:
-        """The occasion, for the audit."""
+    def context(self, *, purpose: str = "", view_id: str = "") -> Context:
+        """The occasion, for the audit. ``view_id`` is of the showing that this belongs to, if it is one."""
+        showing = view_id if _VIEW_ID.fullmatch(view_id) else new_view_id()
         if self.call is None:
-            return Context(purpose=purpose)
-        return Context(purpose=purpose, call_sid=self.call.call_sid or "", panel_key=self.call.key)
+            return Context(purpose=purpose, view_id=showing)
+        return Context(purpose=purpose, call_sid=self.call.call_sid or "", panel_key=self.call.key, view_id=showing)
 
 
 def enter(request: HttpRequest, org: str, key: str = "") -> Visit:

@@ -7,7 +7,6 @@ from django.core import mail
 from django.test import Client
 
 from integrations.calls import CallFacts, open_call
-from integrations.disclosure.refusals import flush
 from integrations.models import AccessEntry, Call, Person, User
 from integrations.phone import Withheld, classify
 from tests.factories import PASSWORD, World
@@ -37,7 +36,6 @@ def test_logging_in_and_out_is_on_record(world: World) -> None:
 
 
 def test_a_failed_log_in_says_what_to_do_and_records_no_name(world: World) -> None:
-    flush()
     response = Client().post("/login/", {"username": "bea", "password": "my-other-password"})
     assert "do not belong together" in response.content.decode()
     entry = AccessEntry.objects.get()

@@ -9,7 +9,7 @@ from django.test import Client
 from integrations.calls import CallFacts, open_call
 from integrations.disclosure import audit
 from integrations.errors import AuditUnavailable
-from integrations.models import AccessEntry, Call, Connector, Person, TierRule
+from integrations.models import AccessEntry, AuditHead, Call, Connector, Person, TierRule
 from integrations.phone import Withheld, classify
 from tests.factories import World, make_connector
 from tests.known_callers import ROSA, Source, install_fake_kind
@@ -26,10 +26,8 @@ def source(world: World, monkeypatch: pytest.MonkeyPatch) -> Source:
 def logged_in(world: World, person: Person) -> Client:
     client = Client()
     client.force_login(world.user(person))
-    AccessEntry.objects.all().delete()
-    from integrations.models import AuditHead
-
-    AuditHead.objects.all().delete()
+    AccessEntry.objects.all().delete()  # of logging in
+    AuditHead.objects.update(seq=0, hash="")
     return client
 
 
@@ -85,9 +83,30 @@ def test_an_unknown_key_is_not_found(bea: Client, source: Source) -> None:
 def test_opening_needs_a_log_in_and_membership(world: World, source: Source) -> None:
     response = Client().post("/panel/riverside/open", {"phone": "+14155550123"})
     assert (response.status_code, response.json()["error"]["code"]) == (401, "unauthenticated")
-    assert logged_in(world, world.cy).post("/panel/riverside/open", {"phone": "+14155550123"}).status_code == 404
+    response = logged_in(world, world.cy).post("/panel/riverside/open", {"phone": "+14155550123"})
+    assert (response.status_code, response.json()["error"]["code"]) == (404, "not_found")
     assert AccessEntry.objects.get().event == "denied"
     assert not Call.objects.exists()
+
+
+@pytest.mark.parametrize("body", ["{broken", "[]", "null"])
+def test_a_body_that_is_no_json_object_opens_nothing(bea: Client, source: Source, body: str) -> None:
+    response = bea.post("/panel/riverside/open", body, content_type="application/json")
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "invalid_json")
+    assert not Call.objects.exists()
+
+
+def test_a_phone_that_is_no_text_is_unusable_and_not_withheld(bea: Client, source: Source) -> None:
+    response = bea.post("/panel/riverside/open", {"phone": 4155550123}, content_type="application/json")
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "invalid_phone")
+
+
+@pytest.mark.parametrize(("method", "path"), [("get", "caller/"), ("post", "reveal")])
+def test_htmx_is_sent_to_log_in_and_not_given_its_page_to_swap_in(world: World, source: Source, method: str, path: str) -> None:
+    url = address(world)
+    response = getattr(Client(), method)(f"{url}{path}", headers={"HX-Request": "true"})
+    assert response["HX-Redirect"] == f"/login/?next={url}"
+    assert response.content == b""
 
 
 def test_opening_needs_the_token_against_forged_requests(world: World, source: Source) -> None:
@@ -287,6 +306,26 @@ def test_what_is_not_to_be_revealed_is_refused_and_on_record(bea: Client, world:
     assert "cannot be revealed" in html
     assert "rosa@mail.org" not in html
     assert AccessEntry.objects.get().event == "denied"
+
+
+def test_a_reveal_belongs_to_the_showing_that_it_was_asked_from(bea: Client, world: World, source: Source) -> None:
+    url = address(world)
+    shown = re.search(r'name="view_id" value="([0-9a-f]{32})"', content(bea, url))
+    assert shown
+    reveal(bea, url, field="outstanding_balance", reason="bill", view_id=shown[1])
+    assert set(AccessEntry.objects.values_list("event", "view_id")) == {("lookup", shown[1]), ("reveal", shown[1])}
+
+
+def test_a_made_up_showing_is_not_put_on_record(bea: Client, world: World, source: Source) -> None:
+    reveal(bea, address(world), field="outstanding_balance", reason="bill", view_id="x" * 200)
+    assert re.fullmatch(r"[0-9a-f]{32}", AccessEntry.objects.get().view_id)
+
+
+@pytest.mark.parametrize("field", ["outstanding_balance", "email"])
+def test_a_reveal_while_a_system_is_down_says_so(bea: Client, world: World, source: Source, field: str) -> None:
+    source.answers(fails="unavailable")
+    html = reveal(bea, address(world), field=field, reason="bill")
+    assert "because a system did not answer" in html
 
 
 def test_without_audit_nothing_is_revealed(bea: Client, world: World, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:

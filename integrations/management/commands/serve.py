@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from connie_portal.health import unapplied_migrations
 from connie_portal.process import Port, address, end_with_parent, inherited, listen
+from integrations.disclosure import audit, refusals
 
 FIRST_PORT = 8000
 SHUTDOWN_S = 5
@@ -49,6 +50,8 @@ class Command(BaseCommand):
         self.stdout.write(f"Portal: {address(listener)}/")
         self.stdout.flush()
         server.run(sockets=[listener])
+        audit.writer.close()
+        refusals.flush()
         if not server.started:
             raise CommandError("The portal could not start; the reason is above.")
 
