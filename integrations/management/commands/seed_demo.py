@@ -13,24 +13,12 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import models, transaction
 
 from integrations.models import ApiKey, Connector, Organization, Person, Role, Tier, TierRule, User
-from integrations.models.people import API_SCOPES
+from integrations.models.people import API_SCOPES, DEFAULT_TIERS
 from integrations.sandbox import hubspot, people
 from integrations.sandbox.clients import FILE_NAME, write_client_database
 
 ORGANIZATION, OTHER_ORGANIZATION = "riverside", "harbor"
 DEFAULT_SANDBOX_PORT = 8001
-TIERS = {
-    "basic": {"basic": "clear", "personal": "mask", "financial": "reveal", "health": "reveal"},
-    "advanced": {
-        "basic": "clear",
-        "personal": "clear",
-        "financial": "clear",
-        "health": "clear",
-        "date_of_birth": "mask",
-        "notes": "reveal",
-    },
-    "admin": {"basic": "clear", "personal": "clear", "financial": "clear", "health": "clear"},
-}
 # username, first and last name, role, tier
 STAFF = (
     ("bea", "Bea", "Alvarez", Role.AGENT, "basic"),
@@ -105,7 +93,7 @@ def _ensure[M: models.Model](model: type[M], keys: dict[str, Any], values: dict[
 
 def _organization(slug: str, name: str, staff: tuple[tuple[str, str, str, Role, str], ...]) -> Organization:
     organization = _ensure(Organization, {"slug": slug}, {"name": name, "timezone": "America/Los_Angeles"})
-    for tier_name, rules in TIERS.items():
+    for tier_name, rules in DEFAULT_TIERS.items():
         tier = _ensure(Tier, {"organization": organization, "name": tier_name}, {})
         for target, effect in rules.items():
             _ensure(TierRule, {"tier": tier, "target": target}, {"effect": effect})
