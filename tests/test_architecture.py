@@ -49,7 +49,7 @@ RULES = [
     Rule("integrations.panel*", [*DELIVERY, "integrations.panel*", "integrations.templatetags*"]),
     Rule("integrations.dashboard*", [*DELIVERY, "integrations.dashboard*", "integrations.templatetags*"]),
     Rule("integrations.api*", [*DELIVERY, "integrations.api*"]),
-    Rule("integrations.admin*", [*DELIVERY, "integrations.admin*"]),
+    Rule("integrations.admin*", [*DELIVERY, "integrations.configuration*", "integrations.admin*"]),
     Rule("integrations.templatetags*", [*NOUNS, "integrations.models*", *LOOKUP_RESULTS, "integrations.disclosure"]),
     Rule("integrations.sandbox*", ["integrations.sandbox*", "integrations.phone"], django=False),
     Rule("integrations.management*", ["integrations.*", "connie_portal.*"]),

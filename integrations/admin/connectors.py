@@ -12,18 +12,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
-from pydantic import ValidationError
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget
 
+from integrations.admin.checks import OBJECTS, SECRET, connector_problems
 from integrations.admin.tenancy import TenantAdmin, TenantForm, administered, record_refusal
 from integrations.connectors import kind_named, kinds
-from integrations.connectors.base import FieldMapping
 from integrations.errors import ConfigurationError
 from integrations.models import Connector, CustomField
-from integrations.profile import FIELDS
-
-_DETAIL_FIELDS = ("field:account_id", "field:email")
-_SECRET = "secret_"  # noqa: S105 -- a prefix of input names
 
 
 class NewConnectorForm(TenantForm):
@@ -40,46 +35,22 @@ class ConnectorForm(TenantForm):
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or self.cleaned_data
-        try:
-            kind = kind_named(self.instance.kind)
-            self._check_options(kind, data)
-            FieldMapping(kind.field_table, data.get("fields") or {}, self._vocabulary())
-        except ConfigurationError as error:
-            self.add_error("fields", str(error))
-        fallback = data.get("fallback_for")
-        if fallback and (fallback.organization_id != self.instance.organization_id or fallback.pk == self.instance.pk):
-            self.add_error("fallback_for", _t("Choose another system of the same organisation."))
-        self._check_details_by(data.get("details_by") or "")
+        data.update({name: {} for name in OBJECTS if name in data and data[name] is None})
+        for name, sentence in connector_problems(self.instance, data, self._secrets()):
+            self.add_error(name if name in self.fields else None, sentence)
         return data
 
-    def _check_details_by(self, source: str) -> None:
-        others = Connector.objects.filter(organization_id=self.instance.organization_id).exclude(pk=self.instance.pk)
-        if source and source not in _DETAIL_FIELDS and not others.filter(key=source).exists():
-            self.add_error(
-                "details_by",
-                _t("Give the key of another system of this organisation, or %(fields)s.")
-                % {"fields": _t(" or ").join(_DETAIL_FIELDS)},
-            )
+    def _entered(self) -> dict[str, str]:
+        typed = {name: self.cleaned_data.get(name) for name in self.fields if name.startswith(SECRET)}
+        return {name.removeprefix(SECRET): value for name, value in typed.items() if value}
 
-    def _check_options(self, kind: Any, data: dict[str, Any]) -> None:
-        try:
-            kind.Options.model_validate(data.get("options") or {})
-        except ValidationError as error:
-            # Not the whole error: that would repeat what was entered.
-            for problem in error.errors(include_url=False, include_input=False, include_context=False):
-                place = ".".join(str(part) for part in problem["loc"])
-                self.add_error("options", f"{place}: {problem['msg']}." if place else f"{problem['msg']}.")
-
-    def _vocabulary(self) -> dict[str, Any]:
-        custom = self.instance.organization.custom_fields.all()
-        return {**FIELDS, **{field.name: field.definition() for field in custom}}
+    def _secrets(self) -> dict[str, str]:
+        return {**(self.instance.secrets or {}), **self._entered()}
 
     def save(self, commit: bool = True) -> Any:
-        typed = {name: self.cleaned_data[name] for name in self.fields if name.startswith(_SECRET)}
-        entered = {name.removeprefix(_SECRET): value for name, value in typed.items() if value}
-        self.instance.secrets = {**(self.instance.secrets or {}), **entered}
+        self.instance.secrets = self._secrets()
         # A configuration file's reference no longer names a secret that was typed over.
-        references = self.instance.secret_refs.items()
+        entered, references = self._entered(), self.instance.secret_refs.items()
         self.instance.secret_refs = {name: reference for name, reference in references if name not in entered}
         return super().save(commit)
 
@@ -91,7 +62,7 @@ def _with_secrets(kind_name: str) -> type[ConnectorForm]:
         names = []
     hint = _("Never shown again. Leave empty to keep what is stored.")
     inputs = {
-        f"{_SECRET}{name}": forms.CharField(
+        f"{SECRET}{name}": forms.CharField(
             label=name.replace("_", " "), required=False, help_text=hint, widget=UnfoldAdminPasswordWidget(render_value=False)
         )
         for name in names
@@ -122,7 +93,7 @@ class ConnectorAdmin(TenantAdmin):
         if not change:
             obj.enabled = False  # until its options have been entered and checked
         super().save_model(request, obj, form, change)
-        if administered(request) is not None and "allow_private" in request.POST:
+        if administered(request) is not None and "allow_private" in request.POST and not obj.allow_private:
             record_refusal(request, "allow private addresses", obj.organization_id)
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:

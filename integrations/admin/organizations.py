@@ -11,9 +11,30 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextareaWidget
 
+from integrations.admin.checks import organization_problems
 from integrations.admin.tenancy import TenantAdmin, TenantForm, administered
 from integrations.models import Organization, TwilioAccount
+from integrations.models.organizations import default_retention
 from integrations.models.people import make_default_tiers
+
+_MAX_TOKENS = 5
+
+
+class OrganizationForm(TenantForm):
+    """Its lists and tables are checked as in the configuration file."""
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        empty: dict[str, Any] = {"languages": [], "origins": [], "retention_days": {}, "flex_roles": {}}
+        facts: dict[str, Any] = {name: data[name] or none for name, none in empty.items() if name in data}
+        problems = list(organization_problems(self.instance, facts))
+        for name, sentence in problems:
+            self.add_error(name, sentence)
+        if not problems:
+            data.update(facts)
+        if not problems and "retention_days" in facts:
+            data["retention_days"] = {**default_retention(), **facts["retention_days"]}
+        return data
 
 
 @admin.register(Organization)
@@ -21,6 +42,7 @@ class OrganizationAdmin(TenantAdmin):
     """Superusers make organisations; an admin changes their own, but not the name it has in addresses."""
 
     organization_path = "pk"
+    form = OrganizationForm
     list_display = ("name", "slug", "timezone", "region")
     search_fields = ("name", "slug")
     fields = ("name", "slug", "timezone", "region", "languages", "origins", "retention_days", "flex_roles")
@@ -48,9 +70,20 @@ class TwilioAccountForm(TenantForm):
         help_text=_("One a line, the newest first. They are never shown again; leave this empty to keep them."),
     )
 
+    def clean_tokens(self) -> list[str]:
+        tokens: list[str] = self.cleaned_data["tokens"].split()
+        if not tokens and not self.instance.auth_tokens:
+            raise forms.ValidationError(
+                _("Enter the account's auth token: without it nothing that Twilio sends can be verified.")
+            )
+        if len(tokens) > _MAX_TOKENS:
+            raise forms.ValidationError(_("Enter at most five tokens."))
+        return tokens
+
     def save(self, commit: bool = True) -> Any:
-        if tokens := self.cleaned_data["tokens"].split():
-            self.instance.auth_tokens = tokens
+        if tokens := self.cleaned_data["tokens"]:
+            # A configuration file's references no longer name what was typed over.
+            self.instance.auth_tokens, self.instance.auth_token_refs = tokens, []
         return super().save(commit)
 
     class Meta:

@@ -64,6 +64,46 @@ def test_a_mapping_that_cannot_work_is_refused(world: World, filled: Filled, log
     assert save(log_in(world.ann), filled[Connector], fields='{"riverside_pet": "properties.pet"}').status_code == 302
 
 
+def test_what_would_break_a_lookup_is_refused(world: World, filled: Filled, log_in: LogIn) -> None:
+    ann = log_in(world.ann)
+    for name, text in (
+        ("options", "[1]"),
+        ("options", "7"),
+        ("fields", '"email"'),
+        ("limits", "[1]"),
+        ("limits", '{"rps": -1}'),
+        ("limits", '{"colour": 1}'),
+        ("cache", '{"fresh_s": "soon"}'),
+        ("cache", '{"fresh_s": 60, "stale_s": 30}'),
+    ):
+        answer = save(ann, filled[Connector], **{name: text})
+        assert answer.status_code == 200, (name, text)
+        assert name in answer.context["adminform"].form.errors, (name, text)
+
+
+def test_an_emptied_text_is_stored_as_nothing(world: World, filled: Filled, log_in: LogIn) -> None:
+    for text in ("", "null"):
+        assert save(log_in(world.ann), filled[Connector], options=text, limits=text, cache=text, fields=text).status_code == 302
+    stored = Connector.objects.get(pk=filled[Connector].pk)
+    assert (stored.options, stored.limits, stored.cache, stored.fields) == ({}, {}, {}, {})
+
+
+def test_a_system_without_the_secret_that_it_needs_is_refused(world: World, log_in: LogIn) -> None:
+    bare = make_connector(world.riverside, "crm", "hubspot")
+    errors = save(log_in(world.ann), bare).context["adminform"].form.errors
+    assert errors == {"secret_token": ["Enter this: without it the system cannot be asked."]}
+
+
+def test_systems_do_not_refer_to_each_other_in_a_circle(world: World, filled: Filled, log_in: LogIn) -> None:
+    connector, ann = filled[Connector], log_in(world.ann)
+    other = make_connector(world.riverside, "db", "hubspot", fallback_for=connector, details_by="crm")
+    assert save(ann, connector, fallback_for=other.pk).status_code == 200
+    assert save(ann, connector, fallback_for=connector.pk).status_code == 200
+    assert save(ann, connector, details_by="db").status_code == 200
+    assert save(ann, connector, details_by="crm").status_code == 200
+    assert save(ann, connector, details_by="field:email").status_code == 302
+
+
 def test_the_time_to_wait_is_bounded(world: World, filled: Filled, log_in: LogIn) -> None:
     for timeout in ("49", "6001"):
         assert save(log_in(world.ann), filled[Connector], timeout_ms=timeout).status_code == 200, timeout

@@ -10,13 +10,25 @@ from django.db import models
 from django.test import Client
 from django.urls import reverse
 
-from integrations.models import ApiKey, Organization, Person, Tier, User
+from integrations.models import ApiKey, Organization, Person, Tier, TwilioAccount, User
 from integrations.models.people import DEFAULT_TIERS, hash_api_key
 from tests.admin.conftest import admin_changes
 from tests.factories import World
 
 Filled = dict[type[models.Model], Any]
 LogIn = Callable[[Person], Client]
+
+
+ORGANIZATION = {
+    "name": "Riverside",
+    "slug": "riverside",
+    "timezone": "UTC",
+    "region": "US",
+    "languages": '["en"]',
+    "origins": "[]",
+    "retention_days": '{"audit": 2190, "calls": 365, "attempts": 30, "deliveries": 30}',
+    "flex_roles": "{}",
+}
 
 
 def invitation(world: World, **facts: Any) -> dict[str, Any]:
@@ -71,16 +83,7 @@ def test_a_change_is_on_record_by_the_names_of_its_fields(world: World, log_in: 
 
 
 def test_only_a_superuser_makes_an_organisation(world: World, root: Client, log_in: LogIn) -> None:
-    facts = {
-        "name": "Oak Street",
-        "slug": "oak",
-        "timezone": "UTC",
-        "region": "US",
-        "languages": '["en"]',
-        "origins": "[]",
-        "retention_days": '{"audit": 2190, "calls": 365, "attempts": 30, "deliveries": 30}',
-        "flex_roles": "{}",
-    }
+    facts = ORGANIZATION | {"name": "Oak Street", "slug": "oak"}
     url = reverse("admin:integrations_organization_add")
     assert log_in(world.ann).post(url, facts).status_code == 403
     assert root.post(url, facts).status_code == 302
@@ -91,19 +94,47 @@ def test_only_a_superuser_makes_an_organisation(world: World, root: Client, log_
 
 def test_an_admin_cannot_change_the_short_name_of_their_organisation(world: World, log_in: LogIn) -> None:
     url = reverse("admin:integrations_organization_change", args=[world.riverside.pk])
-    facts = {
-        "name": "Riverside",
-        "slug": "taken",
-        "timezone": "UTC",
-        "region": "US",
-        "languages": '["en"]',
-        "origins": "[]",
-        "retention_days": '{"audit": 2190, "calls": 365, "attempts": 30, "deliveries": 30}',
-        "flex_roles": "{}",
-    }
+    facts = ORGANIZATION | {"slug": "taken"}
     assert log_in(world.ann).post(url, facts).status_code == 302
     world.riverside.refresh_from_db()
     assert (world.riverside.name, world.riverside.slug) == ("Riverside", "riverside")
+
+
+def test_what_an_organisation_cannot_have_is_refused(world: World, log_in: LogIn) -> None:
+    ann = log_in(world.ann)
+    url = reverse("admin:integrations_organization_change", args=[world.riverside.pk])
+    for name, text in (
+        ("timezone", "Mars/Olympus"),
+        ("region", "XX"),
+        ("languages", "7"),
+        ("languages", '["<b>"]'),
+        ("languages", "[]"),
+        ("origins", '["http://flex.twilio.com"]'),
+        ("origins", '["https://flex.twilio.com; script-src *"]'),
+        ("retention_days", '{"audit": 0}'),
+        ("retention_days", "[1]"),
+        ("flex_roles", '{"agent": {"role": "god", "tier": "basic"}}'),
+        ("flex_roles", '{"agent": {"role": "agent", "tier": "missing"}}'),
+    ):
+        answer = ann.post(url, ORGANIZATION | {name: text})
+        assert answer.status_code == 200, (name, text)
+        assert name in answer.context["adminform"].form.errors, (name, text)
+
+
+def test_days_that_are_left_out_take_their_default(world: World, log_in: LogIn) -> None:
+    url = reverse("admin:integrations_organization_change", args=[world.riverside.pk])
+    assert log_in(world.ann).post(url, ORGANIZATION | {"retention_days": '{"calls": 7}', "origins": ""}).status_code == 302
+    world.riverside.refresh_from_db()
+    assert world.riverside.retention_days == {"audit": 2190, "calls": 7, "attempts": 30, "deliveries": 30}
+    assert world.riverside.origins == []
+
+
+def test_a_twilio_account_needs_a_token(world: World, log_in: LogIn) -> None:
+    url = reverse("admin:integrations_twilioaccount_add")
+    facts = {"account_sid": "AC" + "7" * 32, "tokens": ""}
+    assert log_in(world.ann).post(url, facts).status_code == 200
+    assert log_in(world.ann).post(url, facts | {"tokens": "new\nold"}).status_code == 302
+    assert TwilioAccount.objects.get().auth_tokens == ["new", "old"]
 
 
 def test_nobody_deletes_an_organisation(world: World, root: Client) -> None:
