@@ -37,6 +37,9 @@ class UserAdmin(TenantAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False  # deactivated instead: what they saw stays on record
+
 
 class InvitationForm(TenantForm):
     """A new person with a log-in of their own, who is mailed a link to choose a password."""
@@ -61,6 +64,9 @@ class PersonAdmin(TenantAdmin):
     list_select_related = ("user", "tier", "organization")
     search_fields = ("user__username", "user__first_name", "user__last_name", "worker_sid", "team")
     actions = ("deactivate",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False  # deactivated instead: what they saw stays on record
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         if obj is None:

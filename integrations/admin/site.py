@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
@@ -36,7 +37,7 @@ class PortalAdminSite(UnfoldAdminSite):  # type: ignore[misc]  # Unfold has no t
         return bool(request.user.is_active and (administered(request) is None or administered(request)))
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
-        guarded: Callable[..., Any] = csp_override(ADMIN_CSP)(super().admin_view(view, cacheable))
+        guarded: Callable[..., Any] = csp_override(ADMIN_CSP)(super().admin_view(_refusals_on_record(view), cacheable))
         return guarded
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -47,3 +48,18 @@ class PortalAdminSite(UnfoldAdminSite):  # type: ignore[misc]  # Unfold has no t
             record_refusal(request, "open admin")
             raise PermissionDenied
         return redirect_to_login(request.GET.get("next") or reverse("admin:index"), reverse("login"))
+
+
+def _refusals_on_record(view: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(view)
+    def recording(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        from integrations.admin.tenancy import record_refusal
+
+        try:
+            return view(request, *args, **kwargs)
+        except PermissionDenied:
+            page = request.resolver_match.url_name if request.resolver_match else ""
+            record_refusal(request, f"open {page} in admin")
+            raise
+
+    return recording

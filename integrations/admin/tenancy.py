@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from django import forms
+from django.contrib.admin import RelatedOnlyFieldListFilter
 from django.contrib.admin.options import ActionLocation
-from django.db import models
+from django.db import models, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from integrations.disclosure import audit
-from integrations.disclosure.viewers import people_of, record_denial
+from integrations.disclosure.viewers import people_of, record_denial, viewer_of_person
 from integrations.models import Organization, Role, User
 from integrations.models.organizations import SYSTEM_SLUG
 
@@ -39,6 +41,10 @@ def record_refusal(request: HttpRequest, what: str, organization_id: int | None 
     else:
         slug = next((person.organization.slug for person in people_of(user)), SYSTEM_SLUG)
     record_denial(user, slug, what=what, channel="admin", address=request.META.get("REMOTE_ADDR", ""))
+
+
+def _of_organization(model: type[models.Model]) -> bool:
+    return any(field.name == "organization" for field in model._meta.fields)
 
 
 class TenantForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
@@ -71,6 +77,28 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold has no type infor
         ids = administered(request)
         # By key, because a join over people would list a row once for each of them.
         return rows if ids is None else rows.filter(pk__in=self._keys_within(ids))
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        ids = administered(request)
+        shown = super().get_list_display(request)
+        return shown if ids is None or len(ids) > 1 else [name for name in shown if name != "organization"]
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        ids = administered(request)
+        filters = super().get_list_filter(request)
+        if self.organization_path == "pk" or (ids is not None and len(ids) < 2):
+            return filters
+        return ((self.organization_path, RelatedOnlyFieldListFilter), *filters)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """What an action changes is committed with its audit entries, or not at all."""
+        with transaction.atomic() if request.method == "POST" else nullcontext():
+            return super().changelist_view(request, extra_context)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Named are the rows themselves; what goes with them is counted, because it may name callers' records."""
+        deleted, counts, refused, protected = super().get_deleted_objects(objs, request)
+        return [name for name in deleted if not isinstance(name, list)], counts, refused, protected
 
     def _keys_within(self, ids: frozenset[int]) -> QuerySet[Any]:
         path = f"{self.organization_path}__in"
@@ -124,10 +152,21 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold has no type infor
             kwargs["queryset"] = kwargs["queryset"].exclude(slug=SYSTEM_SLUG)
         field = super().formfield_for_foreignkey(db_field, request, **kwargs)
         ids = administered(request)
+        if field and _of_organization(related) and (ids is None or len(ids) > 1):
+            # Every organisation has a tier called basic.
+            field.label_from_instance = lambda row: f"{row.organization}: {row}"
         if field and db_field.name == "organization" and ids is not None and len(ids) == 1:
             # A disabled field takes its initial value, whatever is sent.
             field.initial, field.disabled = next(iter(ids)), True
         return field
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        for field in form.base_fields.values() if obj and _of_organization(self.model) else ():
+            rows = getattr(field, "queryset", None)
+            if rows is not None and _of_organization(rows.model):
+                field.queryset = rows.filter(organization=obj.organization_id)
+        return form
 
     def get_readonly_fields(self, request: HttpRequest, obj: models.Model | None = None) -> tuple[str, ...]:
         fixed = tuple(super().get_readonly_fields(request, obj))
@@ -137,6 +176,7 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold has no type infor
         # Names for the audit entry. An empty JSON column counts as changed for Django whenever it is sent.
         before, after = form.initial, form.cleaned_data
         changed = [name for name in form.changed_data if name not in after or before.get(name) != after[name]]
+        changed += [formset.prefix for formset in formsets or () if formset.has_changed()]
         request._changed = changed  # type: ignore[attr-defined]
         return super().construct_change_message(request, form, formsets, add)
 
@@ -160,6 +200,13 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold has no type infor
         """Put the change on the organisation's record: names of fields, never their values."""
         rows = self.model._base_manager.filter(pk=obj.pk)
         organization_id = rows.values_list(self.organization_path, flat=True).first() or Organization.objects.system().pk
+        address = request.META.get("REMOTE_ADDR", "")
+        detail = {"model": str(self.model._meta.model_name), "object": str(obj.pk), "changed": list(changed)}
+        person = next((person for person in people_of(request.user) if person.organization_id == organization_id), None)
+        if person:
+            viewer = viewer_of_person(person, channel="admin", address=address)
+            audit.record_anywhere(viewer.entry("admin_change", outcome=outcome, detail=detail))
+            return
         audit.record_anywhere(
             audit.Entry(
                 organization_id=organization_id,
@@ -169,12 +216,8 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold has no type infor
                 actor_id=str(request.user.pk),
                 actor_label=request.user.get_username(),
                 channel="admin",
-                address=request.META.get("REMOTE_ADDR", ""),
-                detail={
-                    "model": str(self.model._meta.model_name),
-                    "object": str(obj.pk),
-                    "changed": list(changed),
-                },
+                address=address,
+                detail=detail,
             )
         )
 

@@ -6,12 +6,15 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from django.contrib.admin.models import LogEntry
 from django.db import models
 from django.test import Client
 from django.urls import reverse
 
-from integrations.models import AccessEntry, Connector, Person, TwilioAccount
+from integrations.disclosure import audit
+from integrations.errors import AuditUnavailable
+from integrations.models import AccessEntry, Call, CallRecord, Connector, Person, TwilioAccount
 from tests.admin.conftest import AUTH_TOKEN, NUMBER, TOKEN, admin_changes, denials, page, registered
 from tests.factories import World, make_connector
 
@@ -186,6 +189,28 @@ def test_a_deleted_connector_is_on_record(world: World, filled: Filled, log_in: 
         ann.post(url, data)
         assert not Connector.objects.filter(pk=connector.pk).exists()
     assert [change["model"] for change in admin_changes(world.riverside)] == ["connector", "connector"]
+
+
+def test_deleting_counts_callers_records_and_does_not_name_them(world: World, filled: Filled, log_in: LogIn) -> None:
+    CallRecord.objects.create(call=filled[Call], connector=filled[Connector], record_id="contact-778")
+    answer = log_in(world.ann).get(reverse("admin:integrations_connector_delete", args=[filled[Connector].pk]))
+    assert "Riverside CRM" in answer.content.decode()
+    assert "contact-778" not in answer.content.decode()
+
+
+def test_what_cannot_be_put_on_record_is_not_deleted(
+    world: World, filled: Filled, log_in: LogIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_entry: audit.Entry) -> None:
+        raise AuditUnavailable("no disk")
+
+    ann = log_in(world.ann)
+    monkeypatch.setattr(audit, "record_anywhere", fail)
+    for action in ("delete_selected", "deactivate"):
+        data = {"action": action, "_selected_action": [filled[Connector].pk], "post": "yes"}
+        with pytest.raises(AuditUnavailable):
+            ann.post(reverse("admin:integrations_connector_changelist"), data)
+        assert Connector.objects.get(pk=filled[Connector].pk).enabled
 
 
 def test_a_connector_of_a_kind_that_is_gone_can_still_be_opened(world: World, log_in: LogIn) -> None:

@@ -10,7 +10,8 @@ from django.db import models
 from django.test import Client
 from django.urls import reverse
 
-from integrations.models import ApiKey, Organization, Person, Tier, TwilioAccount, User
+from integrations.disclosure import audit
+from integrations.models import AccessEntry, ApiKey, Organization, Person, Tier, TwilioAccount, User
 from integrations.models.people import DEFAULT_TIERS, hash_api_key
 from tests.admin.conftest import admin_changes
 from tests.factories import World
@@ -80,6 +81,56 @@ def test_a_change_is_on_record_by_the_names_of_its_fields(world: World, log_in: 
     assert change["model"] == "person"
     assert {"role", "team"} <= set(change["changed"])
     assert "Night shift" not in str(change)
+
+
+def test_a_change_is_told_of_the_person_who_made_it(world: World, root: Client, log_in: LogIn) -> None:
+    url = reverse("admin:integrations_organization_change", args=[world.riverside.pk])
+    log_in(world.ann).post(url, ORGANIZATION)
+    root.post(url, ORGANIZATION | {"name": "Riverside again"})
+    by_ann, by_root = AccessEntry.objects.filter(organization=world.riverside, event="admin_change").order_by("seq")
+    assert (by_ann.actor_kind, by_ann.person_id, by_ann.actor_label) == ("person", world.ann.pk, "Ann")
+    assert (by_root.actor_kind, by_root.person_id, by_root.actor_label) == ("user", None, "root")
+    assert audit.verify(world.riverside) >= 2
+
+
+def test_changed_rules_are_on_record(world: World, log_in: LogIn) -> None:
+    tier = world.riverside.tiers.get(name="basic")
+    facts: dict[str, Any] = {"name": "basic", "rules-TOTAL_FORMS": 4, "rules-INITIAL_FORMS": 4}
+    for index, rule in enumerate(tier.rules.all()):
+        values = {"id": rule.pk, "tier": tier.pk, "target": rule.target, "effect": "clear"}
+        facts |= {f"rules-{index}-{name}": value for name, value in values.items()}
+    log_in(world.ann).post(reverse("admin:integrations_tier_change", args=[tier.pk]), facts)
+    assert set(tier.rules.values_list("effect", flat=True)) == {"clear"}
+    assert admin_changes(world.riverside) == [{"model": "tier", "object": str(tier.pk), "changed": ["rules"]}]
+
+
+def test_people_are_deactivated_and_not_deleted(world: World, root: Client, log_in: LogIn) -> None:
+    for client, url in (
+        (log_in(world.ann), reverse("admin:integrations_person_delete", args=[world.bea.pk])),
+        (root, reverse("admin:integrations_person_delete", args=[world.bea.pk])),
+        (root, reverse("admin:integrations_user_delete", args=[world.user(world.bea).pk])),
+    ):
+        assert client.post(url, {"post": "yes"}).status_code == 403
+    data = {"action": "deactivate", "_selected_action": [world.bea.pk]}
+    log_in(world.ann).post(reverse("admin:integrations_person_changelist"), data)
+    world.bea.refresh_from_db()
+    assert not world.bea.active
+
+
+def test_names_that_are_taken_within_the_organisation_are_refused(world: World, filled: Filled, log_in: LogIn) -> None:
+    ann, tier = log_in(world.ann), world.riverside.tiers.get(name="basic").pk
+    pet = {"name": "riverside_pet", "label": "Pet", "type": "text", "sensitivity": "basic", "section": "account"}
+    for model, facts in (
+        ("tier", {"name": "basic", "rules-TOTAL_FORMS": 0, "rules-INITIAL_FORMS": 0}),
+        ("connector", {"kind": "hubspot", "key": "crm", "name": "Again"}),
+        ("apikey", {"name": "riverside-studio", "tier": tier, "scopes": ["lookup"], "active": "on"}),
+        (
+            "customfield",
+            {"name": "riverside_pet", "label": "Pet", "type": "text", "sensitivity": "basic", "section": "account"},
+        ),
+        ("twilioaccount", {"account_sid": "AC" + "5" * 32, "tokens": "token"}),
+    ):
+        assert ann.post(reverse(f"admin:integrations_{model}_add"), facts).status_code == 200, model
 
 
 def test_only_a_superuser_makes_an_organisation(world: World, root: Client, log_in: LogIn) -> None:

@@ -174,3 +174,46 @@ def test_the_reserved_organisation_is_for_superusers(world: World, root: Client,
     system = Organization.objects.system()
     assert root.get(reverse("admin:integrations_organization_change", args=[system.pk])).status_code == 200
     assert log_in(world.ann).get(reverse("admin:integrations_organization_change", args=[system.pk])).status_code == 302
+
+
+def test_a_refused_page_is_on_the_record_of_the_admins_organisation(world: World, log_in: LogIn) -> None:
+    assert log_in(world.ann).get(reverse("admin:integrations_organization_add")).status_code == 403
+    assert denials(world.riverside) == ["open integrations_organization_add in admin"]
+
+
+def test_every_try_at_a_row_of_another_organisation_is_on_its_record(world: World, filled: Filled, log_in: LogIn) -> None:
+    cy = log_in(world.cy)
+    for model, row in filled.items():
+        for action in ("change", "delete", "history"):
+            cy.get(reverse(page(model, action), args=[row.pk]))
+    said = denials(world.riverside)
+    assert {what: said.count(what) for what in said} == {f"open {model._meta.model_name} in admin": 3 for model in filled}
+
+
+def test_columns_of_another_table_cannot_be_asked_by_address(world: World, filled: Filled, log_in: LogIn) -> None:
+    for query in ("organization__audit_secret__isnull=0", "user__password__startswith=a", "tier__organization__slug=riverside"):
+        assert log_in(world.cy).get(reverse("admin:integrations_person_changelist") + "?" + query).status_code == 400, query
+
+
+def test_a_rule_of_another_organisations_tier_cannot_be_taken(world: World, filled: Filled, log_in: LogIn) -> None:
+    theirs = world.riverside.tiers.get(name="basic").rules.get(target="financial")
+    own = world.harbor.tiers.get(name="basic")
+    facts = {
+        "name": "basic",
+        "rules-TOTAL_FORMS": 1,
+        "rules-INITIAL_FORMS": 1,
+        "rules-0-id": theirs.pk,
+        "rules-0-tier": own.pk,
+        "rules-0-target": "financial",
+        "rules-0-effect": "clear",
+    }
+    log_in(world.cy).post(reverse("admin:integrations_tier_change", args=[own.pk]), facts)
+    theirs.refresh_from_db()
+    assert (theirs.tier.organization, theirs.effect) == (world.riverside, "reveal")
+
+
+def test_whoever_has_several_organisations_sees_which_tier_is_whose(world: World, root: Client) -> None:
+    added = root.get(reverse("admin:integrations_apikey_add")).context["adminform"].form
+    assert "Harbor Food Pantry: basic" in [label for _value, label in added.fields["tier"].choices]
+    changed = root.get(reverse("admin:integrations_person_change", args=[world.bea.pk])).context["adminform"].form
+    assert {tier.organization for tier in changed.fields["tier"].queryset} == {world.riverside}
