@@ -23,7 +23,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pymysql
-from pymysql.constants import ER
+from pymysql.constants import CR, ER
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -48,7 +48,8 @@ PING_S = 1.0
 MAX_ROWS = 1_024  # more than a table can have columns, so that their names fit
 MAX_BYTES = 2 * 1024 * 1024
 RECYCLE_S = 1_800
-_COLUMNS_OF_SQLITE = "SELECT name FROM pragma_table_info(:table)"
+# 1 marks what a virtual table hides; the plain table_info leaves out computed columns as well.
+_COLUMNS_OF_SQLITE = "SELECT name FROM pragma_table_xinfo(:table) WHERE hidden <> 1"
 _COLUMNS_OF_MYSQL = (
     "SELECT column_name AS name FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = :table"
 )
@@ -163,12 +164,20 @@ class SqlDoor:
     async def _in_thread[T](self, work: Callable[[], T], deadline: Deadline) -> T:
         if self._closed:
             raise SourceUnavailable(self.connector, "its configuration has just changed")
-        loop = asyncio.get_running_loop()
+        queued = self._threads.submit(work)
+        # As many threads as connections: waiting for one is waiting for the other. Once it runs, this does nothing.
+        impatience = asyncio.get_running_loop().call_later(min(ACQUIRE_S, deadline.left()), queued.cancel)
         try:
             async with asyncio.timeout(deadline.left()):
-                return await loop.run_in_executor(self._threads, work)
+                return await asyncio.wrap_future(queued)
         except TimeoutError:
             raise SourceTimeout(self.connector) from None
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) is None or task.cancelling():
+                raise
+            raise SourceTimeout(self.connector, "no connection was free in time") from None
+        finally:
+            impatience.cancel()
 
     # -- In the thread -------------------------------------------------------------------------------------------
 
@@ -187,7 +196,7 @@ class SqlDoor:
                         connection.detach()  # the pool that it would go back to is gone
         except PoolTimeout:
             raise SourceTimeout(self.connector, "no connection was free in time") from None
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, OSError, UnicodeError) as error:
             raise self._classified(error) from None
 
     def _limited(self, connection: Connection, statement: str, deadline: Deadline) -> str:
@@ -197,6 +206,7 @@ class SqlDoor:
         if self.url.dialect == "sqlite":
             driver.set_progress_handler(lambda: int(deadline.left() <= 0), 1_000)
             return statement
+        driver.bytes_left = MAX_BYTES
         driver._read_timeout = seconds + 0.2
         if "mariadb" in driver.server_version.lower():
             return f"SET STATEMENT max_statement_time={seconds:.3f} FOR {statement}"
@@ -210,7 +220,7 @@ class SqlDoor:
             values = {name: _plain(value) for name, value in row.items()}
             size += sum(len(value) for value in values.values() if isinstance(value, str))
             if size > MAX_BYTES:
-                raise InvalidResponse(self.connector, f"the rows are larger than {MAX_BYTES // 1024} KiB")
+                raise InvalidResponse(self.connector, _TOO_LARGE)
             readable.append(values)
         return readable
 
@@ -238,7 +248,9 @@ class SqlDoor:
         # Resolved again: a link may have been laid since the address was checked.
         if self.url.path.resolve() != self.url.path:
             raise AddressRefused("The database file was replaced by a link.")
-        return sqlite3.connect(f"{self.url.path.as_uri()}?mode=ro", uri=True, check_same_thread=False, timeout=1)
+        driver = sqlite3.connect(f"{self.url.path.as_uri()}?mode=ro", uri=True, check_same_thread=False, timeout=1)
+        driver.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_BYTES)
+        return driver
 
     def _connect_mysql(self) -> Any:
         """Resolve, look at the address, open the socket to exactly that address, and only then speak."""
@@ -246,7 +258,7 @@ class SqlDoor:
         sock = self._guarded_socket(deadline)
         patience = max(0.05, min(STATEMENT_S, deadline.left()))
         tls = ssl.create_default_context() if self.url.tls else None
-        driver = pymysql.connect(
+        driver = _BoundedDriver(
             host=self.url.host,
             user=self.url.user,
             password=self._password,
@@ -263,7 +275,6 @@ class SqlDoor:
             driver.connect(sock)
             with driver.cursor() as cursor:
                 cursor.execute("SET SESSION TRANSACTION READ ONLY")
-                # The driver reads a whole answer before it hands out the first row.
                 cursor.execute(f"SET SESSION sql_select_limit={MAX_ROWS}")
         except BaseException:
             sock.close()
@@ -299,13 +310,38 @@ class SqlDoor:
             or any(word in str(cause) for word in _TIMEOUT_WORDS)
         ):
             return SourceTimeout(self.connector, f"code {code}")
+        if isinstance(cause, _TooLarge) or "too big" in str(cause):
+            return InvalidResponse(self.connector, _TOO_LARGE)
         if code in _MISSING_CODES or "no such" in str(cause):
-            return InvalidResponse(self.connector, "a table or column is not there")
-        if isinstance(cause, sqlite3.OperationalError | pymysql.err.OperationalError | pymysql.err.InterfaceError | OSError):
+            named = _MISSING_NAME.search(str(cause))
+            return InvalidResponse(self.connector, f"there is no table or column {named[1] if named else 'of this name'}")
+        if isinstance(
+            cause, sqlite3.OperationalError | pymysql.err.OperationalError | pymysql.err.InterfaceError | OSError | UnicodeError
+        ):
             return SourceUnavailable(self.connector, f"code {code}")
         return InvalidResponse(self.connector, f"{type(cause).__name__} {code}")
 
 
+class _TooLarge(pymysql.err.OperationalError):
+    """An answer that nobody could use. To the pool it is a lost connection."""
+
+
+class _BoundedDriver(pymysql.Connection):
+    """Hangs up on an answer that grows too large: the driver collects all of it before it hands out the first row."""
+
+    bytes_left = MAX_BYTES
+
+    def _read_bytes(self, num_bytes: int) -> bytes:
+        self.bytes_left -= num_bytes
+        if self.bytes_left < 0:
+            self._force_close()  # type: ignore[attr-defined]  # missing in the stubs
+            raise _TooLarge(CR.CR_SERVER_LOST)
+        return bytes(super()._read_bytes(num_bytes))  # type: ignore[misc]
+
+
+_TOO_LARGE = f"the rows are larger than {MAX_BYTES // 1024} KiB"
+# Names as the statement writes them; values are bound, so that none can stand here.
+_MISSING_NAME = re.compile(r"(?:Table|column|table:?|column:) '?([\w$.]{1,130})'?")
 # Beside a wrong password: no password where one is needed, one that expired, a locked account (MySQL's, MariaDB's).
 _AUTH_CODES = {ER.ACCESS_DENIED_ERROR, 1698, 1820, 1862, 3118, 4151}
 _RIGHT_CODES = {
@@ -334,5 +370,11 @@ def _plain(value: Any) -> JSON:
     if isinstance(value, Decimal | timedelta):
         return str(value)
     if isinstance(value, bytes | bytearray | memoryview):
-        return bytes(value).decode("utf-8", "replace")
+        raw = bytes(value)
+        if raw in (b"\0", b"\1"):  # MySQL's BIT(1), its usual yes or no
+            return raw[0]
+        try:
+            return raw.decode()
+        except UnicodeDecodeError:
+            return raw.hex()  # a binary key stays one of its kind
     return value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import cached_property
 from typing import Self
 
@@ -99,7 +98,7 @@ class DatabaseConnector(Connector):
     async def find(self, number: Number, deadline: Deadline) -> list[SourceRecord]:
         values = {"phone": number.e164, "digits": number.digits, "nsn": number.nsn}
         if self.options.query:
-            rows = await self.sql.fetch(self.options.query, _used(self.options.query, values), deadline)
+            rows = await self.sql.fetch(self.options.query, values, deadline)
             shown = [{name: value for name, value in row.items() if not is_never(name)} for row in rows]
             return self._records(shown, number, list(shown[0]) if shown else [])
         statement = await self._statement(deadline)
@@ -123,13 +122,16 @@ class DatabaseConnector(Connector):
         if self._known_statement is None:
             options = self.options
             join = Join(options.join.table, options.join.key, tuple(options.join.columns)) if options.join else None
-            numbers = (options.phone_columns, options.digits_columns)
-            statement = Statement(self.sql, options.table, options.id_column, *numbers, join)
             tables = [options.table, join.table] if join else [options.table]
             existing = {table: await self.sql.columns(table, deadline) for table in tables}
-            demanded = columns_of(text for text in self.settings.mapping.values() if isinstance(text, str))
+            phones = options.phone_columns
+            if "phone_columns" not in options.model_fields_set:  # our guess, which few tables fit entirely
+                phones = [name for name in phones if name in existing[options.table]] or phones
+            statement = Statement(self.sql, options.table, options.id_column, phones, options.digits_columns, join)
+            own = [options.external_id, *self.settings.mapping.values()]
+            demanded = columns_of(text for text in own if text and isinstance(text, str))
             try:
-                statement.choose(existing, columns_of(self.mapping.expressions.values()), demanded)
+                statement.choose(existing, columns_of(self.mapping.expressions.values()) | demanded, demanded)
             except ConfigurationError as error:
                 raise InvalidResponse(self.key, str(error)) from None
             self._known_statement = statement
@@ -144,7 +146,3 @@ class DatabaseConnector(Connector):
             if matched and str(record_id) not in found:
                 found[str(record_id)] = self.record(row, record_id, matched=matched)
         return list(found.values())[:MAX_RECORDS]
-
-
-def _used(query: str, values: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in values.items() if re.search(rf":{name}\b", query)}

@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import uuid
+from pathlib import Path
+
+import pytest
+
+from integrations.connectors.base import Deadline, NetworkPolicy
+from integrations.connectors.sql import MAX_ROWS
+from integrations.errors import AddressRefused, ConfigurationError, SourceError
+from tests.connectors.database.conftest import NUMBER, Database, find
+from tests.servers import PASSWORD, MariaDb, free_port
+
+# -- What comes back -----------------------------------------------------------------------------------------------
+
+
+async def test_a_query_for_a_whole_table_brings_no_more_rows_than_can_be_used(server: Database, mariadb: MariaDb) -> None:
+    connector = server.connector()
+    rows = await connector.sql.fetch("SELECT seq FROM seq_1_to_1000000", {}, Deadline(5))
+    assert len(rows) == MAX_ROWS
+    await connector.close()
+
+
+async def test_rows_that_are_too_large_are_refused(database: Database) -> None:
+    wide = "x" * 300_000
+    connector = database.connector()
+    with pytest.raises(SourceError, match="larger than") as raised:
+        await connector.sql.fetch(f"SELECT '{wide}' AS a" + f" UNION ALL SELECT '{wide}'" * 7, {}, Deadline(5))
+    assert raised.value.status == "invalid_response"
+    await connector.close()
+
+
+async def test_an_enormous_answer_is_cut_off_and_costs_one_question(server: Database, sqlite: Database) -> None:
+    four_gigabytes = "SELECT REPEAT('x', 4000000) AS a FROM seq_1_to_1000"
+    for database, statement in ((server, four_gigabytes), (sqlite, "SELECT hex(zeroblob(500000000)) AS a")):
+        connector = database.connector()
+        with pytest.raises(SourceError, match="larger than"):
+            await connector.sql.fetch(statement, {}, Deadline(5))
+        assert await find(connector)
+
+
+async def test_a_closed_connector_is_unavailable(database: Database) -> None:
+    connector = database.connector()
+    assert await find(connector)
+    with pytest.raises(SourceError) as raised:
+        await connector.find(NUMBER, Deadline(5))
+    assert raised.value.status == "unavailable"
+
+
+async def test_the_session_is_read_only(server: Database, sqlite: Database) -> None:
+    for database in (server, sqlite):
+        connector = database.connector()
+        with pytest.raises(SourceError):
+            await connector.sql.fetch("UPDATE customers SET first_name = 'x'", {}, Deadline(5))
+        (record,) = await find(connector)
+        assert record.fields["first_name"] == "José"
+
+
+# -- Time ----------------------------------------------------------------------------------------------------------
+
+SLOW = "SELECT id, phone, SLEEP(20) FROM customers WHERE phone = :phone OR 1 = 1"
+
+
+async def test_a_slow_statement_is_gone_from_the_server_after_the_deadline(server: Database, mariadb: MariaDb) -> None:
+    connector = server.connector(query=SLOW)
+    with pytest.raises(SourceError) as raised:
+        await connector.find(NUMBER, Deadline(0.4))
+    assert raised.value.status == "timeout"
+    for _attempt in range(100):
+        running = [row for row in mariadb.run("SHOW PROCESSLIST") if "SLEEP(20)" in str(row)]
+        if not running:
+            break
+        await asyncio.sleep(0.05)
+    assert running == []
+    await connector.close()
+
+
+async def test_a_slow_sqlite_statement_ends_at_the_deadline(sqlite: Database) -> None:
+    endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(x) AS id FROM n WHERE x <> :phone"
+    connector = sqlite.connector(query=endless)
+    with pytest.raises(SourceError) as raised:
+        await connector.find(NUMBER, Deadline(0.2))
+    assert raised.value.status == "timeout"
+    await connector.close()
+    assert await find(sqlite.connector())
+
+
+async def test_more_lookups_than_connections_time_out_within_their_deadline(server: Database) -> None:
+    connector = server.connector(query=SLOW)
+    outcomes = await asyncio.gather(*(connector.find(NUMBER, Deadline(0.5)) for _n in range(25)), return_exceptions=True)
+    assert {getattr(outcome, "status", outcome) for outcome in outcomes} == {"timeout"}
+    # The pool is usable again once the server has given up on the slow ones.
+    assert (await connector.sql.fetch("SELECT 1 AS one", {}, Deadline(5))) == [{"one": 1}]
+    await connector.close()
+
+
+async def test_a_lookup_gives_up_waiting_for_a_connection_before_its_deadline(
+    server: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("integrations.connectors.sql.ACQUIRE_S", 0.2)
+    connector = server.connector(query=SLOW)
+    outcomes = await asyncio.gather(*(connector.find(NUMBER, Deadline(1.5)) for _n in range(12)), return_exceptions=True)
+    waited_in_vain = [outcome for outcome in outcomes if "no connection was free" in str(outcome)]
+    assert len(waited_in_vain) == 2
+    assert {getattr(outcome, "status", outcome) for outcome in outcomes} == {"timeout"}
+    await connector.close()
+
+
+async def test_a_lookup_that_is_called_off_ends_as_such(server: Database) -> None:
+    connector = server.connector(query=SLOW)
+    task = asyncio.create_task(connector.find(NUMBER, Deadline(1)))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await connector.close()
+
+
+# -- What may be reached -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["mysql://u:pw@h/db", "mysql://u@h/db?read_default_file=/etc/my.cnf", "mysql://u@h/db?local_infile=1",
+     "mysql://u@h/db?unix_socket=/tmp/s", "mysql://u@h/db?init_command=x", "mysql://h/db", "mysql://u@h/", "mysql://u@/db",
+     "mysql://u@h:99999/db", "mysql://u@a..b/db", "mysql://u@h/d%2Fb",
+     "postgresql://u@h/db", "oracle://u@h/db", "", "sqlite:///", "sqlite:///../other/clients.sqlite3",
+     "sqlite:////etc/passwd", "sqlite://host/x", "sqlite:///a/../../x"],
+)  # fmt: skip
+def test_an_address_that_cannot_be_used_says_what_to_change(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^url: .*\.$"):
+        _ = Database(url, tmp_path).connector().sql
+
+
+def test_a_link_out_of_the_organisations_folder_is_refused(sqlite: Database, tmp_path: Path) -> None:
+    (tmp_path / "secret.sqlite3").write_bytes(b"")
+    (tmp_path / "riverside" / "link.sqlite3").symlink_to(tmp_path / "secret.sqlite3")
+    with pytest.raises(ConfigurationError):
+        _ = Database("sqlite:///link.sqlite3", tmp_path).connector().sql
+
+
+async def test_a_link_laid_later_is_refused(sqlite: Database, tmp_path: Path) -> None:
+    connector = sqlite.connector()
+    _ = connector.sql
+    file = tmp_path / "riverside" / "clients.sqlite3"
+    file.rename(tmp_path / "elsewhere.sqlite3")
+    os.symlink(tmp_path / "elsewhere.sqlite3", file)
+    with pytest.raises(AddressRefused):
+        await find(connector)
+
+
+async def test_a_missing_file_is_unavailable_and_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(SourceError) as raised:
+        await find(Database("sqlite:///none.sqlite3", tmp_path).connector())
+    assert raised.value.status == "unavailable"
+    assert not os.path.exists(tmp_path / "riverside")  # noqa: ASYNC240 -- nothing else runs
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [NetworkPolicy(), NetworkPolicy(allow_private=True)],
+)
+async def test_loopback_is_refused_without_its_permission(server: Database, policy: NetworkPolicy) -> None:
+    connector = server.connector()
+    object.__setattr__(connector.settings, "network", policy)
+    with pytest.raises(AddressRefused):
+        await find(connector)
+
+
+async def test_the_portals_own_server_is_refused(server: Database, mariadb: MariaDb) -> None:
+    own = NetworkPolicy(allow_private=True, allow_loopback=True, own=frozenset({("127.0.0.1", mariadb.port)}))
+    connector = server.connector()
+    object.__setattr__(connector.settings, "network", own)
+    with pytest.raises(AddressRefused):
+        await find(connector)
+
+
+# -- Failures ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_wrong_password_is_auth_and_in_no_text(server: Database) -> None:
+    connector = server.connector()
+    object.__setattr__(connector.settings, "secrets", {"password": "wrong-password"})
+    with pytest.raises(SourceError) as raised:
+        await find(connector)
+    assert raised.value.status == "auth"
+    assert "wrong-password" not in str(raised.value)
+
+
+async def test_a_user_without_the_right_is_auth(server: Database, mariadb: MariaDb) -> None:
+    user = f"reader_{uuid.uuid4().hex[:8]}"
+    name = server.url.rpartition("/")[2]
+    mariadb.run(
+        f"CREATE USER {user}@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'",
+        f"GRANT SELECT (id) ON {name}.customers TO {user}@'127.0.0.1'",
+    )
+    query = "SELECT id, phone FROM customers WHERE phone = :phone"
+    with pytest.raises(SourceError) as raised:
+        await find(Database(mariadb.url(name, user), server.folder).connector(query=query))
+    assert raised.value.status == "auth"
+
+
+async def test_a_server_that_is_down_is_unavailable(tmp_path: Path) -> None:
+    with pytest.raises(SourceError) as raised:
+        await find(Database(f"mysql://reader@127.0.0.1:{free_port()}/clients", tmp_path).connector())
+    assert raised.value.status == "unavailable"
+
+
+async def test_a_host_that_cannot_be_a_name_is_unavailable(tmp_path: Path) -> None:
+    with pytest.raises(SourceError) as raised:
+        await find(Database(f"mysql://reader@{'a' * 70}.example/clients", tmp_path).connector())
+    assert raised.value.status == "unavailable"
+
+
+async def test_a_server_that_says_nothing_holds_no_thread_past_the_deadline(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        connector = Database(f"mysql://reader@127.0.0.1:{silent.getsockname()[1]}/clients", tmp_path).connector()
+        for _round in range(2):
+            outcomes = await asyncio.gather(
+                *(connector.find(NUMBER, Deadline(0.3)) for _n in range(10)), return_exceptions=True
+            )
+            assert {getattr(outcome, "status", outcome) for outcome in outcomes} <= {"timeout", "unavailable"}
+        async with asyncio.timeout(3):
+            await asyncio.to_thread(connector.sql._threads.shutdown)  # returns once the last thread has let go
+        await connector.close()
+
+
+async def test_tls_is_demanded_where_it_is_asked_for(tmp_path: Path, server: Database) -> None:
+    with pytest.raises(SourceError) as raised:
+        await find(Database(f"{server.url}?ssl=true", tmp_path).connector())
+    assert raised.value.status == "unavailable"
+
+
+async def test_a_connection_that_the_server_closed_is_replaced(server: Database, mariadb: MariaDb) -> None:
+    connector = server.connector()
+    assert await connector.find(NUMBER, Deadline(5))
+    for row in mariadb.run("SHOW PROCESSLIST"):
+        if row[3] == server.url.rpartition("/")[2]:
+            mariadb.run(f"KILL {row[0]}")
+    assert await find(connector)
+
+
+async def test_health_asks_for_nobody(database: Database) -> None:
+    connector = database.connector()
+    assert (await connector.health(Deadline(5))).status == "healthy"
+    await connector.close()
