@@ -7,6 +7,7 @@ from typing import Any
 from django.apps import apps
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from integrations.admin.tenancy import administered
@@ -18,7 +19,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     if administered(request) is None:
         people.append("user")
     return [
-        {"items": [{"title": _("Back to the dashboard"), "link": "/"}]},
+        {"items": [{"title": _("Back to the dashboard"), "link": "/", "active": False}]},
         _group(_("People and access"), people),
         _group(_("Systems"), ["connector", "customfield", "twilioaccount"]),
         _group(_("Calls"), ["call", "calltask", "reservation", "panelopening"]),
@@ -29,7 +30,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 def _group(title: str, names: list[str]) -> dict[str, Any]:
     links = [
         {
-            "title": str(apps.get_model("integrations", name)._meta.verbose_name_plural).capitalize(),
+            "title": capfirst(apps.get_model("integrations", name)._meta.verbose_name_plural),
             "link": reverse(f"admin:integrations_{name}_changelist"),
         }
         for name in names
