@@ -65,7 +65,7 @@ class SourceAnswer(serializers.Serializer[Any]):
     name = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]
     kind = serializers.CharField()
-    status = serializers.ChoiceField(choices=[status.value for status in SourceStatus])
+    status = serializers.ChoiceField(choices=[status.value for status in SourceStatus if status is not SourceStatus.PENDING])
     latency_ms = serializers.FloatField(allow_null=True)
     cached = serializers.BooleanField()
     age_s = serializers.FloatField(allow_null=True)

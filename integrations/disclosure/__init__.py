@@ -24,7 +24,18 @@ from integrations.models.people import Effect
 from integrations.phone import Number
 from integrations.profile import FIELDS, JSON, CallerProfile, Field, FieldType, Value
 
-__all__ = ["Context", "Disclosed", "Disclosure", "MatchCard", "Viewer", "announce", "disclose", "new_view_id", "reveal"]
+__all__ = [
+    "Context",
+    "Disclosed",
+    "Disclosure",
+    "MatchCard",
+    "Showing",
+    "Viewer",
+    "announce",
+    "disclose",
+    "new_view_id",
+    "reveal",
+]
 
 # What tells two people of one number apart without saying much about either, in the order of preference.
 _DISAMBIGUATORS = ("date_of_birth", "last_visit", "last_contact", "member_since", "company", "account_id", "language")
@@ -95,6 +106,7 @@ class Disclosure:
     at: datetime
     view_id: str
     number_text: str = ""  # the number as this viewer may see it
+    complete: bool = True  # False while sources are still being asked
 
     @property
     def caller(self) -> dict[str, JSON]:
@@ -107,33 +119,59 @@ async def disclose(result: LookupResult, viewer: Viewer, context: Context) -> Di
 
     Raises AuditUnavailable if it cannot be committed, and AccessDenied if viewer and result are of two organisations.
     """
-    _same_organization(result, viewer)
-    policy = await sync_to_async(load_policy)(viewer.tier_id, viewer.tier)
-    one = result.people[0] if len(result.people) == 1 else None
-    fields = _disclosed(one, policy, result.vocabulary) if one else {}
-    matches = _choice(result, policy) if len(result.people) > 1 else ()
-    await audit.record(
-        viewer.entry(
+    return await Showing(viewer, context).disclose(result)
+
+
+class Showing:
+    """One showing of a caller, to which results come as they grow. What it has shown already needs no further entry."""
+
+    def __init__(self, viewer: Viewer, context: Context) -> None:
+        self.viewer = viewer
+        self.context = context
+        self._policy: Policy | None = None
+        self._on_record: list[dict[str, object]] = []
+        self._status: LookupStatus | None = None
+
+    async def disclose(self, result: LookupResult) -> Disclosure:
+        """As ``disclose()``: an entry is committed for what is new, before anything of it is returned."""
+        _same_organization(result, self.viewer)
+        if self._policy is None:
+            self._policy = await sync_to_async(load_policy)(self.viewer.tier_id, self.viewer.tier)
+        policy = self._policy
+        one = result.people[0] if len(result.people) == 1 else None
+        fields = _disclosed(one, policy, result.vocabulary) if one else {}
+        matches = _choice(result, policy) if len(result.people) > 1 else ()
+        await self._record(result, _on_record(fields, matches))
+        return Disclosure(
+            status=result.status,
+            number=result.number,
+            match_count=len(result.people),
+            fields=fields,
+            matches=matches,
+            sources=result.sources,
+            at=result.at,
+            view_id=self.context.view_id,
+            number_text=_number_text(result.number, policy),
+            complete=result.complete,
+        )
+
+    async def _record(self, result: LookupResult, fields: tuple[dict[str, object], ...]) -> None:
+        news = tuple(shown for shown in fields if shown not in self._on_record)
+        ended = result.complete and result.status is not self._status
+        if not news and not ended:
+            return
+        entry = self.viewer.entry(
             "lookup",
-            outcome=result.status.value,
+            outcome=result.status.value if result.complete else "pending",
             subject=result.number.e164 if result.number else "",
             sources=tuple(source.key for source in result.sources),
-            fields=_on_record(fields, matches),
+            fields=news,
             detail={"match_count": len(result.people)},
-            **_occasion(context),
+            **_occasion(self.context),
         )
-    )
-    return Disclosure(
-        status=result.status,
-        number=result.number,
-        match_count=len(result.people),
-        fields=fields,
-        matches=matches,
-        sources=result.sources,
-        at=result.at,
-        view_id=context.view_id,
-        number_text=_number_text(result.number, policy),
-    )
+        await audit.record(entry)
+        self._on_record += news
+        self._status = result.status if result.complete else None
 
 
 async def announce(number: Number | None, viewer: Viewer, context: Context) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from integrations.lookup.engine import close_sources, look_up
+from integrations.lookup.engine import close_sources, look_up, stream
 from integrations.lookup.result import LookupResult, LookupStatus, Question, SourceOutcome, SourceStatus
 
-__all__ = ["LookupResult", "LookupStatus", "Question", "SourceOutcome", "SourceStatus", "close_sources", "look_up"]
+__all__ = ["LookupResult", "LookupStatus", "Question", "SourceOutcome", "SourceStatus", "close_sources", "look_up", "stream"]

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -36,15 +37,29 @@ async def look_up(question: Question) -> LookupResult:
 
     Never raises for what a source does. A withheld caller is not looked up.
     """
+    async with aclosing(stream(question)) as snapshots:
+        async for snapshot in snapshots:
+            result = snapshot
+    return result
+
+
+async def stream(question: Question) -> AsyncGenerator[LookupResult]:
+    """The same lookup as it goes: a result each time that a source settles, the essential one asked first.
+
+    Sources that are still being asked are ``pending``. The last result, in which none is, is what ``look_up`` returns.
+    """
     deadline = Deadline(question.deadline_s)
     plan = await sync_to_async(load_plan)(question.organization_id)
     for connector in take_retired():
         await connector.close()
     if not isinstance(question.caller_id, Number):
-        return LookupResult(
+        yield LookupResult(
             question.organization_id, question.caller_id, LookupStatus.WITHHELD, (), (), datetime.now(UTC), plan.vocabulary
         )
-    return await _Lookup(plan, question.caller_id, deadline).run()
+        return
+    async with aclosing(_Lookup(plan, question.caller_id, deadline).run()) as snapshots:
+        async for snapshot in snapshots:
+            yield snapshot
 
 
 async def close_sources() -> None:
@@ -76,24 +91,31 @@ class _Lookup:
         self.detailing: dict[asyncio.Task[_Settled], Source] = {}
         self.asked_details: set[str] = set()
 
-    async def run(self) -> LookupResult:
-        for source in self.plan.sources:
+    async def run(self) -> AsyncGenerator[LookupResult]:
+        for source in sorted(self.plan.sources, key=lambda source: not source.essential):
             if source.asked_by_phone:
                 task = asyncio.create_task(_ask(source, self._finder(source), self.deadline))
                 self.finding[task] = source
         try:
             while self.finding or self.detailing:
-                await self._wait_for_some()
-                self._ask_for_details()
+                if await self._wait_for_some():
+                    self._ask_for_details()
+                    if self.finding or self.detailing:
+                        yield self._result()
+                else:
+                    self._ask_for_details()
         finally:
             self._abandon()
-        return self._result()
+        yield self._result()
 
     def _finder(self, source: Source) -> Callable[[Connector, Deadline], Awaitable[list[SourceRecord]]]:
         return lambda connector, deadline: connector.find(self.number, deadline)
 
-    async def _wait_for_some(self) -> None:
-        """Until something settles, patience runs out, or the deadline has passed: then what is open counts as timed out."""
+    async def _wait_for_some(self) -> bool:
+        """Until something settles, patience runs out, or the deadline has passed: then what is open counts as timed out.
+
+        Whether anything settled.
+        """
         open_tasks = {**self.finding, **self.detailing}
         left = self.deadline.left()
         impatient = self.patience.left() if self.finding else 0.0
@@ -105,6 +127,7 @@ class _Lookup:
                 # A connector that resists cancellation is not waited for.
                 task.cancel()
                 self._settle(task, _failed(source, SourceTimeout(source.key), self.deadline.seconds))
+        return bool(done) or self.deadline.left() == 0
 
     def _settle(self, task: asyncio.Task[_Settled], settled: _Settled) -> None:
         if source := self.finding.pop(task, None):
@@ -187,6 +210,11 @@ class _Lookup:
             return replace(found.outcome, incomplete=True, message=details.outcome.message)
         if settled := found or details:
             return settled.outcome
+        if source in self.finding.values() or source in self.detailing.values():
+            return SourceOutcome(source.key, source.label, source.kind, SourceStatus.PENDING)
+        if self.finding and source.has_details and not source.is_fallback:
+            # It is asked once it is known who is calling.
+            return SourceOutcome(source.key, source.label, source.kind, SourceStatus.PENDING)
         return SourceOutcome(source.key, source.label, source.kind, SourceStatus.SKIPPED, message=_why_skipped(source))
 
 
@@ -256,8 +284,9 @@ def _why_skipped(source: Source) -> str:
 
 def _status(outcomes: tuple[SourceOutcome, ...], match_count: int) -> LookupStatus:
     asked = [outcome for outcome in outcomes if outcome.status is not SourceStatus.SKIPPED]
+    pending = any(outcome.status is SourceStatus.PENDING for outcome in asked)
     answered = [outcome for outcome in asked if outcome.status.answered]
-    if asked and not answered:
+    if asked and not answered and not pending:
         return LookupStatus.FAILED
     if match_count > 1:
         return LookupStatus.AMBIGUOUS

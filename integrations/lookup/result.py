@@ -13,8 +13,9 @@ from integrations.profile import FIELDS, CallerProfile, Field
 
 
 class SourceStatus(StrEnum):
-    """How one source settled. The words of CONTRACTS.md."""
+    """How one source settled. The words of CONTRACTS.md; ``pending`` only while a lookup streams."""
 
+    PENDING = "pending"
     FOUND = "found"
     MANY = "many"
     NOT_FOUND = "not_found"
@@ -73,6 +74,11 @@ class LookupResult:
     sources: tuple[SourceOutcome, ...]
     at: datetime
     vocabulary: Mapping[str, Field] = field(default_factory=lambda: FIELDS)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every source has settled."""
+        return all(source.status is not SourceStatus.PENDING for source in self.sources)
 
     @property
     def number(self) -> Number | None:

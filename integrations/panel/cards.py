@@ -16,7 +16,7 @@ from integrations.panel.values import Reader, age, money
 from integrations.profile import Section
 
 # What is open and dated comes first; the order of a card's fields is the vocabulary's.
-_CARDS = {
+_TITLES = {
     Section.APPOINTMENTS: gettext_lazy("Appointments"),
     Section.CONTACT: gettext_lazy("Contact"),
     Section.ACCOUNT: gettext_lazy("Account"),
@@ -27,6 +27,11 @@ _CARDS = {
     Section.CRM: gettext_lazy("CRM"),
     Section.IDENTITY: gettext_lazy("About"),
 }
+# Each card has its place, so that one that comes late moves no other across: two columns, one below the other if narrow.
+_COLUMNS = (
+    (Section.APPOINTMENTS, Section.CONTACT, Section.ACCOUNT, Section.ORDERS),
+    (Section.PAYMENTS, Section.PROGRAMS, Section.CARE, Section.CRM, Section.IDENTITY),
+)
 # Shown in the header, so not on a card; only a conflict brings them back.
 _IN_HEADER = {"name", "vip_status", "status"}
 _NAME_PARTS = {"first_name", "last_name"}
@@ -85,7 +90,8 @@ class Board:
     standing: str
     standing_tone: str
     attention: list[str]
-    cards: list[Card]
+    columns: list[list[Card]]
+    complete: bool
     matches: tuple[object, ...]
     match_count: int
     sources: list[SourceMark]
@@ -106,11 +112,12 @@ def lay_out(shown: Disclosure, reader: Reader) -> Board:
         standing=standing,
         standing_tone=_tone(standing),
         attention=_attention(shown, reader),
-        cards=_cards(shown, rows),
+        columns=_columns(shown, rows),
+        complete=shown.complete,
         matches=shown.matches,
         match_count=shown.match_count,
         sources=[_mark(source) for source in shown.sources],
-        missing=[s for s in shown.sources if s.status is not SourceStatus.SKIPPED and (not s.status.answered or s.incomplete)],
+        missing=[source for source in shown.sources if _is_missing(source)],
         unreadable=_unreadable(shown),
     )
 
@@ -133,16 +140,17 @@ def row_of(shown: Disclosed, reader: Reader, labels: Mapping[str, str], *, revea
     )
 
 
-def _cards(shown: Disclosure, rows: dict[str, Row]) -> list[Card]:
-    cards = []
-    for section, title in _CARDS.items():
-        names = [name for name in rows if shown.fields[name].definition.section is section and _on_a_card(name, rows)]
-        if not names:
-            continue
-        usual = Counter((rows[name].source, rows[name].age) for name in names).most_common(1)[0][0]
-        drawn = [replace(rows[name], show_source=(rows[name].source, rows[name].age) != usual) for name in names]
-        cards.append(Card(section.value, str(title), drawn, *usual))
-    return cards
+def _columns(shown: Disclosure, rows: dict[str, Row]) -> list[list[Card]]:
+    return [[card for section in column if (card := _card(section, shown, rows))] for column in _COLUMNS]
+
+
+def _card(section: Section, shown: Disclosure, rows: dict[str, Row]) -> Card | None:
+    names = [name for name in rows if shown.fields[name].definition.section is section and _on_a_card(name, rows)]
+    if not names:
+        return None
+    usual = Counter((rows[name].source, rows[name].age) for name in names).most_common(1)[0][0]
+    drawn = [replace(rows[name], show_source=(rows[name].source, rows[name].age) != usual) for name in names]
+    return Card(section.value, str(_TITLES[section]), drawn, *usual)
 
 
 def _on_a_card(name: str, rows: dict[str, Row]) -> bool:
@@ -176,6 +184,11 @@ def _attention(shown: Disclosure, reader: Reader) -> list[str]:
     return notes
 
 
+def _is_missing(source: SourceOutcome) -> bool:
+    failed = not source.status.answered and source.status not in (SourceStatus.SKIPPED, SourceStatus.PENDING)
+    return failed or source.incomplete
+
+
 def _unreadable(shown: Disclosure) -> list[str]:
     return [f"{source.label}: {', '.join(source.unreadable)}" for source in shown.sources if source.unreadable]
 
@@ -183,6 +196,7 @@ def _unreadable(shown: Disclosure) -> list[str]:
 def _mark(source: SourceOutcome) -> SourceMark:
     took = "" if source.latency_ms is None else _("answered in %(s).1f s") % {"s": source.latency_ms / 1000}
     words: dict[SourceStatus, tuple[str, str, str]] = {
+        SourceStatus.PENDING: ("idle", "◐", _("being asked")),
         SourceStatus.FOUND: ("good", "●", _("found")),
         SourceStatus.MANY: ("good", "●", _("several people")),
         SourceStatus.NOT_FOUND: ("none", "○", _("not known there")),

@@ -13,5 +13,6 @@ urlpatterns = [
     path("<slug:org>/open", views.open_panel, name="panel-open"),
     re_path(_CALL + "$", views.call_page, name="panel-call"),
     re_path(_CALL + "caller/$", views.caller, name="panel-caller"),
+    re_path(_CALL + "stream/$", views.stream_caller, name="panel-stream"),
     re_path(_CALL + "reveal$", views.reveal_field, name="panel-reveal"),
 ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 import orjson
 from asgiref.sync import sync_to_async
 from django.contrib.auth.views import redirect_to_login
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -18,9 +20,9 @@ from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
 from integrations.calls import CallFacts, open_call
-from integrations.disclosure import announce, disclose, reveal
+from integrations.disclosure import Disclosure, Showing, announce, disclose, reveal
 from integrations.errors import AccessDenied, AuditUnavailable
-from integrations.lookup import LookupResult, LookupStatus, Question, look_up
+from integrations.lookup import LookupResult, LookupStatus, Question, look_up, stream
 from integrations.panel.cards import lay_out, row_of
 from integrations.panel.values import Reader
 from integrations.panel.visits import Visit, enter
@@ -111,9 +113,47 @@ async def caller(request: HttpRequest, org: str, key: str) -> HttpResponseBase:
     except AuditUnavailable as problem:
         # 200: htmx swaps nothing else in, and the person must read this.
         return await _render(request, visit, template, {"unrecorded": problem.public_message})
+    return await _render(request, visit, template, _board(shown, visit))
+
+
+def _board(shown: Disclosure, visit: Visit) -> dict[str, Any]:
     with timezone.override(visit.zone):
         board = lay_out(shown, _reader(visit))
-    return await _render(request, visit, template, {"board": board, "number": board.number, "view_id": shown.view_id})
+    return {"board": board, "number": board.number, "view_id": shown.view_id}
+
+
+@never_cache
+@require_GET
+async def stream_caller(request: HttpRequest, org: str, key: str) -> HttpResponseBase:
+    """The same content as it fills in: server-sent events, each the whole fragment as far as it is known.
+
+    Ends with the lookup, which ends by its deadline; whoever goes away ends it earlier.
+    """
+    if not (await request.auser()).is_authenticated:
+        return _problem("unauthenticated", _("Log in first."), 401)
+    visit = await sync_to_async(enter)(request, org, key)
+    # A proxy that gathers the answer would undo the point of it.
+    headers = {"X-Accel-Buffering": "no"}
+    return StreamingHttpResponse(_events(request, visit), content_type="text/event-stream; charset=utf-8", headers=headers)
+
+
+async def _events(request: HttpRequest, visit: Visit) -> AsyncIterator[bytes]:
+    showing = Showing(visit.viewer, visit.context())
+    async with aclosing(stream(Question(visit.organization.pk, visit.caller_id))) as results:
+        async for result in results:
+            try:
+                context = _board(await showing.disclose(result), visit)
+            except AuditUnavailable as problem:
+                context = {"unrecorded": problem.public_message}
+            fragment = await _render(request, visit, "_caller.html", context)
+            yield _event("done" if result.complete or "unrecorded" in context else "board", fragment.content)
+            if "unrecorded" in context:
+                return
+
+
+def _event(name: str, body: bytes) -> bytes:
+    lines = [b"data: " + line for line in body.splitlines() if line.strip()]
+    return b"event: " + name.encode() + b"\n" + b"\n".join(lines) + b"\n\n"
 
 
 def _to_log_in(request: HttpRequest, org: str, key: str) -> HttpResponse:

@@ -1,7 +1,100 @@
-// Copying, keys, and what to say when the caller does not come.
-const copiedWord = document.currentScript?.dataset.copied ?? "Copied";
+// Filling in as systems answer, copying, keys, and what to say when the caller does not come.
+const words = document.currentScript.dataset;
 const announcement = document.getElementById("announcement");
 const keys = document.getElementById("keys");
+const currentCaller = () => document.getElementById("caller");
+
+// -- Filling in --------------------------------------------------------------------------------------------------
+
+let listening = null;
+
+// Each event holds the whole fragment as far as it is known; only what differs is put into the page.
+async function listen() {
+  listening?.abort();
+  listening = new AbortController();
+  const response = await fetch(currentCaller().dataset.stream, { signal: listening.signal, headers: { Accept: "text/event-stream" } });
+  if (response.status === 401) return location.reload();
+  if (!response.ok || !response.body) throw new Error("no stream");
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let buffer = "";
+  let done = false;
+  for (;;) {
+    const chunk = await reader.read();
+    if (chunk.done) break;
+    buffer += chunk.value;
+    const events = buffer.split("\n\n");
+    buffer = events.pop();
+    for (const event of events) done = show(event) || done;
+  }
+  if (!done) throw new Error("the stream broke off");
+}
+
+function show(event) {
+  const lines = event.split("\n");
+  const html = lines.filter((line) => line.startsWith("data: ")).map((line) => line.slice(6)).join("\n");
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  const fresh = template.content.getElementById("caller");
+  const done = lines[0] === "event: done";
+  if (currentCaller().hasAttribute("aria-busy")) currentCaller().replaceWith(fresh);
+  else patch(currentCaller(), fresh);
+  htmx.process(currentCaller());
+  if (done) announcement.textContent = words.complete;
+  return done;
+}
+
+// What the reader is in, or has opened, is not replaced.
+const inUse = (part) => part.contains(document.activeElement) || part.matches(".revealed") || part.querySelector(".reveal[open], .conflict[open], .revealed");
+
+function patch(old, fresh) {
+  const parts = [...fresh.children];
+  const wanted = new Set(parts.map((part) => part.id));
+  for (const child of [...old.children]) if (!wanted.has(child.id) && !inUse(child)) child.remove();
+  let before = null;
+  for (const part of parts) before = place(old, part, before);
+}
+
+// Puts one part after `before`, or leaves the one that is there; returns what stands in its place.
+function place(parent, part, before) {
+  const known = [...parent.children].find((child) => child.id === part.id);
+  if (!known) {
+    if (before) before.after(part);
+    else parent.prepend(part);
+    return part;
+  }
+  if (known.isEqualNode(part)) return known;
+  const inner = partsWithin(known, part);
+  if (inner) patch(...inner);
+  else if (!inUse(known)) {
+    known.replaceWith(part);
+    return part;
+  }
+  return known;
+}
+
+function partsWithin(known, part) {
+  if (part.id === "part-cards" || part.id.startsWith("column-")) return [known, part];
+  const fields = [known, part].map((card) => card.querySelector(":scope > details > .fields"));
+  return inUse(known) && fields.every(Boolean) ? fields : null;
+}
+
+function start() {
+  listen().catch((error) => {
+    if (error.name === "AbortError") return;
+    // No stream to be had: the whole content at once will do.
+    htmx.ajax("GET", currentCaller().dataset.whole, { target: "#caller", swap: "outerHTML" });
+  });
+}
+
+function askAgain(event) {
+  event?.preventDefault();
+  currentCaller().setAttribute("aria-busy", "true");
+  start();
+}
+
+window.addEventListener("pagehide", () => listening?.abort());
+
+// -- Copying and keys ---------------------------------------------------------------------------------------------
 
 async function copy(button) {
   try {
@@ -10,20 +103,23 @@ async function copy(button) {
     return; // not allowed in this frame: the value can still be selected
   }
   button.classList.add("copied");
-  announcement.textContent = copiedWord;
+  announcement.textContent = words.copied;
   setTimeout(() => button.classList.remove("copied"), 900);
 }
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-copy]");
   if (button) copy(button);
+  if (event.target.closest("#refresh")) askAgain(event);
 });
 
 document.addEventListener("keydown", (event) => {
   if (event.target.closest("input, select, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "?") keys.showModal();
-  if (event.key === "r") document.getElementById("refresh")?.click();
+  if (event.key === "r" && !keys.open) askAgain();
 });
+
+// -- When it does not come ----------------------------------------------------------------------------------------
 
 function failed(event) {
   if (event.detail.target?.id !== "caller") return;
@@ -32,7 +128,9 @@ function failed(event) {
 document.body.addEventListener("htmx:responseError", failed);
 document.body.addEventListener("htmx:sendError", failed);
 
-// The address of the next field is not lost when one is revealed.
+// The place is not lost when a field is revealed.
 document.body.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.elt.classList?.contains("field")) event.detail.elt.querySelector(".value, .reveal summary")?.focus();
 });
+
+if (currentCaller().hasAttribute("aria-busy")) start();

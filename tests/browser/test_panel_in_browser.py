@@ -11,6 +11,7 @@ from integrations.models import AccessEntry, Connector
 from tests.browser.conftest import Visitor
 from tests.factories import World, make_connector
 from tests.known_callers import ROSA, Source
+from tests.lookup.fakes import FakeConnector
 
 pytestmark = pytest.mark.browser
 
@@ -108,6 +109,7 @@ def test_a_question_mark_lists_the_keys_and_r_asks_again(visitor: Visitor, sourc
 def test_a_connection_that_fails_is_said(visitor: Visitor, source: Source) -> None:
     visitor.log_in()
     page = visitor.page
+    page.route("**/stream/", lambda route: route.abort())
     page.route("**/caller/", lambda route: route.abort())
     page.goto(f"{visitor.address}/panel/riverside/#phone=%2B14155550123")
     page.wait_for_selector("text=The caller could not be loaded")
@@ -117,12 +119,47 @@ def test_a_connection_that_fails_is_said(visitor: Visitor, source: Source) -> No
 def test_the_page_shows_where_things_will_be_while_it_waits(visitor: Visitor, source: Source) -> None:
     visitor.log_in()
     page = visitor.page
-    page.route("**/caller/", lambda _route: None)
+    page.route("**/stream/", lambda _route: None)
     page.goto(f"{visitor.address}/panel/riverside/#phone=%2B14155550123")
     page.wait_for_selector("#caller[aria-busy] .skeleton")
     assert "(415) 555-0123" in page.inner_text("#caller")
     shoot(page, "waiting")
     page.unroute_all(behavior="ignoreErrors")
+
+
+def test_late_answers_fill_in_and_leave_the_reader_alone(visitor: Visitor, world: World, source: Source) -> None:
+    """The fast system's fields come while the slow one is still asked; what is being read and typed stays."""
+    late = {**ROSA, "id": "9", "notes": "Speaks slowly", "account_id": "RS-9"}
+    slow = make_connector(world.riverside, "crm", "fake", name="HubSpot", timeout_ms=6_000, priority=500)
+    slow.options = {"people": [late], "fails": "wait"}
+    slow.fields = {"language": "notes", "notes": False}
+    slow.save()
+    visitor.log_in()
+    page = visitor.page
+    page.goto(f"{visitor.address}/panel/riverside/#phone=%2B14155550123&call_sid=CA1")
+    page.wait_for_selector(".caller-name >> text=Rosa Castillo")
+    assert page.is_visible(".source-idle >> text=being asked")
+    shoot(page, "filling-in")
+    page.focus("#field-outstanding_balance summary")
+    page.keyboard.press("Enter")
+    page.fill("#more-outstanding_balance", "half a rea")
+    page.evaluate("window.scrollTo(0, 40)")
+    scrolled = page.evaluate("window.scrollY")
+    FakeConnector.released.set()
+    page.wait_for_selector("#field-language >> text=Speaks slowly")
+    page.wait_for_function("document.querySelectorAll('.source-good').length === 2")
+    assert page.evaluate("document.activeElement.id") == "more-outstanding_balance"
+    assert page.input_value("#more-outstanding_balance") == "half a rea"
+    assert page.evaluate("window.scrollY") == scrolled
+    assert page.inner_text("#announcement") == "All systems have answered."
+    assert visitor.problems == []
+
+
+def test_without_streams_the_whole_content_comes_at_once(visitor: Visitor, source: Source) -> None:
+    visitor.log_in()
+    visitor.page.route("**/stream/", lambda route: route.abort())
+    visitor.open_call()
+    assert visitor.page.inner_text(".caller-name") == "Rosa Castillo"
 
 
 @pytest.mark.parametrize(

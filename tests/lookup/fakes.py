@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any, ClassVar
 
 from integrations.connectors.base import Connector, ConnectorOptions, Deadline, DetailKeys
@@ -21,7 +22,7 @@ ERRORS = {
 
 class FakeOptions(ConnectorOptions):
     """``people``: what find() returns. ``fails``: an error's status word, ``crash``, ``hang`` or ``stubborn``; ``meet``
-    answers only once two sources are being asked at the same time."""
+    answers only once two sources are being asked at the same time, ``wait`` once the test says so."""
 
     people: list[dict[str, Any]] = []
     more: list[dict[str, Any]] = []
@@ -40,6 +41,8 @@ class FakeConnector(Connector):
     keys_seen: ClassVar[list[DetailKeys]] = []
     asked_once: ClassVar[asyncio.Event]
     both_asked: ClassVar[asyncio.Barrier]
+    # Set by a test, from whichever thread, to let sources that ``wait`` go on.
+    released: ClassVar[threading.Event] = threading.Event()
 
     @classmethod
     def forget(cls) -> None:
@@ -47,6 +50,7 @@ class FakeConnector(Connector):
         cls.keys_seen.clear()
         cls.asked_once = asyncio.Event()
         cls.both_asked = asyncio.Barrier(2)
+        cls.released.clear()
 
     async def find(self, number: Number, deadline: Deadline) -> list[SourceRecord]:
         self.asked.append((self.key, "find"))
@@ -65,6 +69,9 @@ class FakeConnector(Connector):
         await asyncio.sleep(self.options.delay_s)
         if fails == "meet":
             await self.both_asked.wait()
+        elif fails == "wait":
+            while not self.released.is_set():  # noqa: ASYNC110 -- set from another thread
+                await asyncio.sleep(0.01)
         elif fails in {"hang", "stubborn"}:
             await self._hang(stubborn=fails == "stubborn")
         elif fails == "crash":

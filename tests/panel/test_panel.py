@@ -156,7 +156,7 @@ def test_the_page_comes_at_once_with_the_number_and_nothing_else(bea: Client, wo
     html = bea.get(address(world)).content.decode()
     assert "(415) 555-0123" in html
     assert "Rosa" not in html
-    assert 'hx-get="/panel/riverside/' in html
+    assert 'data-stream="/panel/riverside/' in html
     entry = AccessEntry.objects.get()
     assert (entry.event, entry.call_sid) == ("open", "CA1")
 
