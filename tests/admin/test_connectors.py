@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.contrib.admin.models import LogEntry
-from django.db import models
+from django.db import OperationalError, models
+from django.http import HttpRequest
 from django.test import Client
 from django.urls import reverse
 
@@ -211,6 +213,19 @@ def test_what_cannot_be_put_on_record_is_not_deleted(
         with pytest.raises(AuditUnavailable):
             ann.post(reverse("admin:integrations_connector_changelist"), data)
         assert Connector.objects.get(pk=filled[Connector].pk).enabled
+
+
+def test_what_could_not_be_deleted_is_not_on_record_as_deleted(
+    world: World, filled: Filled, log_in: LogIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_request: HttpRequest, _rows: object) -> None:
+        raise OperationalError("the database is gone")
+
+    monkeypatch.setattr(admin.site.get_model_admin(Connector), "delete_queryset", fail)
+    data = {"action": "delete_selected", "_selected_action": [filled[Connector].pk], "post": "yes"}
+    with pytest.raises(OperationalError):
+        log_in(world.ann).post(reverse("admin:integrations_connector_changelist"), data)
+    assert admin_changes(world.riverside) == []
 
 
 def test_a_connector_of_a_kind_that_is_gone_can_still_be_opened(world: World, log_in: LogIn) -> None:

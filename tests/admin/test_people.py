@@ -124,13 +124,13 @@ def test_names_that_are_taken_within_the_organisation_are_refused(world: World, 
         ("tier", {"name": "basic", "rules-TOTAL_FORMS": 0, "rules-INITIAL_FORMS": 0}),
         ("connector", {"kind": "hubspot", "key": "crm", "name": "Again"}),
         ("apikey", {"name": "riverside-studio", "tier": tier, "scopes": ["lookup"], "active": "on"}),
-        (
-            "customfield",
-            {"name": "riverside_pet", "label": "Pet", "type": "text", "sensitivity": "basic", "section": "account"},
-        ),
+        ("customfield", pet),
         ("twilioaccount", {"account_sid": "AC" + "5" * 32, "tokens": "token"}),
     ):
         assert ann.post(reverse(f"admin:integrations_{model}_add"), facts).status_code == 200, model
+    renamed = {"name": "basic", "rules-TOTAL_FORMS": 0, "rules-INITIAL_FORMS": 0}
+    advanced = world.riverside.tiers.get(name="advanced").pk
+    assert ann.post(reverse("admin:integrations_tier_change", args=[advanced]), renamed).status_code == 200
 
 
 def test_only_a_superuser_makes_an_organisation(world: World, root: Client, log_in: LogIn) -> None:
