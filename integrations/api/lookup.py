@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -13,7 +14,7 @@ from integrations.api.errors import json_response
 from integrations.api.keys import Client
 from integrations.api.views import ApiView, BadRequest, validated
 from integrations.calls import CallFacts, open_call
-from integrations.disclosure import Context, Disclosure, disclose
+from integrations.disclosure import Context, Disclosure, Showing
 from integrations.lookup import LookupStatus, Question, SourceStatus, look_up
 from integrations.phone import MAX_RAW_LENGTH, NotANumber, classify
 
@@ -105,8 +106,10 @@ class LookupView(ApiView):
             facts = CallFacts(caller_id, context.call_sid, context.task_sid)
             await sync_to_async(open_call)(organization_id, facts, by_api=True)
         seconds = (asked.get("deadline_ms") or DEFAULT_DEADLINE_MS) / 1000
-        result = await look_up(Question(organization_id, caller_id, seconds, refresh=bool(asked.get("refresh"))))
-        return json_response(answer_of(await disclose(result, client.viewer, context)))
+        showing = Showing(client.viewer, context)
+        question = Question(organization_id, caller_id, seconds, refresh=bool(asked.get("refresh")))
+        result, _policy = await asyncio.gather(look_up(question), showing.prepare())
+        return json_response(answer_of(await showing.disclose(result)))
 
 
 def answer_of(shown: Disclosure) -> dict[str, Any]:

@@ -132,12 +132,16 @@ class Showing:
         self._on_record: list[dict[str, object]] = []
         self._status: LookupStatus | None = None
 
+    async def prepare(self) -> Policy:
+        """Load the tier's rules: may run while the sources are being asked."""
+        if self._policy is None:
+            self._policy = await sync_to_async(load_policy)(self.viewer.tier_id, self.viewer.tier)
+        return self._policy
+
     async def disclose(self, result: LookupResult) -> Disclosure:
         """As ``disclose()``: an entry is committed for what is new, before anything of it is returned."""
         _same_organization(result, self.viewer)
-        if self._policy is None:
-            self._policy = await sync_to_async(load_policy)(self.viewer.tier_id, self.viewer.tier)
-        policy = self._policy
+        policy = await self.prepare()
         one = result.people[0] if len(result.people) == 1 else None
         fields = _disclosed(one, policy, result.vocabulary) if one else {}
         matches = _choice(result, policy) if len(result.people) > 1 else ()
