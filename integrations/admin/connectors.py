@@ -7,17 +7,17 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import JSONField, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from integrations.admin.checks import OBJECTS, SECRET, connector_problems
 from integrations.admin.tenancy import TenantAdmin, TenantForm, administered, record_refusal
-from integrations.connectors import kind_named, kinds
-from integrations.errors import ConfigurationError
+from integrations.connectors import kinds
 from integrations.models import Connector, CustomField
 
 
@@ -27,7 +27,7 @@ class NewConnectorForm(TenantForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         choices = [(name, kind.label) for name, kind in kinds().items()]
-        self.fields["kind"] = forms.ChoiceField(label=_("kind"), choices=choices, widget=UnfoldAdminSelectWidget)
+        self.fields["kind"] = forms.ChoiceField(label=_("Kind"), choices=choices, widget=UnfoldAdminSelectWidget)
 
 
 class ConnectorForm(TenantForm):
@@ -56,18 +56,32 @@ class ConnectorForm(TenantForm):
 
 
 def _with_secrets(kind_name: str) -> type[ConnectorForm]:
-    try:
-        names = list(kind_named(kind_name).Secrets.model_fields)
-    except ConfigurationError:
-        names = []
-    hint = _("Never shown again. Leave empty to keep what is stored.")
+    """The form with an input for each secret of the kind; with none for a kind that this version does not have."""
+    kind = kinds().get(kind_name)
+    kept = _("Never shown again. Leave empty to keep what is stored.")
     inputs = {
         f"{SECRET}{name}": forms.CharField(
-            label=name.replace("_", " "), required=False, help_text=hint, widget=UnfoldAdminPasswordWidget(render_value=False)
+            label=name.replace("_", " ").capitalize(),
+            required=False,
+            help_text=format_lazy("{} {}", field.description or "", kept),
+            widget=UnfoldAdminPasswordWidget(render_value=False),
         )
-        for name in names
+        for name, field in (kind.Secrets.model_fields if kind else {}).items()
     }
     return type("ConnectorForm", (ConnectorForm,), inputs)
+
+
+def _help_texts(kind_name: str) -> dict[str, Any]:
+    kind = kinds().get(kind_name)
+    options = kind.Options.model_fields if kind else {}
+    known = [f"{name}: {field.description}" if field.description else name for name, field in options.items()]
+    return {
+        "options": format_lazy("{} {}", _("An object in curly brackets. Known here:"), "; ".join(known)),
+        "fields": _("Changes to what is read, by field: a JMESPath expression, or false to leave the field out."),
+        "cache": _("Seconds: fresh_s, stale_s, negative_s."),
+        "limits": _("rps: questions in a second; concurrency: questions at a time."),
+        "details_by": _("The key of the system whose record id is sent; or field:account_id or field:email."),
+    }
 
 
 @admin.register(Connector)
@@ -76,10 +90,12 @@ class ConnectorAdmin(TenantAdmin):
     list_filter = ("enabled", "essential")
     search_fields = ("name", "key", "kind")
     exclude = ("secrets",)
+    formfield_overrides = {JSONField: {"widget": UnfoldAdminTextareaWidget(attrs={"rows": 4})}}
     actions = ("deactivate",)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         kwargs["form"] = _with_secrets(obj.kind) if obj else NewConnectorForm
+        kwargs["help_texts"] = _help_texts(obj.kind) if obj else {}
         return super().get_form(request, obj, change, **kwargs)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:

@@ -64,7 +64,7 @@ class OrganizationAdmin(TenantAdmin):
 
 class TwilioAccountForm(TenantForm):
     tokens = forms.CharField(
-        label=_("auth tokens"),
+        label=_("Auth tokens"),
         required=False,
         widget=UnfoldAdminTextareaWidget,
         help_text=_("One a line, the newest first. They are never shown again; leave this empty to keep them."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -18,7 +19,7 @@ from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget,
 from integrations.admin.tenancy import TenantAdmin, TenantForm, administered
 from integrations.invitations import invite
 from integrations.models import ApiKey, Person, Tier, TierRule, User
-from integrations.models.people import API_SCOPES, new_api_key
+from integrations.models.people import API_SCOPES, Effect, new_api_key
 from integrations.profile import FIELDS, Sensitivity
 
 
@@ -44,10 +45,10 @@ class UserAdmin(TenantAdmin):
 class InvitationForm(TenantForm):
     """A new person with a log-in of their own, who is mailed a link to choose a password."""
 
-    username = forms.CharField(label=_("user name"), max_length=150, widget=UnfoldAdminTextInputWidget)
-    email = forms.EmailField(label=_("e-mail"), widget=UnfoldAdminEmailInputWidget)
-    first_name = forms.CharField(label=_("first name"), max_length=150, required=False, widget=UnfoldAdminTextInputWidget)
-    last_name = forms.CharField(label=_("last name"), max_length=150, required=False, widget=UnfoldAdminTextInputWidget)
+    username = forms.CharField(label=_("User name"), max_length=150, widget=UnfoldAdminTextInputWidget)
+    email = forms.EmailField(label=_("E-mail"), widget=UnfoldAdminEmailInputWidget)
+    first_name = forms.CharField(label=_("First name"), max_length=150, required=False, widget=UnfoldAdminTextInputWidget)
+    last_name = forms.CharField(label=_("Last name"), max_length=150, required=False, widget=UnfoldAdminTextInputWidget)
 
     def clean_username(self) -> str:
         username: str = self.cleaned_data["username"]
@@ -63,7 +64,7 @@ class PersonAdmin(TenantAdmin):
     list_filter = ("role", "active")
     list_select_related = ("user", "tier", "organization")
     search_fields = ("user__username", "user__first_name", "user__last_name", "worker_sid", "team")
-    actions = ("deactivate",)
+    actions = ("deactivate", "invite_again")
 
     def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         return False  # deactivated instead: what they saw stays on record
@@ -90,11 +91,24 @@ class PersonAdmin(TenantAdmin):
             transaction.on_commit(lambda: self._invite(request, obj))
 
     def _invite(self, request: HttpRequest, person: Person) -> None:
+        assert person.user is not None  # noqa: S101 -- just made with one, or chosen by having one
         try:
-            invite(person.user, person.organization)  # type: ignore[arg-type]  # just made with a user
+            invite(person.user, person.organization)
         except OSError:
-            text = _t("The person was added, but the mail could not be sent. Ask them to use 'forgotten password'.")
-            self.message_user(request, text, messages.WARNING)
+            text = _t("The mail to %(person)s could not be sent. Check the mail settings, then send it again.")
+            self.message_user(request, text % {"person": person.label}, messages.WARNING)
+
+    @admin.action(description=_("Send the invitation again to those who have not chosen a password"))
+    def invite_again(self, request: HttpRequest, queryset: QuerySet[Person]) -> None:
+        waiting = [
+            person
+            for person in queryset.filter(active=True, user__isnull=False).select_related("user", "organization")
+            if person.user and not person.user.has_usable_password()
+        ]
+        for person in waiting:
+            self.record_change(request, person, "invited")
+            transaction.on_commit(partial(self._invite, request, person))
+        self.message_user(request, _t("Invitations to be sent: %(count)s.") % {"count": len(waiting)})
 
     @admin.action(description=_("Deactivate the chosen people"))
     def deactivate(self, request: HttpRequest, queryset: QuerySet[Person]) -> None:
@@ -119,16 +133,22 @@ class TierRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at
 class TierRuleInline(TabularInline):  # type: ignore[misc]  # Unfold has no type information
     model = TierRule
     form = TierRuleForm
-    extra = 1
+    extra = 0
 
     def get_formset(self, request: HttpRequest, obj: Tier | None = None, **kwargs: Any) -> Any:
         formset = super().get_formset(request, obj, **kwargs)
         custom = obj.organization.custom_fields.all() if obj else ()
-        choices = [(word.value, word.value) for word in Sensitivity if word is not Sensitivity.NEVER]
+        choices = [("", _t("Choose"))]
+        choices += [(word.value, word.value) for word in Sensitivity if word is not Sensitivity.NEVER]
         choices += [(f.name, f.label) for f in FIELDS.values() if f.sensitivity is not Sensitivity.NEVER]
         choices += [(field.name, field.label) for field in custom]
         formset.form.base_fields["target"] = forms.ChoiceField(
-            label=_("field or sensitivity"), choices=choices, widget=UnfoldAdminSelectWidget
+            label=_("Field or sensitivity"), choices=choices, widget=UnfoldAdminSelectWidget
+        )
+        # Nobody gets to see more because a row was left as it came.
+        effects = [("", _t("Choose")), *Effect.choices]
+        formset.form.base_fields["effect"] = forms.ChoiceField(
+            label=_("Effect"), choices=effects, widget=UnfoldAdminSelectWidget
         )
         return formset
 
@@ -147,7 +167,7 @@ class TierAdmin(TenantAdmin):
 
 class ApiKeyForm(TenantForm):
     scopes = forms.MultipleChoiceField(
-        label=_("scopes"), choices=[(scope, scope) for scope in API_SCOPES], widget=forms.CheckboxSelectMultiple
+        label=_("Scopes"), choices=[(scope, scope) for scope in API_SCOPES], widget=forms.CheckboxSelectMultiple
     )
 
 

@@ -12,6 +12,7 @@ from django.contrib.admin.options import ActionLocation
 from django.db import models, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
 from integrations.disclosure import audit
@@ -161,6 +162,7 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold has no type infor
         return field
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        kwargs.setdefault("labels", {}).setdefault("organization", _("Organisation"))
         form = super().get_form(request, obj, change, **kwargs)
         for field in form.base_fields.values() if obj and _of_organization(self.model) else ():
             rows = getattr(field, "queryset", None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from django.core import mail
 from django.db import models
 from django.test import Client
@@ -55,6 +56,27 @@ def test_a_user_name_that_exists_is_not_taken_over(world: World, log_in: LogIn) 
     assert "This user name is taken." in answer.content.decode()
     assert Person.objects.filter(user=world.cy.user).count() == 1
     assert mail.outbox == []
+
+
+def test_only_those_without_a_password_are_invited_again(world: World, log_in: LogIn) -> None:
+    ann = log_in(world.ann)
+    ann.post(reverse("admin:integrations_person_add"), invitation(world))
+    mail.outbox.clear()
+    everybody = list(world.riverside.people.values_list("pk", flat=True))
+    ann.post(reverse("admin:integrations_person_changelist"), {"action": "invite_again", "_selected_action": everybody})
+    assert [message.to for message in mail.outbox] == [["dan@riverside.example"]]
+
+
+def test_a_mail_that_cannot_be_sent_is_said_and_the_person_stays(
+    world: World, log_in: LogIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_user: User, _organization: Organization) -> None:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("integrations.admin.people.invite", fail)
+    answer = log_in(world.ann).post(reverse("admin:integrations_person_add"), invitation(world), follow=True)
+    assert "The mail to Dan could not be sent." in answer.content.decode()
+    assert Person.objects.filter(user__username="dan").exists()
 
 
 def test_what_makes_a_superuser_cannot_be_sent(world: World, log_in: LogIn) -> None:
@@ -229,7 +251,9 @@ def test_a_rule_takes_the_organisations_own_fields_and_none_that_is_never_shown(
     world: World, filled: Filled, log_in: LogIn
 ) -> None:
     url = reverse("admin:integrations_tier_change", args=[filled[Tier].pk])
-    form = log_in(world.ann).get(url).content.decode()
+    answer = log_in(world.ann).get(url)
+    form = answer.content.decode()
+    assert [len(formset.formset.extra_forms) for formset in answer.context["inline_admin_formsets"]] == [0]
     assert 'value="riverside_pet"' in form
     assert 'value="financial"' in form
     assert 'value="ssn"' not in form
