@@ -159,7 +159,7 @@ class SqlDoor:
         """Close idle connections; those in use close when they come back."""
         self._closed = True
         self._threads.shutdown(wait=False)
-        self._engine.dispose()
+        self._engine.pool.dispose()
 
     async def _in_thread[T](self, work: Callable[[], T], deadline: Deadline) -> T:
         if self._closed:
@@ -187,17 +187,16 @@ class SqlDoor:
         self._asked.deadline = deadline
         try:
             with self._engine.connect() as connection:
-                try:
-                    limited = self._limited(connection, statement, deadline)
-                    with connection.execute(text(limited), dict(values)) as result:
-                        return self._readable(islice(result.mappings(), MAX_ROWS))
-                finally:
-                    if self._closed:
-                        connection.detach()  # the pool that it would go back to is gone
+                limited = self._limited(connection, statement, deadline)
+                with connection.execute(text(limited), dict(values)) as result:
+                    return self._readable(islice(result.mappings(), MAX_ROWS))
         except PoolTimeout:
             raise SourceTimeout(self.connector, "no connection was free in time") from None
         except (SQLAlchemyError, OSError, UnicodeError) as error:
             raise self._classified(error) from None
+        finally:
+            if self._closed:
+                self._engine.pool.dispose()  # the connection came back after the others were closed
 
     def _limited(self, connection: Connection, statement: str, deadline: Deadline) -> str:
         """Bound the statement on the server: a client that stops listening does not stop it there."""
