@@ -74,7 +74,7 @@ def _with_secrets(kind_name: str) -> type[ConnectorForm]:
 def _help_texts(kind_name: str) -> dict[str, Any]:
     kind = kinds().get(kind_name)
     options = kind.Options.model_fields if kind else {}
-    known = [f"{name}: {field.description}" if field.description else name for name, field in options.items()]
+    known = [f"{name}: {(field.description or '').rstrip('.')}".rstrip(": ") for name, field in options.items()]
     return {
         "options": format_lazy("{} {}", _("An object in curly brackets. Known here:"), "; ".join(known)),
         "fields": _("Changes to what is read, by field: a JMESPath expression, or false to leave the field out."),

@@ -14,7 +14,8 @@ from django.utils.csp import CSP
 from django.views.decorators.csp import csp_override
 from unfold.sites import UnfoldAdminSite
 
-# Unfold's scripts evaluate expressions of its templates. Nobody can frame these pages or send them elsewhere all the same.
+# Unfold's scripts evaluate expressions of its templates, and its dialogs are frames of the admin's own pages. Nobody else
+# can frame these pages, and nothing of them can be sent elsewhere all the same.
 ADMIN_CSP: dict[str, list[str]] = {
     "default-src": [CSP.NONE],
     "script-src": [CSP.SELF, CSP.UNSAFE_INLINE, CSP.UNSAFE_EVAL],
@@ -24,7 +25,8 @@ ADMIN_CSP: dict[str, list[str]] = {
     "connect-src": [CSP.SELF],
     "form-action": [CSP.SELF],
     "base-uri": [CSP.NONE],
-    "frame-ancestors": [CSP.NONE],
+    "frame-src": [CSP.SELF],
+    "frame-ancestors": [CSP.SELF],
 }
 
 

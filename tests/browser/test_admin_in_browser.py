@@ -21,3 +21,17 @@ def test_the_admin_runs_without_a_refused_script(world: World, visitor: Visitor)
     expect(page.locator("#id_options")).to_be_visible()
     assert page.locator("input[type=password]").count() == 1
     assert visitor.problems == []
+
+
+def test_a_tier_can_be_made_while_inviting_somebody(world: World, visitor: Visitor) -> None:
+    page = visitor.page
+    page.set_viewport_size({"width": 1440, "height": 900})
+    visitor.log_in("ann")
+    page.goto(f"{visitor.address}/admin/integrations/person/add/")
+    page.locator(".related-widget-wrapper", has=page.locator("#id_tier")).get_by_text("more_vert").click()
+    page.locator("#add_id_tier").click()
+    dialog = page.frame_locator("iframe")
+    dialog.locator("#id_name").fill("night")
+    dialog.locator("button[name=_save]").click()
+    expect(page.locator("#id_tier option:checked")).to_have_text("night")
+    assert visitor.problems == []
