@@ -12,7 +12,8 @@ from connie_portal.env import EnvironmentProblem
 # synchronous=FULL: an audit entry that was acknowledged survives a power cut.
 SQLITE_OPTIONS = {
     "transaction_mode": "IMMEDIATE",
-    "timeout": 10,
+    # Longer than this a request has no use for: the audit gives up after half a second, a lookup after six.
+    "timeout": 2,
     "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;",
 }
 
@@ -22,6 +23,10 @@ def database_settings(url: str, data_dir: Path) -> dict[str, Any]:
     if not url:
         return _sqlite(data_dir / "connie.sqlite3")
     parts = urlsplit(url)
+    try:
+        port = parts.port or 3306
+    except ValueError:
+        raise EnvironmentProblem("CONNIE_DATABASE_URL names a port that does not exist. Ports go up to 65535.") from None
     if parts.scheme == "sqlite":
         return _sqlite(data_dir / unquote(parts.path.removeprefix("/")))
     if parts.scheme != "mysql":
@@ -37,7 +42,7 @@ def database_settings(url: str, data_dir: Path) -> dict[str, Any]:
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": parts.hostname,
-        "PORT": parts.port or 3306,
+        "PORT": port,
         # Persistent connections leak under ASGI: each request may run on a thread of its own.
         "CONN_MAX_AGE": 0,
         "OPTIONS": {"charset": "utf8mb4", "isolation_level": "read committed", "connect_timeout": 5},

@@ -73,3 +73,11 @@ def env_int(name: str, default: int | None = None) -> int | None:
 def env_list(name: str, default: str = "") -> list[str]:
     """Comma-separated words; blanks are dropped."""
     return [word.strip() for word in env_str(name, default).split(",") if word.strip()]
+
+
+def env_word(name: str, known: tuple[str, ...], default: str) -> str:
+    """One of the ``known`` words, in capitals or not."""
+    value = env_str(name, default).upper()
+    if value in known:
+        return value
+    raise EnvironmentProblem(f"{name} must be one of {', '.join(known)}, not {value!r}.")

@@ -19,13 +19,17 @@ def mailer_settings(url: str, data_dir: Path) -> dict[str, Any]:
             "OPTIONS": {"file_path": str(data_dir / "mail")},
         }
     parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        port, parts = None, urlsplit("")
     if parts.scheme not in _PORTS or not parts.hostname:
         raise EnvironmentProblem("CONNIE_EMAIL_URL must look like smtp+starttls://user:password@mail.example.org:587.")
     return {
         "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
         "OPTIONS": {
             "host": parts.hostname,
-            "port": parts.port or _PORTS[parts.scheme],
+            "port": port or _PORTS[parts.scheme],
             "username": unquote(parts.username or ""),
             "password": unquote(parts.password or ""),
             "use_tls": parts.scheme == "smtp+starttls",

@@ -17,6 +17,14 @@ def permission_denied(request: HttpRequest, exception: Exception | None = None) 
     return _answer(request, 403, "forbidden", _("You may not see this page."))
 
 
+def forged_request(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A post without its token: mostly a page that was open while its session ended."""
+    message = _("This page is too old to be sent. Reload it and try again.")
+    if request.path.startswith("/panel/") and request.path.endswith("/open"):
+        return error_response("forbidden", message)
+    return _answer(request, 403, "forbidden", message)
+
+
 def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     return _answer(request, 404, "not_found", _("There is nothing at this address, or you may not see it."))
 
@@ -28,4 +36,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 def _answer(request: HttpRequest, status: int, code: str, message: str) -> HttpResponse:
     if request.path.startswith(("/api/", "/hooks/")):
         return error_response(code, message)
-    return render(request, "problem.html", {"message": message}, status=status)
+    response = render(request, "problem.html", {"message": message}, status=status)
+    # The same address may work for somebody else, or after logging in.
+    response["Cache-Control"] = "no-store"
+    return response

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from django.utils.csp import CSP
 
 from connie_portal.database import database_settings
-from connie_portal.env import env_bool, env_int, env_list, env_secret, env_str, load_env_file
+from connie_portal.env import env_bool, env_int, env_list, env_secret, env_str, env_word, load_env_file
 from connie_portal.mail import mailer_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -117,6 +117,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "dashboard"
 LOGOUT_REDIRECT_URL = "login"
+CSRF_FAILURE_VIEW = "connie_portal.problems.forged_request"
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -189,4 +190,4 @@ SPECTACULAR_SETTINGS = {
 
 # -- Logging (structlog is set up in connie_portal.logs) ---------------------------------------------------------
 LOGGING_CONFIG = "connie_portal.logs.configure"
-LOGGING = {"level": env_str("CONNIE_LOG_LEVEL", "INFO")}
+LOGGING = {"level": env_word("CONNIE_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")}

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.db import DatabaseError
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 
 from integrations.api.errors import json_response
-from integrations.api.keys import Client
+from integrations.api.keys import Client, Forbidden
 from integrations.api.views import ApiView, BadRequest, validated
 from integrations.calls import CallFacts, open_call
-from integrations.disclosure import Context, Disclosure, Showing
+from integrations.disclosure import Context, Disclosure, Showing, audit
 from integrations.lookup import LookupStatus, Question, SourceStatus, look_up
 from integrations.phone import MAX_RAW_LENGTH, NotANumber, classify
 
@@ -101,15 +103,31 @@ class LookupView(ApiView):
         context = Context(
             purpose=asked.get("reason") or "", call_sid=asked.get("call_sid") or "", task_sid=asked.get("task_sid") or ""
         )
+        await _check_organization(body, client)
         organization_id = client.viewer.organization_id
-        if context.call_sid:
-            facts = CallFacts(caller_id, context.call_sid, context.task_sid)
-            await sync_to_async(open_call)(organization_id, facts, by_api=True)
         seconds = (asked.get("deadline_ms") or DEFAULT_DEADLINE_MS) / 1000
         showing = Showing(client.viewer, context)
         question = Question(organization_id, caller_id, seconds, refresh=bool(asked.get("refresh")))
-        result, _policy = await asyncio.gather(look_up(question), showing.prepare())
+        # The call is noted and the rules are loaded while the sources are asked.
+        facts = CallFacts(caller_id, context.call_sid, context.task_sid)
+        result, *_done = await asyncio.gather(look_up(question), showing.prepare(), _note_call(organization_id, facts))
         return json_response(answer_of(await showing.disclose(result)))
+
+
+async def _check_organization(body: dict[str, Any], client: Client) -> None:
+    """A key belongs to one organisation; a body that names another one is refused, on record."""
+    named = body.get("organization", body.get("org"))
+    if named is None or named == client.viewer.organization:
+        return
+    await audit.record(client.viewer.entry("denied", outcome="another organisation", detail={"what": "lookup"}))
+    raise Forbidden("This API key belongs to another organisation.")
+
+
+async def _note_call(organization_id: int, facts: CallFacts) -> None:
+    """For the list of recent calls; a lookup does not fail for want of it."""
+    if facts.call_sid:
+        with suppress(DatabaseError):
+            await sync_to_async(open_call)(organization_id, facts, by_api=True)
 
 
 def answer_of(shown: Disclosure) -> dict[str, Any]:

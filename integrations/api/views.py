@@ -8,6 +8,7 @@ import orjson
 import structlog
 from asgiref.sync import sync_to_async
 from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from rest_framework.serializers import Serializer
@@ -62,9 +63,10 @@ class ApiView(APIView):
             response = error_response("forbidden", str(problem))
         except BadRequest as problem:
             response = error_response(problem.code, problem.message, problem.fields)
-        except AuditUnavailable as problem:
-            log.error("audit.unavailable")
-            response = error_response("audit_unavailable", problem.public_message)
+        except (AuditUnavailable, OperationalError, InterfaceError) as problem:
+            # Without the database there is no entry, and without an entry no caller data.
+            log.error("audit.unavailable", problem=type(problem).__name__)
+            response = error_response("audit_unavailable", AuditUnavailable.public_message)
         return response
 
 

@@ -7,6 +7,7 @@ returns may be rendered as it is; what a lookup returns may not.
 from __future__ import annotations
 
 import secrets
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,6 +33,7 @@ __all__ = [
     "Showing",
     "Viewer",
     "announce",
+    "clean_reason",
     "disclose",
     "new_view_id",
     "reveal",
@@ -122,6 +124,12 @@ async def disclose(result: LookupResult, viewer: Viewer, context: Context) -> Di
     return await Showing(viewer, context).disclose(result)
 
 
+def clean_reason(text: str) -> str:
+    """A reason as it goes on record; ``""`` for what says nothing: blanks, invisible characters, lone punctuation."""
+    visible = "".join(" " if unicodedata.category(character)[0] in "CZ" else character for character in text)
+    return " ".join(visible.split()) if any(character.isalnum() for character in visible) else ""
+
+
 class Showing:
     """One showing of a caller, to which results come as they grow. What it has shown already needs no further entry."""
 
@@ -202,7 +210,12 @@ async def reveal(result: LookupResult, viewer: Viewer, name: str, context: Conte
     value = one.fields.get(name) if one else None
     subject = result.number.e164 if result.number else ""
     decision = policy.decide(definition).effect if definition else Effect.HIDE
-    if definition is None or value is None or decision not in (Effect.REVEAL, Effect.CLEAR) or not context.purpose:
+    if (
+        definition is None
+        or value is None
+        or decision not in (Effect.REVEAL, Effect.CLEAR)
+        or not clean_reason(context.purpose)
+    ):
         known = definition.name if definition else "unknown"
         detail = {"what": "reveal", "field": known}
         await audit.record(viewer.entry("denied", outcome=decision.value, subject=subject, detail=detail, **_occasion(context)))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import structlog
 from django.contrib.auth.models import AnonymousUser
 
 from integrations.disclosure import audit
-from integrations.errors import AccessDenied
+from integrations.errors import AccessDenied, AuditUnavailable
 from integrations.models import ApiKey, Organization, Person, User
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -101,16 +104,19 @@ def authorise(user: User, slug: str, *, channel: str, address: str) -> Viewer:
 def record_denial(user: User, slug: str, *, what: str, channel: str, address: str) -> None:
     """Commit that an identified user was refused, on the chain of the organisation that they tried to reach."""
     organization = Organization.objects.filter(slug=slug).first() or Organization.objects.system()
-    audit.record_anywhere(
-        audit.Entry(
-            organization_id=organization.pk,
-            event="denied",
-            outcome="not a member",
-            actor_kind="user",
-            actor_id=str(user.pk),
-            actor_label=user.get_username(),
-            channel=channel,
-            address=address,
-            detail={"what": what},
-        )
+    entry = audit.Entry(
+        organization_id=organization.pk,
+        event="denied",
+        outcome="not a member",
+        actor_kind="user",
+        actor_id=str(user.pk),
+        actor_label=user.get_username(),
+        channel=channel,
+        address=address,
+        detail={"what": what},
     )
+    try:
+        audit.record_anywhere(entry)
+    except AuditUnavailable:
+        # The refusal stands all the same, and nothing leaves with it.
+        log.error("audit.refusal_lost", what=what)

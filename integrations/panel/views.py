@@ -9,7 +9,9 @@ from typing import Any
 import orjson
 from asgiref.sync import sync_to_async
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.http.request import UnreadablePostError
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -20,7 +22,7 @@ from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
 from integrations.calls import CallFacts, open_call
-from integrations.disclosure import Disclosure, Showing, announce, disclose, reveal
+from integrations.disclosure import Disclosure, Showing, announce, clean_reason, disclose, reveal
 from integrations.errors import AccessDenied, AuditUnavailable
 from integrations.lookup import LookupResult, LookupStatus, Question, look_up, stream
 from integrations.panel.cards import lay_out, row_of
@@ -53,7 +55,10 @@ def open_panel(request: HttpRequest, org: str) -> HttpResponse:
         visit = enter(request, org)
     except Http404:
         return _problem("not_found", _("There is no such organisation, or you are not part of it."), 404)
-    facts = _call_facts(request, visit.organization.region)
+    try:
+        facts = _call_facts(request, visit.organization.region)
+    except RequestDataTooBig:
+        return _problem("too_large", _("The description of the call is too large."), 413)
     if facts is None:
         return _problem("invalid_json", _("The call could not be read: its description is not a JSON object."), 400)
     if isinstance(facts.caller_id, NotANumber):
@@ -68,7 +73,7 @@ def _call_facts(request: HttpRequest, region: str) -> CallFacts | None:
     if request.content_type == "application/json":
         try:
             body = orjson.loads(request.body)
-        except orjson.JSONDecodeError:
+        except (orjson.JSONDecodeError, UnreadablePostError):
             return None
         if not isinstance(body, dict):
             return None
@@ -170,7 +175,8 @@ async def reveal_field(request: HttpRequest, org: str, key: str) -> HttpResponse
         return _to_log_in(request, org, key)
     visit = await sync_to_async(enter)(request, org, key)
     name = request.POST.get("field", "")[:64]
-    reason = " – ".join(part for part in (_posted(request, "reason"), _posted(request, "more")) if part)[:MAX_REASON]
+    said = (clean_reason(_posted(request, "reason")), clean_reason(_posted(request, "more")))
+    reason = " – ".join(part for part in said if part)[:MAX_REASON]
     view_id = _posted(request, "view_id")
     result = await _looked_up(visit)
     if not reason:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from django.db import DatabaseError
 from django.http import Http404, HttpRequest
 
 from integrations.calls import caller_id_of, find_call
@@ -65,5 +67,6 @@ def enter(request: HttpRequest, org: str, key: str = "") -> Visit:
             record_denial(user, org, what="open a call of another organisation", channel="panel", address=viewer.address)
         raise Http404
     if viewer.person_id is not None:
-        PanelOpening.objects.update_or_create(call=call, person_id=viewer.person_id)
+        with suppress(DatabaseError):  # for the list of recent calls: no reason not to show this one
+            PanelOpening.objects.update_or_create(call=call, person_id=viewer.person_id)
     return Visit(viewer, organization, call)

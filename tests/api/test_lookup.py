@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import OperationalError
 from django.utils import timezone
 
 from integrations.disclosure import audit
@@ -209,6 +210,25 @@ async def test_a_deadline_is_kept(api: Api, world: World) -> None:
     await Connector.objects.all().aupdate(options={"fails": "hang"}, version=2)
     body = (await api.post({**PHONE, "deadline_ms": 100})).json()
     assert (body["lookup_status"], body["sources"][0]["status"]) == ("failed", "timeout")
+
+
+@pytest.mark.parametrize("name", ["organization", "org"])
+async def test_a_body_that_names_another_organisation_is_refused_and_on_record(api: Api, name: str) -> None:
+    assert (await error_of(await api.post({**PHONE, name: "harbor"}), 403))["code"] == "forbidden"
+    assert (await AccessEntry.objects.aget()).event == "denied"
+    assert (await api.post({**PHONE, name: "riverside"})).status_code == 200
+
+
+async def test_a_database_that_cannot_be_written_is_said_and_nothing_leaves(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(*_facts: Any, **_more: Any) -> None:
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr(audit, "extend", locked)
+    monkeypatch.setattr("integrations.api.lookup.open_call", locked)
+    error = await error_of(await api.post({**PHONE, "call_sid": "CA1"}), 503)
+    assert error["code"] == "audit_unavailable"
+    api.headers = {"Authorization": "Bearer wrong"}
+    assert (await error_of(await api.post(PHONE), 401))["code"] == "unauthenticated"
 
 
 async def test_the_key_is_stored_hashed_only(api: Api) -> None:

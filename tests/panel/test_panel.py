@@ -293,7 +293,7 @@ def test_a_reason_reveals_one_field_and_is_on_record_first(bea: Client, world: W
     assert (entry.event, entry.purpose, entry.call_sid) == ("reveal", "The caller asked about it – the bill", "CA1")
 
 
-@pytest.mark.parametrize("reason", ["", "   "])
+@pytest.mark.parametrize("reason", ["", "   ", "\u200b", "\u2060\u00ad", "\x00", ".", "–"])
 def test_without_a_reason_nothing_is_revealed(bea: Client, world: World, source: Source, reason: str) -> None:
     html = reveal(bea, address(world), field="outstanding_balance", reason=reason)
     assert "Say why you need to see it" in html
@@ -339,6 +339,28 @@ def test_without_audit_nothing_is_revealed(bea: Client, world: World, source: So
 
 def test_a_reveal_cannot_be_had_by_address(bea: Client, world: World, source: Source) -> None:
     assert bea.get(f"{address(world)}reveal?field=outstanding_balance&reason=x").status_code == 405
+
+
+def test_an_expired_page_is_told_so_and_kept_nowhere(world: World, source: Source) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(world.user(world.bea))
+    response = client.post("/search/", {"phone": "+14155550123"})
+    assert response.status_code == 403
+    assert "too old to be sent" in response.content.decode()
+    opened = client.post("/panel/riverside/open", {"phone": "+14155550123"})
+    assert opened.json()["error"]["code"] == "forbidden"
+    assert "no-store" in client.get("/panel/nowhere/00000000000000000000000000000000/caller/x")["Cache-Control"]
+
+
+@pytest.mark.parametrize("phone", [["a"], 5, {"a": 1}, True])
+def test_a_phone_that_is_no_text_is_refused(bea: Client, source: Source, phone: object) -> None:
+    response = bea.post("/panel/riverside/open", {"phone": phone}, content_type="application/json")
+    assert response.json()["error"]["code"] == "invalid_phone"
+
+
+def test_a_description_that_is_too_large_is_refused(bea: Client, source: Source) -> None:
+    response = bea.post("/panel/riverside/open", {"phone": "4" * 3_000_000}, content_type="application/json")
+    assert response.json()["error"]["code"] == "too_large"
 
 
 # -- The browser's safety ------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ STAFF = (
     ("sam", "Sam", "Whitaker", Role.SUPERVISOR, "advanced"),
     ("ann", "Ann", "Lindgren", Role.ADMIN, "admin"),
 )
-OTHER_STAFF = (("cy", "Cy", "Marlowe", Role.AGENT, "basic"),)
+OTHER_STAFF = (("cy", "Cy", "Marlowe", Role.ADMIN, "admin"),)
 
 
 class Command(BaseCommand):

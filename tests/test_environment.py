@@ -1,0 +1,67 @@
+"""What is set wrongly is a sentence at start, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+KEYS = {"CONNIE_SECRET_KEY": "x" * 50, "CONNIE_ENCRYPTION_KEYS": "y", "CONNIE_INDEX_KEY": "z"}
+
+
+def manage(tmp_path: Path, *arguments: str, **environment: str) -> tuple[int, str]:
+    base = {"PATH": os.environ["PATH"], "CONNIE_DATA_DIR": str(tmp_path)}
+    process = subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env={**base, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return process.returncode, process.stderr
+
+
+@pytest.mark.parametrize("missing", list(KEYS))
+def test_a_missing_key_is_named(tmp_path: Path, missing: str) -> None:
+    code, said = manage(tmp_path, "check", **{name: value for name, value in KEYS.items() if name != missing})
+    assert code == 1
+    assert said.startswith(f"{missing} is not set.")
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("CONNIE_DATABASE_URL", "mysql://a:b@h:99999/x", "port"),
+        ("CONNIE_DATABASE_URL", "oracle://a@h/x", "mysql://"),
+        ("CONNIE_DATABASE_URL", "mysql:///x", "needs a host"),
+        ("CONNIE_EMAIL_URL", "smtp://h:99999", "CONNIE_EMAIL_URL must look like"),
+        ("CONNIE_LOG_LEVEL", "loud", "CONNIE_LOG_LEVEL must be one of"),
+        ("CONNIE_ALLOW_PRIVATE", "perhaps", "CONNIE_ALLOW_PRIVATE must be 1 or 0"),
+        ("CONNIE_PORT", "eighty", "CONNIE_PORT must be a whole number"),
+        ("CONNIE_SECRET_KEY_FILE", "/no/such/file", "CONNIE_SECRET_KEY_FILE names a file that cannot be read"),
+    ],
+)
+def test_a_wrong_value_is_a_sentence(tmp_path: Path, name: str, value: str, says: str) -> None:
+    keys = {key: text for key, text in KEYS.items() if key != name.removesuffix("_FILE")}
+    code, said = manage(tmp_path, "check", **keys, **{name: value})
+    assert code == 1
+    assert says in said
+    assert "Traceback" not in said
+
+
+def test_a_server_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
+    code, said = manage(tmp_path, "audit", "verify", "riverside", **KEYS, CONNIE_DATABASE_URL="mysql://a:b@127.0.0.1:1/x")
+    assert code == 1
+    assert said.startswith("The portal's database cannot be used")
+
+
+def test_a_database_that_is_not_set_up_says_which_command_does_it(tmp_path: Path) -> None:
+    code, said = manage(tmp_path, "audit", "verify", "riverside", **KEYS)
+    assert code == 1
+    assert said.strip().endswith("Run: manage.py migrate")
