@@ -132,6 +132,8 @@ AXES_HTTP_RESPONSE_CODE = 429
 AXES_VERBOSE = False
 # Counted in the cache: a row would keep what was typed as a name, which may be a password in the wrong field.
 AXES_HANDLER = "axes.handlers.cache.AxesCacheHandler"
+# It warns of a cache that belongs to one process: so does the portal, as long as it has no Redis.
+SILENCED_SYSTEM_CHECKS = ["axes.W001"]
 AXES_ENABLE_ADMIN = False  # its rows are of no organisation, and hold what people typed as their name
 
 # -- Mail --------------------------------------------------------------------------------------------------------

@@ -210,12 +210,8 @@ async def reveal(result: LookupResult, viewer: Viewer, name: str, context: Conte
     value = one.fields.get(name) if one else None
     subject = result.number.e164 if result.number else ""
     decision = policy.decide(definition).effect if definition else Effect.HIDE
-    if (
-        definition is None
-        or value is None
-        or decision not in (Effect.REVEAL, Effect.CLEAR)
-        or not clean_reason(context.purpose)
-    ):
+    due = decision in (Effect.REVEAL, Effect.CLEAR) and clean_reason(context.purpose)
+    if definition is None or value is None or not due:
         known = definition.name if definition else "unknown"
         detail = {"what": "reveal", "field": known}
         await audit.record(viewer.entry("denied", outcome=decision.value, subject=subject, detail=detail, **_occasion(context)))
