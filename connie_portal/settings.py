@@ -167,6 +167,22 @@ UNFOLD = {
     "SITE_HEADER": "Connie portal",
     "SITE_URL": "/",
     "SHOW_VIEW_ON_SITE": True,
+    # The portal's one blue.
+    "COLORS": {
+        "primary": {
+            "50": "#eff5fd",
+            "100": "#e6effb",
+            "200": "#c6dbf7",
+            "300": "#9dc0f2",
+            "400": "#5f97e6",
+            "500": "#2b72d6",
+            "600": "#0b57c5",
+            "700": "#0a4aa8",
+            "800": "#0b3d87",
+            "900": "#0d336b",
+            "950": "#0a2148",
+        }
+    },
     "SIDEBAR": {"show_search": False, "navigation": "integrations.admin.navigation.sidebar"},
 }
 

@@ -12,9 +12,10 @@ from functools import cache
 
 from integrations.connectors.base import Connector, SourceSettings
 from integrations.connectors.http import close_clients
+from integrations.connectors.http import warm_up as warm_up_http
 from integrations.errors import ConfigurationError
 
-__all__ = ["build", "close_clients", "kind_named", "kinds"]
+__all__ = ["build", "close_clients", "kind_named", "kinds", "warm_up"]
 
 
 @cache
@@ -44,3 +45,9 @@ def kind_named(name: str) -> type[Connector]:
 def build(settings: SourceSettings) -> Connector:
     """A connector ready to be asked. Raises ConfigurationError, or pydantic's ValidationError for options."""
     return kind_named(settings.kind)(settings)
+
+
+def warm_up() -> None:
+    """Load every kind and what their doors need, so that the first caller does not wait for it."""
+    kinds()
+    warm_up_http()

@@ -290,6 +290,11 @@ def _ssl_context() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=False)
 
 
+def warm_up() -> None:
+    """Do now what the first request would otherwise wait for."""
+    _ssl_context()
+
+
 async def close_clients() -> None:
     """Close every connection of the running loop."""
     loop = asyncio.get_running_loop()

@@ -11,7 +11,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from connie_portal.health import unapplied_migrations
 from connie_portal.process import Port, address, end_with_parent, inherited, listen
+from integrations.connectors import warm_up
 from integrations.disclosure import audit, refusals
+from integrations.phone import classify
 
 FIRST_PORT = 8000
 SHUTDOWN_S = 5
@@ -37,6 +39,8 @@ class Command(BaseCommand):
             listener = listen(Port("CONNIE_PORT", settings.PORT, FIRST_PORT), options["host"])
         else:
             listener = inherited(options["listen_fd"])
+        warm_up()
+        classify("+14155550100", "US")  # loads the numbering plans
         server = uvicorn.Server(_configuration())
 
         def end(_signal: int, _frame: object) -> None:
