@@ -104,7 +104,7 @@ def _write_connector(organization: Organization, key: str, facts: Facts) -> None
             setattr(row, name, value)
     secrets: dict[str, Secret] = facts["secrets"]
     row.secrets = {name: secret.value for name, secret in secrets.items()}
-    row.secret_refs = {name: secret.reference for name, secret in secrets.items()}
+    row.secret_refs = {name: secret.stored_reference for name, secret in secrets.items()}
     row.save()
 
 
@@ -125,7 +125,7 @@ def _write_twilio(organization: Organization, account_sid: str, facts: Facts) ->
     accounts = TwilioAccount.objects.filter(organization=organization, account_sid=account_sid)
     account = accounts.first() or TwilioAccount(organization=organization, account_sid=account_sid)
     account.auth_tokens = [token.value for token in tokens]
-    account.auth_token_refs = [token.reference for token in tokens]
+    account.auth_token_refs = [token.stored_reference for token in tokens]
     account.workspace_sid = facts["workspace_sid"]
     account.save()
 
@@ -179,8 +179,9 @@ def _set_staff(user: User) -> None:
 def _write_api_key(organization: Organization, name: str, facts: Facts) -> None:
     row = ApiKey.objects.filter(organization=organization, name=name).first() or ApiKey(organization=organization, name=name)
     secret: Secret = facts["key"]
-    row.set_key(secret.value)
-    row.reference = secret.reference
+    if not secret.kept:
+        row.set_key(secret.value)
+    row.reference = secret.stored_reference
     row.tier = organization.tiers.get(name=facts["tier"])
     row.scopes = facts["scopes"]
     row.expires_at = datetime.fromisoformat(facts["expires"]) if facts["expires"] else None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -13,9 +14,9 @@ from integrations import connectors
 from integrations.configuration import schema
 from integrations.configuration.apply import belongs_elsewhere
 from integrations.configuration.check_connector import check_connector
-from integrations.configuration.references import Secret, Unresolved, resolve
+from integrations.configuration.references import Secret, Unresolved, placeholder, resolve
 from integrations.configuration.source import Problem, Problems, Source, Where
-from integrations.configuration.state import Facts, State
+from integrations.configuration.state import Facts, State, secrets_of, stored
 from integrations.configuration.wording import findings
 from integrations.models import ApiKey, Organization, Person, TwilioAccount, User
 from integrations.models.people import DEFAULT_TIERS
@@ -102,9 +103,7 @@ class _OrganizationCheck:
         return self.sections.get(section, [])
 
     def run(self) -> None:
-        own = (
-            {key: value for key, value in self.raw.items() if key not in _SECTIONS} if isinstance(self.raw, dict) else self.raw
-        )
+        own = {key: value for key, value in self.raw.items() if key not in _SECTIONS} if isinstance(self.raw, dict) else {}
         self.table = self._validated(self.where, own, schema.Organization)
         for section, (model, key) in _SECTIONS.items():
             self.sections[section] = list(self._read_section(section, model))
@@ -218,7 +217,8 @@ class _OrganizationCheck:
     def _check_twilio(self) -> None:
         for where, account in self.rows("twilio"):
             for position, reference in enumerate(account.auth_tokens):
-                self._resolve((*where, "auth_tokens", position), reference)
+                own = placeholder("twilio", account.account_sid[-6:], str(position + 1))
+                self._resolve((*where, "auth_tokens", position), reference, own)
             owner = TwilioAccount.objects.filter(account_sid=account.account_sid).select_related("organization").first()
             if owner and self.table and owner.organization.slug != self.table.slug:
                 self.problem((*where, "account_sid"), "This account belongs to another organisation. Correct the account SID.")
@@ -230,7 +230,10 @@ class _OrganizationCheck:
                 self.left_out.add(row.key)
                 self.notes.append(f"{self._slug}: connector {row.key}: left out, because this version has no kind {row.kind!r}")
                 continue
-            secrets = {name: self._resolve((*where, "secrets", name), ref) for name, ref in row.secrets.items()}
+            secrets = {
+                name: self._resolve((*where, "secrets", name), reference, placeholder(row.key, name))
+                for name, reference in row.secrets.items()
+            }
             if row.kind in known_kinds:
                 self._check_references(where, row)
                 if self.table:
@@ -300,7 +303,7 @@ class _OrganizationCheck:
     def _check_api_keys(self) -> None:
         for where, key in self.rows("api_key"):
             self._check_tier((*where, "tier"), key.tier)
-            if (secret := self._resolve((*where, "key"), key.key)) is None:
+            if (secret := self._resolve((*where, "key"), key.key, placeholder("api_key", key.name))) is None:
                 continue
             self.api_secrets[(*where, "key")] = secret
             owner = ApiKey.objects.filter(hash=secret.fingerprint).select_related("organization").first()
@@ -311,13 +314,23 @@ class _OrganizationCheck:
     def _slug(self) -> str:
         return self.table.slug if self.table else ""
 
-    def _resolve(self, where: Where, reference: str) -> Secret | None:
+    def _resolve(self, where: Where, reference: str, own_placeholder: str) -> Secret | None:
+        """What ``reference`` names; for the placeholder that an export shows for this very secret, what is stored."""
         try:
             self.secrets[where] = resolve(reference)
         except Unresolved as error:
-            self.problem(where, str(error))
-            return None
-        return self.secrets[where]
+            kept = self._without_reference.get(reference) if reference == own_placeholder else None
+            if kept is None:
+                self.problem(where, str(error))
+            else:
+                self.secrets[where] = replace(kept, kept=True)
+        return self.secrets.get(where)
+
+    @cached_property
+    def _without_reference(self) -> dict[str, Secret]:
+        """The organisation's stored secrets that came from no reference, by the placeholder that an export shows."""
+        organizations = Organization.objects.filter(slug=self._slug)
+        return {secret.reference: secret for one in organizations for secret in secrets_of(stored(one))}
 
     # -- The result -----------------------------------------------------------------------------------------------
 

@@ -17,11 +17,20 @@ class Unresolved(Exception):
 
 @dataclass(frozen=True)
 class Secret:
-    """A secret as it is compared: by reference and fingerprint (SHA-256). ``value`` is ``""`` where it is stored hashed."""
+    """A secret as it is compared: by reference and fingerprint (SHA-256). ``value`` is ``""`` where it is stored hashed.
+
+    ``kept``: it is stored without a reference, and the file holds the export's placeholder for it.
+    """
 
     reference: str
     fingerprint: str
     value: str = field(default="", repr=False, compare=False)
+    kept: bool = field(default=False, compare=False)
+
+    @property
+    def stored_reference(self) -> str:
+        """A placeholder is no reference: it leads nowhere."""
+        return "" if self.kept else self.reference
 
 
 def fingerprint(value: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,6 +64,17 @@ def stored(organization: Organization) -> State:
             "api_key": {key.name: _api_key(key) for key in keys if not key.active},
         },
     )
+
+
+def secrets_of(state: State) -> Iterator[Secret]:
+    """Every secret of a state, those of inactive API keys included."""
+    for sections in (state.sections, state.inactive):
+        for facts in sections.get("connector", {}).values():
+            yield from facts["secrets"].values()
+        for facts in sections.get("twilio", {}).values():
+            yield from facts["auth_tokens"]
+        for facts in sections.get("api_key", {}).values():
+            yield facts["key"]
 
 
 def _connector(row: Connector) -> Facts:
