@@ -180,27 +180,29 @@ async def reveal_field(request: HttpRequest, org: str, key: str) -> HttpResponse
     view_id = _posted(request, "view_id")
     result = await _looked_up(visit)
     if not reason:
-        return await _refused(request, visit, result, name, _("Say why you need to see it, then reveal it."))
+        return await _refused(request, visit, result, name, _("Say why you need to see it, then reveal it."), again=True)
     try:
         shown = await reveal(result, visit.viewer, name, visit.context(purpose=reason, view_id=view_id))
     except AccessDenied:
         # Worded by the look-up alone, so that it does not tell whether a hidden field has a value.
-        problem = _DENIED if result.status in _COMPLETE else _NOT_NOW
-        return await _refused(request, visit, result, name, str(problem))
+        complete = result.status in _COMPLETE
+        return await _refused(request, visit, result, name, str(_DENIED if complete else _NOT_NOW), again=not complete)
     except AuditUnavailable as problem:
-        return await _refused(request, visit, result, name, problem.public_message)
+        return await _refused(request, visit, result, name, problem.public_message, again=True)
     labels = {source.key: source.label for source in result.sources}
     row = row_of(shown, _reader(visit), labels, revealed=True)
     return await _render(request, visit, "_field.html" if request.htmx else "revealed.html", {"row": row})  # type: ignore[attr-defined]
 
 
-async def _refused(request: HttpRequest, visit: Visit, result: LookupResult, name: str, problem: str) -> HttpResponse:
-    """The field as it was, with a sentence; nothing of its value."""
+async def _refused(
+    request: HttpRequest, visit: Visit, result: LookupResult, name: str, problem: str, *, again: bool
+) -> HttpResponse:
+    """The field with a sentence and nothing of its value; ``again`` offers the form once more."""
     definition = result.vocabulary.get(name)
     row = {
         "name": definition.name if definition else "unknown",
         "label": _(definition.label) if definition else _("Unknown field"),
-        "revealable": definition is not None,
+        "revealable": again and definition is not None,
         "problem": problem,
     }
     context = {"row": row, "view_id": _posted(request, "view_id")}
