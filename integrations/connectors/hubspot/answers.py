@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from integrations.connectors.http import Answer
 from integrations.errors import InvalidResponse, SourceUnavailable
@@ -13,11 +13,21 @@ from integrations.errors import InvalidResponse, SourceUnavailable
 _PASSING = {423, 477}
 
 
+def _flag_as_text(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+Text = Annotated[str, BeforeValidator(_flag_as_text)]
+
+
 class CrmObject(BaseModel):
-    """A contact, company or deal. Every property is text or null, whatever it means."""
+    """A contact, company or deal. HubSpot sends every property as text or null, whatever it means; numbers and flags
+    are taken as well, so that a change of that habit costs no caller."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
 
     id: str = Field(min_length=1)
-    properties: dict[str, str | None]
+    properties: dict[str, Text | None]
 
 
 class Page(BaseModel):

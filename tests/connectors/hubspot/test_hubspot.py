@@ -58,7 +58,7 @@ class TestContract(ConnectorContract):
         {"results": "none"},
         {"results": [{"id": None, "properties": {}}]},
         {"results": [{"id": "1", "properties": []}]},
-        {"results": [{"id": "1", "properties": {"phone": 5}}]},
+        {"results": [{"id": "1", "properties": {"phone": {"number": 5}}}]},
         {"results": ["x"]},
     )
 
@@ -84,6 +84,13 @@ async def test_found_maps_the_contact(stub: Stub) -> None:
         "address": "12 Harbour View, San Francisco, CA, 94111",
         "date_of_birth": "1941-05-02",
     }
+
+
+async def test_numbers_and_flags_in_place_of_text_are_taken(stub: Stub) -> None:
+    properties = {"firstname": "Rosa", "phone": 4155550123, "vip": True, "num_associated_deals": 0}
+    stub.answer(reply({"results": [{"id": 7, "properties": properties}]}))
+    (record,) = await hubspot(stub).find(NUMBER, Deadline(5))
+    assert (record.record_id, record.fields["vip_status"], record.hints["deals"]) == ("7", True, "none")
 
 
 async def test_not_found_is_empty(stub: Stub) -> None:
