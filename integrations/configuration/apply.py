@@ -179,7 +179,7 @@ def _set_staff(user: User) -> None:
 def _write_api_key(organization: Organization, name: str, facts: Facts) -> None:
     row = ApiKey.objects.filter(organization=organization, name=name).first() or ApiKey(organization=organization, name=name)
     secret: Secret = facts["key"]
-    if not secret.kept:
+    if not secret.unreferenced:
         row.set_key(secret.value)
     row.reference = secret.stored_reference
     row.tier = organization.tiers.get(name=facts["tier"])

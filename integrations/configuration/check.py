@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -14,9 +14,9 @@ from integrations import connectors
 from integrations.configuration import schema
 from integrations.configuration.apply import belongs_elsewhere
 from integrations.configuration.check_connector import check_connector
-from integrations.configuration.references import Secret, Unresolved, placeholder, resolve
+from integrations.configuration.references import Secret, Unresolved, resolve
 from integrations.configuration.source import Problem, Problems, Source, Where
-from integrations.configuration.state import Facts, State, secrets_of, stored
+from integrations.configuration.state import Facts, Place, State, secrets_of, stored
 from integrations.configuration.wording import findings
 from integrations.models import ApiKey, Organization, Person, TwilioAccount, User
 from integrations.models.people import DEFAULT_TIERS
@@ -217,8 +217,7 @@ class _OrganizationCheck:
     def _check_twilio(self) -> None:
         for where, account in self.rows("twilio"):
             for position, reference in enumerate(account.auth_tokens):
-                own = placeholder("twilio", account.account_sid[-6:], str(position + 1))
-                self._resolve((*where, "auth_tokens", position), reference, own)
+                self._resolve((*where, "auth_tokens", position), reference, ("twilio", account.account_sid, position))
             owner = TwilioAccount.objects.filter(account_sid=account.account_sid).select_related("organization").first()
             if owner and self.table and owner.organization.slug != self.table.slug:
                 self.problem((*where, "account_sid"), "This account belongs to another organisation. Correct the account SID.")
@@ -231,7 +230,7 @@ class _OrganizationCheck:
                 self.notes.append(f"{self._slug}: connector {row.key}: left out, because this version has no kind {row.kind!r}")
                 continue
             secrets = {
-                name: self._resolve((*where, "secrets", name), reference, placeholder(row.key, name))
+                name: self._resolve((*where, "secrets", name), reference, ("connector", row.key, name))
                 for name, reference in row.secrets.items()
             }
             if row.kind in known_kinds:
@@ -303,7 +302,7 @@ class _OrganizationCheck:
     def _check_api_keys(self) -> None:
         for where, key in self.rows("api_key"):
             self._check_tier((*where, "tier"), key.tier)
-            if (secret := self._resolve((*where, "key"), key.key, placeholder("api_key", key.name))) is None:
+            if (secret := self._resolve((*where, "key"), key.key, ("api_key", key.name, "key"))) is None:
                 continue
             self.api_secrets[(*where, "key")] = secret
             owner = ApiKey.objects.filter(hash=secret.fingerprint).select_related("organization").first()
@@ -314,23 +313,24 @@ class _OrganizationCheck:
     def _slug(self) -> str:
         return self.table.slug if self.table else ""
 
-    def _resolve(self, where: Where, reference: str, own_placeholder: str) -> Secret | None:
+    def _resolve(self, where: Where, reference: str, place: Place) -> Secret | None:
         """What ``reference`` names; for the placeholder that an export shows for this very secret, what is stored."""
         try:
             self.secrets[where] = resolve(reference)
         except Unresolved as error:
-            kept = self._without_reference.get(reference) if reference == own_placeholder else None
-            if kept is None:
-                self.problem(where, str(error))
+            kept = self._without_reference.get(place)
+            if kept and kept.reference == reference:
+                self.secrets[where] = kept
             else:
-                self.secrets[where] = replace(kept, kept=True)
+                self.problem(where, str(error))
         return self.secrets.get(where)
 
     @cached_property
-    def _without_reference(self) -> dict[str, Secret]:
-        """The organisation's stored secrets that came from no reference, by the placeholder that an export shows."""
+    def _without_reference(self) -> dict[Place, Secret]:
+        """The organisation's stored secrets that came from no reference."""
         organizations = Organization.objects.filter(slug=self._slug)
-        return {secret.reference: secret for one in organizations for secret in secrets_of(stored(one))}
+        found = [item for one in organizations for item in secrets_of(stored(one))]
+        return {place: secret for place, secret in found if secret.unreferenced}
 
     # -- The result -----------------------------------------------------------------------------------------------
 

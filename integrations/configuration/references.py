@@ -19,18 +19,18 @@ class Unresolved(Exception):
 class Secret:
     """A secret as it is compared: by reference and fingerprint (SHA-256). ``value`` is ``""`` where it is stored hashed.
 
-    ``kept``: it is stored without a reference, and the file holds the export's placeholder for it.
+    ``unreferenced``: it is stored without a reference, and ``reference`` is the export's placeholder for it.
     """
 
     reference: str
     fingerprint: str
     value: str = field(default="", repr=False, compare=False)
-    kept: bool = field(default=False, compare=False)
+    unreferenced: bool = field(default=False, compare=False)
 
     @property
     def stored_reference(self) -> str:
         """A placeholder is no reference: it leads nowhere."""
-        return "" if self.kept else self.reference
+        return "" if self.unreferenced else self.reference
 
 
 def fingerprint(value: str) -> str:
@@ -41,6 +41,11 @@ def fingerprint(value: str) -> str:
 def placeholder(*names: str) -> str:
     """The reference that an export shows for a secret that has none: ``env:CHANGE_ME_CRM_TOKEN``."""
     return "env:CHANGE_ME_" + re.sub(r"[^A-Z0-9]+", "_", "_".join(names).upper()).strip("_")
+
+
+def as_stored(reference: str, own_placeholder: str, fingerprint: str, value: str = "") -> Secret:
+    """A secret of the database; ``reference`` is ``""`` if it was stored without one."""
+    return Secret(reference or own_placeholder, fingerprint, value, unreferenced=not reference)
 
 
 def resolve(reference: str) -> Secret:

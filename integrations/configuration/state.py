@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from integrations.configuration.references import Secret, fingerprint, placeholder
+from integrations.configuration.references import Secret, as_stored, fingerprint, placeholder
 from integrations.models import ApiKey, Connector, Organization, Person, TwilioAccount, User
 
 Facts = Mapping[str, Any]
+# Where a secret is stored: section, the name of the object, and its own name or position there.
+Place = tuple[str, str, str | int]
 # In the order in which they are written: what is referred to comes first.
 SECTIONS = ("tier", "field", "connector", "twilio", "person", "api_key")
 
@@ -66,15 +68,18 @@ def stored(organization: Organization) -> State:
     )
 
 
-def secrets_of(state: State) -> Iterator[Secret]:
-    """Every secret of a state, those of inactive API keys included."""
+def secrets_of(state: State) -> Iterator[tuple[Place, Secret]]:
+    """Every secret of a state with its place, those of inactive API keys included.
+
+    Placeholders are no places: names that differ in punctuation, or account SIDs in their beginnings, share one.
+    """
     for sections in (state.sections, state.inactive):
-        for facts in sections.get("connector", {}).values():
-            yield from facts["secrets"].values()
-        for facts in sections.get("twilio", {}).values():
-            yield from facts["auth_tokens"]
-        for facts in sections.get("api_key", {}).values():
-            yield facts["key"]
+        for key, facts in sections.get("connector", {}).items():
+            yield from ((("connector", key, name), secret) for name, secret in facts["secrets"].items())
+        for sid, facts in sections.get("twilio", {}).items():
+            yield from ((("twilio", sid, position), secret) for position, secret in enumerate(facts["auth_tokens"]))
+        for name, facts in sections.get("api_key", {}).items():
+            yield ("api_key", name, "key"), facts["key"]
 
 
 def _connector(row: Connector) -> Facts:
@@ -82,7 +87,7 @@ def _connector(row: Connector) -> Facts:
     return {
         **{name: getattr(row, name) for name in plain},
         "secrets": {
-            name: Secret(row.secret_refs.get(name) or placeholder(row.key, name), fingerprint(value), value)
+            name: as_stored(row.secret_refs.get(name, ""), placeholder(row.key, name), fingerprint(value), value)
             for name, value in (row.secrets or {}).items()
         },
         "fields": row.fields,
@@ -96,7 +101,7 @@ def _twilio(account: TwilioAccount) -> Facts:
     references = account.auth_token_refs if len(account.auth_token_refs) == len(tokens) else [""] * len(tokens)
     return {
         "auth_tokens": [
-            Secret(reference or placeholder("twilio", account.account_sid[-6:], str(position)), fingerprint(token), token)
+            as_stored(reference, placeholder("twilio", account.account_sid[-6:], str(position)), fingerprint(token), token)
             for position, (token, reference) in enumerate(zip(tokens, references, strict=True), start=1)
         ],
         "workspace_sid": account.workspace_sid,
@@ -121,7 +126,7 @@ def _person(person: Person, user: User) -> Facts:
 
 def _api_key(key: ApiKey) -> Facts:
     return {
-        "key": Secret(key.reference or placeholder("api_key", key.name), key.hash),
+        "key": as_stored(key.reference, placeholder("api_key", key.name), key.hash),
         "tier": key.tier.name,
         "scopes": key.scopes,
         "expires": key.expires_at.isoformat() if key.expires_at else None,

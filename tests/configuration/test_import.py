@@ -291,42 +291,6 @@ def test_an_export_of_what_was_typed_in_the_admin_names_placeholders(
     assert (done.code, "Nothing to change" in done.out) == (0, True), done.out + done.err
 
 
-@pytest.fixture
-def typed(world: World) -> ApiKey:
-    """Riverside with secrets that were typed in the admin, and so have no reference."""
-    Connector.objects.create(organization=world.riverside, key="crm", kind="hubspot", name="CRM", secrets={"token": "typed"})
-    TwilioAccount.objects.create(organization=world.riverside, account_sid="AC" + "1" * 32, auth_tokens=["new", "old"])
-    key = ApiKey(organization=world.riverside, name="my key", tier=world.bea.tier, scopes=["lookup"])
-    key.set_key("typed-key")
-    key.save()
-    return key
-
-
-def test_an_unedited_export_of_what_was_typed_shows_no_difference(typed: ApiKey, run: Command, write: Write) -> None:
-    exported = write(run("config", "export", "riverside").out)
-    done = run("config", "import", str(exported))
-    assert (done.code, "Nothing to change" in done.out) == (0, True), done.out + done.err
-
-
-def test_what_was_typed_survives_a_change_beside_it(typed: ApiKey, run: Command, write: Write) -> None:
-    exported = run("config", "export", "riverside").out
-    changed = exported.replace('name = "CRM"', 'name = "Our CRM"').replace('scopes = ["lookup"]', 'scopes = ["enrich"]')
-    done = run("config", "import", str(write(changed)), "--yes")
-    assert done.code == 0, done.err
-    connector, key, account = Connector.objects.get(), ApiKey.objects.get(), TwilioAccount.objects.get()
-    assert (connector.name, connector.secrets, connector.secret_refs) == ("Our CRM", {"token": "typed"}, {"token": ""})
-    assert (key.scopes, key.hash, key.hint, key.reference) == (["enrich"], typed.hash, typed.hint, "")
-    assert account.auth_tokens == ["new", "old"]
-    assert run("config", "export", "riverside").out == changed
-
-
-def test_a_placeholder_is_no_secret_for_anything_else(typed: ApiKey, run: Command, write: Write) -> None:
-    exported = run("config", "export", "riverside").out
-    done = run("config", "import", str(write(exported.replace('key = "crm"', 'key = "copy"'))), "--yes")
-    assert done.code == 2
-    assert "CHANGE_ME_CRM_TOKEN is not set" in done.err
-
-
 def test_an_unknown_organisation_is_told_with_the_known_ones(run: Command) -> None:
     make_organization("harbor")
     done = run("config", "export", "nowhere")
