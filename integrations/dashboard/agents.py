@@ -17,8 +17,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from integrations.calls import CallFacts, caller_id_of, open_call, recent_calls
 from integrations.dashboard.sessions import ORGANIZATION
-from integrations.disclosure.viewers import people_of
-from integrations.models import Call, Organization, Person, Role
+from integrations.disclosure.viewers import people_of, record_denial
+from integrations.models import Call, Organization, Person, Role, User
 from integrations.phone import NotANumber, Number, classify
 
 
@@ -58,10 +58,13 @@ def search(request: HttpRequest) -> HttpResponseBase:
 @login_required
 @require_POST
 def switch_organization(request: HttpRequest) -> HttpResponseRedirect:
-    """Only to one that the user takes part in; anything else changes nothing."""
+    """Only to one that the user takes part in; anything else changes nothing and goes on record."""
     wanted = request.POST.get("organization", "")
     if wanted in {person.organization.slug for person in people_of(request.user)}:
         request.session[ORGANIZATION] = wanted
+    elif wanted and isinstance(request.user, User):
+        address = request.META.get("REMOTE_ADDR", "")
+        record_denial(request.user, wanted, what="switch to organisation", channel="dashboard", address=address)
     return redirect("dashboard")
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
-from django.contrib.auth.forms import AuthenticationForm
+import structlog
+from django.conf import settings
+from django.contrib.auth.forms import AuthenticationForm, PasswordResetForm
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.dispatch import receiver
 from django.http import HttpRequest
@@ -13,7 +16,10 @@ from django.utils.translation import gettext_lazy as _
 from integrations.disclosure import audit
 from integrations.disclosure.refusals import count_refusal
 from integrations.disclosure.viewers import people_of
+from integrations.errors import AuditUnavailable
 from integrations.models import Organization, User
+
+log = structlog.get_logger(__name__)
 
 ORGANIZATION = "organization"  # the session's key for the slug of the current organisation
 
@@ -28,6 +34,16 @@ class SignInForm(AuthenticationForm):
     }
 
 
+class NewPasswordForm(PasswordResetForm):
+    """Mails a link to the portal's public address, whatever address the request came in by."""
+
+    def save(self, *args: Any, **options: Any) -> None:
+        public = urlsplit(settings.PUBLIC_URL)
+        if public.netloc:
+            options["extra_email_context"] = {"protocol": public.scheme, "domain": public.netloc}
+        super().save(*args, **options)
+
+
 @receiver(user_logged_in)
 def record_log_in(sender: object, request: HttpRequest, user: User, **_facts: Any) -> None:
     """In each organisation that the user takes part in: its supervisors may ask who was there."""
@@ -36,8 +52,13 @@ def record_log_in(sender: object, request: HttpRequest, user: User, **_facts: An
 
 @receiver(user_logged_out)
 def record_log_out(sender: object, request: HttpRequest, user: User | None, **_facts: Any) -> None:
-    if user is not None:
+    if user is None:
+        return
+    try:
         _record("log_out", user, request)
+    except AuditUnavailable:
+        # Nobody is kept logged in for want of an entry: leaving shows nothing to anyone.
+        log.error("audit.log_out_lost")
 
 
 @receiver(user_login_failed)
