@@ -36,11 +36,27 @@ function show(event) {
   template.innerHTML = html;
   const fresh = template.content.getElementById("caller");
   const done = lines[0] === "event: done";
-  if (currentCaller().hasAttribute("aria-busy")) currentCaller().replaceWith(fresh);
+  if (isAnotherView(currentCaller(), fresh)) replace(currentCaller(), fresh);
   else patch(currentCaller(), fresh);
   htmx.process(currentCaller());
   if (done) announcement.textContent = words.complete;
   return done;
+}
+
+// Nothing of one person may stay beside another, or after their data may no longer be shown, whatever the reader is in.
+function isAnotherView(old, fresh) {
+  const people = old.dataset.people;
+  const changed = Number(people) > 0 && people !== fresh.dataset.people;
+  return old.hasAttribute("aria-busy") || !fresh.dataset.people || changed;
+}
+
+function replace(old, fresh) {
+  const reading = old.contains(document.activeElement);
+  old.replaceWith(fresh);
+  const heading = fresh.querySelector("h1");
+  if (!reading || !heading) return;
+  heading.tabIndex = -1;
+  heading.focus();
 }
 
 // What the reader is in, or has opened, is not replaced.

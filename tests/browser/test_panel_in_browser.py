@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
+from integrations.errors import AuditUnavailable
 from integrations.models import AccessEntry, Connector
 from tests.browser.conftest import Visitor
 from tests.factories import World, make_connector
@@ -153,6 +154,47 @@ def test_late_answers_fill_in_and_leave_the_reader_alone(visitor: Visitor, world
     assert page.evaluate("window.scrollY") == scrolled
     assert page.inner_text("#announcement") == "All systems have answered."
     assert visitor.problems == []
+
+
+def reading_while_a_system_is_still_asked(visitor: Visitor, world: World, late: dict[str, Any]) -> Page:
+    """Rosa's panel with a half-typed reason, while ``late`` is still to come."""
+    slow = make_connector(world.riverside, "crm", "fake", name="HubSpot", timeout_ms=6_000, priority=500)
+    slow.options = {"people": [late], "fails": "wait"}
+    slow.save()
+    visitor.log_in()
+    page = visitor.page
+    page.goto(f"{visitor.address}/panel/riverside/#phone=%2B14155550123&call_sid=CA1")
+    page.wait_for_selector(".caller-name >> text=Rosa Castillo")
+    page.focus("#field-outstanding_balance summary")
+    page.keyboard.press("Enter")
+    page.fill("#more-outstanding_balance", "half a rea")
+    return page
+
+
+def test_a_late_second_person_leaves_nothing_of_the_first_not_even_where_the_reader_is(
+    visitor: Visitor, world: World, source: Source
+) -> None:
+    luis = {"id": "9", "name": "Luis Castillo", "email": "luis@mail.org", "phone": ROSA["phone"]}
+    page = reading_while_a_system_is_still_asked(visitor, world, luis)
+    FakeConnector.released.set()
+    page.wait_for_selector(".caller-name >> text=2 people share this number")
+    assert page.query_selector("#part-cards, .field") is None
+    assert page.evaluate("document.activeElement.textContent") == "2 people share this number"
+    assert visitor.problems == []
+
+
+def test_what_can_no_longer_be_recorded_is_taken_away_even_where_the_reader_is(
+    visitor: Visitor, world: World, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = reading_while_a_system_is_still_asked(visitor, world, {**ROSA, "id": "9", "company": "Ferry & Co"})
+
+    async def unavailable(*_: object) -> None:
+        raise AuditUnavailable("the database is gone")
+
+    monkeypatch.setattr("integrations.disclosure.audit.record", unavailable)
+    FakeConnector.released.set()
+    page.wait_for_selector("text=The caller cannot be shown")
+    assert page.query_selector("#part-cards, #part-head") is None
 
 
 def test_without_streams_the_whole_content_comes_at_once(visitor: Visitor, source: Source) -> None:
