@@ -42,7 +42,9 @@ def process_state_forgotten() -> Iterator[None]:
     from django.core.cache import cache
 
     from integrations.disclosure import audit, chain, refusals
+    from integrations.models.snapshots import forget_configuration
 
+    forget_configuration()
     chain.audit_secret.cache_clear()
     refusals._counts.clear()
     cache.clear()

@@ -6,8 +6,9 @@ import base64
 import binascii
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from asgiref.sync import sync_to_async
 from django.db import DatabaseError
 from django.http import HttpRequest
 from django.utils import timezone
@@ -17,6 +18,7 @@ from integrations.disclosure.refusals import count_refusal
 from integrations.disclosure.viewers import Viewer, viewer_of_key
 from integrations.models import ApiKey
 from integrations.models.people import hash_api_key
+from integrations.models.snapshots import Snapshots
 
 # Often enough to see that a key is in use, seldom enough not to cost a write per request.
 _USE_NOTED_EVERY = timedelta(minutes=10)
@@ -38,33 +40,38 @@ class Client:
     region: str
 
 
-def authenticate(request: HttpRequest, scope: str) -> Client:
-    """The key's organisation is the request's. Raises Unauthenticated, Forbidden. (sync)"""
+async def authenticate(request: HttpRequest, scope: str) -> Client:
+    """The key's organisation is the request's. Raises Unauthenticated, Forbidden, AuditUnavailable."""
     address = request.META.get("REMOTE_ADDR", "")
     presented = _presented_key(request.headers.get("Authorization", ""))
-    key = _find(presented)
+    key = await _keys.get(hash_api_key(presented)) if presented else None
     if key is None:
-        count_refusal("api", address)
+        await sync_to_async(count_refusal)("api", address)
         raise Unauthenticated("Send an API key: 'Authorization: Bearer KEY', or Basic with the key as password.")
     viewer = viewer_of_key(key, address=address)
     if not key.usable:
-        audit.record_now(viewer.entry("denied", outcome="key expired or deactivated", detail={"what": scope}))
+        await audit.record(viewer.entry("denied", outcome="key expired or deactivated", detail={"what": scope}))
         raise Unauthenticated("This API key has expired or was deactivated. Ask an administrator for a new one.")
     if scope not in key.scopes:
-        audit.record_now(viewer.entry("denied", outcome="scope missing", detail={"what": scope}))
+        await audit.record(viewer.entry("denied", outcome="scope missing", detail={"what": scope}))
         raise Forbidden(f"This API key may not be used here: it lacks the scope {scope!r}.")
     now = timezone.now()
     if key.last_used_at is None or now - key.last_used_at > _USE_NOTED_EVERY:
-        with suppress(DatabaseError):  # good to know, and no reason to refuse
-            ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
+        key.last_used_at = now
+        await sync_to_async(_note_use)(key.pk, now)
     return Client(viewer, key.organization.region)
 
 
-def _find(presented: str) -> ApiKey | None:
-    if not presented:
-        return None
-    keys = ApiKey.objects.select_related("organization", "tier")
-    return keys.filter(hash=hash_api_key(presented)).first()
+def _find(hashed: str) -> ApiKey | None:
+    return ApiKey.objects.select_related("organization", "tier").filter(hash=hashed).first()
+
+
+_keys = Snapshots(_find)
+
+
+def _note_use(pk: int, now: datetime) -> None:
+    with suppress(DatabaseError):  # good to know, and no reason to refuse
+        ApiKey.objects.filter(pk=pk).update(last_used_at=now)
 
 
 def _presented_key(header: str) -> str:

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 import orjson
 import structlog
-from asgiref.sync import sync_to_async
 from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
@@ -41,7 +40,7 @@ class ApiView(APIView):
 
     async def post(self, request: HttpRequest) -> HttpResponse:
         """Authenticate first: a stranger learns nothing about what a body should hold."""
-        client = await sync_to_async(authenticate)(request, self.scope)
+        client = await authenticate(request, self.scope)
         return await self.answer(client, read_object(request))
 
     async def answer(self, client: Client, body: dict[str, Any]) -> HttpResponse:

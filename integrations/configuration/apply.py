@@ -90,7 +90,8 @@ def _write(state: State, steps: Iterable[Step], applied: Applied) -> Organizatio
 def _write_tier(organization: Organization, name: str, facts: Facts) -> None:
     tier, _ = Tier.objects.get_or_create(organization=organization, name=name)
     tier.rules.all().delete()
-    TierRule.objects.bulk_create(TierRule(tier=tier, target=target, effect=effect) for target, effect in facts["rules"].items())
+    for target, effect in facts["rules"].items():
+        TierRule.objects.create(tier=tier, target=target, effect=effect)
 
 
 def _write_field(organization: Organization, name: str, facts: Facts) -> None:
@@ -195,7 +196,9 @@ def _retire(organization: Organization, step: Step) -> None:
     elif step.section == "field":
         organization.custom_fields.filter(name=step.name).delete()
     elif step.section == "api_key":
-        organization.api_keys.filter(name=step.name).update(active=False)
+        key = organization.api_keys.get(name=step.name)
+        key.active = False
+        key.save()
     elif step.section == "connector":
         row = organization.connectors.get(key=step.name)
         row.enabled = False

@@ -12,11 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from asgiref.sync import sync_to_async
-
 from integrations.disclosure import audit
 from integrations.disclosure.masking import mask
-from integrations.disclosure.policy import Policy, load_policy
+from integrations.disclosure.policy import Policy, policy_of
 from integrations.disclosure.viewers import Viewer
 from integrations.errors import AccessDenied
 from integrations.lookup.result import LookupResult, LookupStatus, SourceOutcome
@@ -143,7 +141,7 @@ class Showing:
     async def prepare(self) -> Policy:
         """Load the tier's rules: may run while the sources are being asked."""
         if self._policy is None:
-            self._policy = await sync_to_async(load_policy)(self.viewer.tier_id, self.viewer.tier)
+            self._policy = await policy_of(self.viewer.tier_id)
         return self._policy
 
     async def disclose(self, result: LookupResult) -> Disclosure:
@@ -191,7 +189,7 @@ async def announce(number: Number | None, viewer: Viewer, context: Context) -> s
 
     ``""`` when it is withheld. Raises AuditUnavailable.
     """
-    policy = await sync_to_async(load_policy)(viewer.tier_id, viewer.tier)
+    policy = await policy_of(viewer.tier_id)
     subject = number.e164 if number else ""
     shown = ({"field": "phone", "effect": policy.decide(FIELDS["phone"]).effect.value, "sources": []},) if number else ()
     await audit.record(viewer.entry("open", outcome="panel", subject=subject, fields=shown, **_occasion(context)))
@@ -204,7 +202,7 @@ async def reveal(result: LookupResult, viewer: Viewer, name: str, context: Conte
     ``context.purpose`` is the reason. Raises AccessDenied (the denial committed) where no reveal is due, AuditUnavailable.
     """
     _same_organization(result, viewer)
-    policy = await sync_to_async(load_policy)(viewer.tier_id, viewer.tier)
+    policy = await policy_of(viewer.tier_id)
     definition = result.vocabulary.get(name)
     one = result.people[0] if len(result.people) == 1 else None
     value = one.fields.get(name) if one else None

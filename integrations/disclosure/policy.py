@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from integrations.models import TierRule
 from integrations.models.people import Effect
+from integrations.models.snapshots import Snapshots
 from integrations.profile import Field, Sensitivity
 
 
@@ -22,7 +23,6 @@ class Decision:
 class Policy:
     """One tier's rules: field name or sensitivity → effect."""
 
-    tier: str
     rules: Mapping[str, str]
 
     def decide(self, field: Field) -> Decision:
@@ -38,6 +38,13 @@ class Policy:
         return self.decide(field).effect is Effect.CLEAR
 
 
-def load_policy(tier_id: int, tier: str) -> Policy:
-    """From the database."""
-    return Policy(tier, dict(TierRule.objects.filter(tier_id=tier_id).values_list("target", "effect")))
+def _load_policy(tier_id: int) -> Policy:
+    return Policy(dict(TierRule.objects.filter(tier_id=tier_id).values_list("target", "effect")))
+
+
+_policies = Snapshots(_load_policy)
+
+
+async def policy_of(tier_id: int) -> Policy:
+    """The rules of a tier; one that is gone shows nothing."""
+    return await _policies.get(tier_id)

@@ -13,14 +13,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import structlog
-from asgiref.sync import sync_to_async
 
 from integrations.connectors import close_clients
 from integrations.connectors.base import Connector, Deadline, DetailKeys
 from integrations.errors import ConfigurationError, SourceError, SourceTimeout
 from integrations.lookup.merge import link, merge
 from integrations.lookup.result import LookupResult, LookupStatus, Question, SourceOutcome, SourceStatus
-from integrations.lookup.sources import Plan, Source, load_plan, take_all, take_retired
+from integrations.lookup.sources import Plan, Source, plan_of, take_all, take_retired
 from integrations.phone import Number
 from integrations.profile import CallerProfile, SourceRecord
 
@@ -49,7 +48,7 @@ async def stream(question: Question) -> AsyncGenerator[LookupResult]:
     Sources that are still being asked are ``pending``. The last result, in which none is, is what ``look_up`` returns.
     """
     deadline = Deadline(question.deadline_s)
-    plan = await sync_to_async(load_plan)(question.organization_id)
+    plan = await plan_of(question.organization_id)
     for connector in take_retired():
         await connector.close()
     if not isinstance(question.caller_id, Number):

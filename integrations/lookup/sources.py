@@ -18,6 +18,7 @@ from integrations.connectors.base import Connector, NetworkPolicy, SourceSetting
 from integrations.errors import ConfigurationError
 from integrations.models import Connector as ConnectorRow
 from integrations.models import Organization
+from integrations.models.snapshots import Snapshots
 from integrations.profile import FIELDS, Field
 
 log = structlog.get_logger(__name__)
@@ -63,8 +64,7 @@ class Plan:
     sources: tuple[Source, ...]
 
 
-def load_plan(organization_id: int) -> Plan:
-    """From the database (sync). Connectors are built once per configuration version and shared by all lookups."""
+def _load_plan(organization_id: int) -> Plan:
     organization = Organization.objects.get(pk=organization_id)
     vocabulary = dict(FIELDS)
     for custom in organization.custom_fields.all():
@@ -72,6 +72,14 @@ def load_plan(organization_id: int) -> Plan:
     rows = organization.connectors.filter(enabled=True).order_by("priority", "key")
     sources = tuple(_source(row, organization, vocabulary) for row in rows)
     return Plan(organization_id, vocabulary, sources)
+
+
+_plans = Snapshots(_load_plan)
+
+
+async def plan_of(organization_id: int) -> Plan:
+    """The organisation's plan. Connectors are built once per configuration and shared by all lookups."""
+    return await _plans.get(organization_id)
 
 
 def _source(row: ConnectorRow, organization: Organization, vocabulary: Mapping[str, Field]) -> Source:
@@ -158,5 +166,6 @@ def take_all() -> list[Connector]:
     with _lock:
         taken = [connector for _configured, connector in _connectors.values()] + _retired
         _connectors.clear()
+        _plans.clear()
         _retired.clear()
     return taken

@@ -7,6 +7,7 @@ from integrations.models.calls import Call, CallRecord, CallTask, PanelOpening, 
 from integrations.models.connectors import Connector, CustomField
 from integrations.models.organizations import Organization, TwilioAccount
 from integrations.models.people import ApiKey, Person, Role, Tier, TierRule, User
+from integrations.models.snapshots import ConfigurationVersion
 
 __all__ = [
     "AccessEntry",
@@ -15,6 +16,7 @@ __all__ = [
     "Call",
     "CallRecord",
     "CallTask",
+    "ConfigurationVersion",
     "Connector",
     "CustomField",
     "Organization",
