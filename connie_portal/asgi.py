@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import closing
+from typing import Any, cast
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "connie_portal.settings")
 
@@ -12,17 +15,43 @@ import django
 django.setup(set_prefix=False)
 
 from django.conf import settings  # noqa: E402 -- Django is to be set up first
-from django.core.handlers.asgi import ASGIHandler  # noqa: E402
+from django.core.exceptions import RequestAborted  # noqa: E402
+from django.core.handlers.asgi import ASGIHandler, ASGIRequest, get_script_prefix  # noqa: E402
+from django.http import HttpResponseBase  # noqa: E402
+from django.urls import set_script_prefix  # noqa: E402
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 THIN_PATH = "/api/v1/"
 
 
 class ThinHandler(ASGIHandler):
-    """Django's own request path without sessions, cookies and pages.
+    """Django's own request path without sessions, cookies and pages, and without a thread.
 
     Each synchronous middleware costs an asynchronous request more than its view does, and the API, which is asked
-    while a phone rings, needs none of them: it has no cookie to protect and no page to decorate.
+    while a phone rings, needs none of them: it has no cookie to protect and no page to decorate. The signals of a
+    request's start and end have synchronous receivers, for which Django would start a thread per request; so they are
+    not sent, and what uses the database here does so by ``integrations.models.hop``.
     """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            body = await self.read_body(receive)
+        except RequestAborted:
+            return
+        with closing(body):
+            set_script_prefix(get_script_prefix(scope))
+            request, refusal = self.create_request(scope, body)
+            if refusal is not None:
+                await self.send_response(refusal, send)
+            elif request is not None:
+                await _unless_they_leave(self._answer(request, send), receive)
+
+    async def _answer(self, request: ASGIRequest, send: Send) -> None:
+        response = await self.run_get_response(request)
+        await self.send_response(cast(HttpResponseBase, response), send)
 
     def load_middleware(self, is_async: bool = False) -> None:
         full = settings.MIDDLEWARE
@@ -33,11 +62,29 @@ class ThinHandler(ASGIHandler):
             settings.MIDDLEWARE = full
 
 
+async def _unless_they_leave(answer: Coroutine[Any, Any, None], receive: Receive) -> None:
+    """Nobody waits for an answer whose client has gone, and no source is asked for it any longer."""
+    answering, leaving = asyncio.create_task(answer), asyncio.create_task(_disconnected(receive))
+    try:
+        await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if answering.done():
+            answering.result()
+    finally:
+        answering.cancel()
+        leaving.cancel()
+        await asyncio.gather(answering, leaving, return_exceptions=True)
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
 full_application = ASGIHandler()
 thin_application = ThinHandler()
 
 
-async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """One of the two, by path."""
     thin = scope["type"] == "http" and scope["path"].startswith(THIN_PATH)
     await (thin_application if thin else full_application)(scope, receive, send)

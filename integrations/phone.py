@@ -108,6 +108,8 @@ class Number:
 
     def matches(self, stored: object) -> bool:
         """Whether a stored value is this number. Sources over-match, so every hit is checked here before it is shown."""
+        if stored == self.e164:
+            return True
         other = classify(stored, self.region)
         return isinstance(other, Number) and other.e164 == self.e164
 

@@ -174,7 +174,10 @@ def _text(raw: JSON, _zone: tzinfo) -> str:
         raise TypeError
     if isinstance(raw, bytes):
         raw = raw.decode("utf-8", "replace")
-    return "".join(c for c in str(raw) if c.isprintable() or c in "\n\t").strip()[:MAX_TEXT]
+    text = str(raw)
+    if not text.isprintable():
+        text = "".join(c for c in text if c.isprintable() or c in "\n\t")
+    return text.strip()[:MAX_TEXT]
 
 
 def _texts(raw: JSON, zone: tzinfo) -> list[str]:

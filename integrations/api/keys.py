@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from asgiref.sync import sync_to_async
 from django.db import DatabaseError
 from django.http import HttpRequest
 from django.utils import timezone
@@ -17,6 +16,7 @@ from integrations.disclosure import audit
 from integrations.disclosure.refusals import count_refusal
 from integrations.disclosure.viewers import Viewer, viewer_of_key
 from integrations.models import ApiKey
+from integrations.models.hop import hop
 from integrations.models.people import hash_api_key
 from integrations.models.snapshots import Snapshots
 
@@ -46,7 +46,7 @@ async def authenticate(request: HttpRequest, scope: str) -> Client:
     presented = _presented_key(request.headers.get("Authorization", ""))
     key = await _keys.get(hash_api_key(presented)) if presented else None
     if key is None:
-        await sync_to_async(count_refusal)("api", address)
+        await hop(count_refusal, "api", address)
         raise Unauthenticated("Send an API key: 'Authorization: Bearer KEY', or Basic with the key as password.")
     viewer = viewer_of_key(key, address=address)
     if not key.usable:
@@ -58,7 +58,7 @@ async def authenticate(request: HttpRequest, scope: str) -> Client:
     now = timezone.now()
     if key.last_used_at is None or now - key.last_used_at > _USE_NOTED_EVERY:
         key.last_used_at = now
-        await sync_to_async(_note_use)(key.pk, now)
+        await hop(_note_use, key.pk, now)
     return Client(viewer, key.organization.region)
 
 

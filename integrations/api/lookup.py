@@ -6,7 +6,6 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.db import DatabaseError
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
@@ -18,6 +17,7 @@ from integrations.api.views import ApiView, BadRequest, validated
 from integrations.calls import CallFacts, open_call
 from integrations.disclosure import Context, Disclosure, Showing, audit
 from integrations.lookup import LookupStatus, Question, SourceStatus, look_up
+from integrations.models.hop import hop
 from integrations.phone import MAX_RAW_LENGTH, NotANumber, classify
 
 DEFAULT_DEADLINE_MS = 6_000
@@ -87,6 +87,9 @@ class LookupAnswer(serializers.Serializer[Any]):
     lookup_timestamp = serializers.DateTimeField()
 
 
+_REQUEST = LookupRequest()
+
+
 class LookupView(ApiView):
     scope = "lookup"
 
@@ -99,7 +102,7 @@ class LookupView(ApiView):
         caller_id = classify(body.get("phone"), client.region)
         if isinstance(caller_id, NotANumber):
             raise BadRequest("invalid_phone", caller_id.reason, {"phone": [caller_id.reason]})
-        asked = validated(LookupRequest(data=body))
+        asked = validated(_REQUEST, body)
         context = Context(
             purpose=asked.get("reason") or "", call_sid=asked.get("call_sid") or "", task_sid=asked.get("task_sid") or ""
         )
@@ -127,7 +130,7 @@ async def _note_call(organization_id: int, facts: CallFacts) -> None:
     """For the list of recent calls; a lookup does not fail for want of it."""
     if facts.call_sid:
         with suppress(DatabaseError):
-            await sync_to_async(open_call)(organization_id, facts, by_api=True)
+            await hop(open_call, organization_id, facts, by_api=True)
 
 
 def answer_of(shown: Disclosure) -> dict[str, Any]:

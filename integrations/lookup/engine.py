@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from integrations.lookup.merge import link, merge
 from integrations.lookup.result import LookupResult, LookupStatus, Question, SourceOutcome, SourceStatus
 from integrations.lookup.sources import Plan, Source, plan_of, take_all, take_retired
 from integrations.phone import Number
-from integrations.profile import CallerProfile, SourceRecord
+from integrations.profile import CallerProfile, Field, SourceRecord
 
 log = structlog.get_logger(__name__)
 
@@ -36,10 +36,13 @@ async def look_up(question: Question) -> LookupResult:
 
     Never raises for what a source does. A withheld caller is not looked up.
     """
-    async with aclosing(stream(question)) as snapshots:
-        async for snapshot in snapshots:
-            result = snapshot
-    return result
+    lookup = await _begin(question)
+    if isinstance(lookup, LookupResult):
+        return lookup
+    async with aclosing(lookup.steps()) as steps:
+        async for _step in steps:
+            pass
+    return lookup.result()
 
 
 async def stream(question: Question) -> AsyncGenerator[LookupResult]:
@@ -47,18 +50,26 @@ async def stream(question: Question) -> AsyncGenerator[LookupResult]:
 
     Sources that are still being asked are ``pending``. The last result, in which none is, is what ``look_up`` returns.
     """
+    lookup = await _begin(question)
+    if isinstance(lookup, LookupResult):
+        yield lookup
+        return
+    async with aclosing(lookup.steps()) as steps:
+        async for _step in steps:
+            yield lookup.result()
+
+
+async def _begin(question: Question) -> _Lookup | LookupResult:
+    """The lookup to make, or its result where there is none to make."""
     deadline = Deadline(question.deadline_s)
     plan = await plan_of(question.organization_id)
     for connector in take_retired():
         await connector.close()
-    if not isinstance(question.caller_id, Number):
-        yield LookupResult(
-            question.organization_id, question.caller_id, LookupStatus.WITHHELD, (), (), datetime.now(UTC), plan.vocabulary
-        )
-        return
-    async with aclosing(_Lookup(plan, question.caller_id, deadline).run()) as snapshots:
-        async for snapshot in snapshots:
-            yield snapshot
+    if isinstance(question.caller_id, Number):
+        return _Lookup(plan, question.caller_id, deadline)
+    return LookupResult(
+        question.organization_id, question.caller_id, LookupStatus.WITHHELD, (), (), datetime.now(UTC), plan.vocabulary
+    )
 
 
 async def close_sources() -> None:
@@ -90,7 +101,8 @@ class _Lookup:
         self.detailing: dict[asyncio.Task[_Settled], Source] = {}
         self.asked_details: set[str] = set()
 
-    async def run(self) -> AsyncGenerator[LookupResult]:
+    async def steps(self) -> AsyncGenerator[None]:
+        """Asks, and yields each time that ``result()`` has something new; the last time when it is final."""
         for source in sorted(self.plan.sources, key=lambda source: not source.essential):
             if source.asked_by_phone:
                 task = asyncio.create_task(_ask(source, self._finder(source), self.deadline))
@@ -100,12 +112,12 @@ class _Lookup:
                 if await self._wait_for_some():
                     self._ask_for_details()
                     if self.finding or self.detailing:
-                        yield self._result()
+                        yield
                 else:
                     self._ask_for_details()
         finally:
             self._abandon()
-        yield self._result()
+        yield
 
     def _finder(self, source: Source) -> Callable[[Connector, Deadline], Awaitable[list[SourceRecord]]]:
         return lambda connector, deadline: connector.find(self.number, deadline)
@@ -141,15 +153,18 @@ class _Lookup:
             return
         if len(people) != 1 or (self.finding and self.patience.left() > 0):
             return
-        for source in self.plan.sources:
-            if source.has_details and source.key not in self.asked_details and (keys := self._keys(source, people[0])):
+        sources = [source for source in self.plan.sources if source.has_details and source.key not in self.asked_details]
+        if not sources:
+            return
+        known = self._merged(people[0], {name: self.plan.vocabulary[name] for name in ("email", "account_id")})
+        for source in sources:
+            if keys := self._keys(source, people[0], known):
                 self.asked_details.add(source.key)
                 task = asyncio.create_task(_ask(source, _detailer(keys), self.deadline))
                 self.detailing[task] = source
 
-    def _keys(self, source: Source, records: tuple[SourceRecord, ...]) -> DetailKeys | None:
+    def _keys(self, source: Source, records: tuple[SourceRecord, ...], profile: CallerProfile) -> DetailKeys | None:
         """What the source can be asked with about this person, or None if nothing that it needs is known."""
-        profile = merge(records, self._priority(), self.plan.vocabulary, self.number.region)
         own = next((record for record in records if record.connector == source.key), None)
         keys = DetailKeys(
             record_ids={record.connector: record.record_id for record in records},
@@ -171,8 +186,9 @@ class _Lookup:
     def _people(self) -> list[tuple[SourceRecord, ...]]:
         return link([record for settled in self.found.values() for record in settled.records])
 
-    def _priority(self) -> dict[str, int]:
-        return {source.key: source.priority for source in self.plan.sources}
+    def _merged(self, records: tuple[SourceRecord, ...], vocabulary: Mapping[str, Field]) -> CallerProfile:
+        priority = {source.key: source.priority for source in self.plan.sources}
+        return merge(records, priority, vocabulary, self.number.region)
 
     def _abandon_details(self) -> None:
         for task in self.detailing:
@@ -184,13 +200,14 @@ class _Lookup:
         for task in (*self.finding, *self.detailing):
             task.cancel()
 
-    def _result(self) -> LookupResult:
+    def result(self) -> LookupResult:
+        """What is known so far."""
         groups = self._people()
         if len(groups) == 1:
             groups = [(*groups[0], *(record for settled in self.details.values() for record in settled.records))]
         else:
             self.details.clear()
-        people = [merge(group, self._priority(), self.plan.vocabulary, self.number.region) for group in groups]
+        people = [self._merged(group, self.plan.vocabulary) for group in groups]
         people.sort(key=lambda person: -len(person.fields))
         outcomes = tuple(self._outcome(source) for source in self.plan.sources)
         return LookupResult(

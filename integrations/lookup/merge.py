@@ -71,7 +71,7 @@ def _value(definition: Field, holders: Sequence[SourceRecord], region: str) -> V
 
 def _same(definition: Field, one: JSON, other: JSON, region: str) -> bool:
     """Whether two sources say the same thing in different spellings."""
-    return bool(_comparable(definition.type, one, region) == _comparable(definition.type, other, region))
+    return one == other or bool(_comparable(definition.type, one, region) == _comparable(definition.type, other, region))
 
 
 def _comparable(kind: FieldType, value: JSON, region: str) -> JSON:

@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.db import models, transaction
 from django.db.models.signals import post_delete, post_save
 
 from integrations.models.connectors import Connector, CustomField
+from integrations.models.hop import hop
 from integrations.models.organizations import Organization
 from integrations.models.people import ApiKey, Tier, TierRule
 
@@ -85,7 +85,7 @@ class Snapshots[K, V]:
         version = _seen.at_hand()
         if version is not None and (kept := self._kept.get(key)) and kept[0] == version:
             return kept[1]
-        return await sync_to_async(self._read)(key, version)
+        return await hop(self._read, key, version)
 
     def _read(self, key: K, version: str | None) -> V:
         # The version first: a change that comes in between is then noticed, and not taken for what was loaded.

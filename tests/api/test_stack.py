@@ -1,22 +1,30 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 
+import pytest
 from asgiref.testing import ApplicationCommunicator
 
 from connie_portal.asgi import application, full_application, thin_application
+from integrations.models import AccessEntry, Connector
 from tests.api.conftest import Api
+from tests.lookup.fakes import FakeConnector
 
 
-async def ask(path: str, body: bytes, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
-    """Through the whole application, as the server calls it."""
+def post(path: str, headers: dict[str, str]) -> ApplicationCommunicator:
+    """A request to the whole application, as the server calls it."""
     scope: dict[str, Any] = {
         "type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"", "http_version": "1.1",
         "scheme": "http", "client": ("127.0.0.1", 1), "server": ("localhost", 80), "asgi": {"version": "3.0"},
         "headers": [(name.lower().encode(), value.encode()) for name, value in {"host": "localhost", **headers}.items()],
     }  # fmt: skip
-    communicator = ApplicationCommunicator(application, scope)
+    return ApplicationCommunicator(application, scope)
+
+
+async def ask(path: str, body: bytes, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+    communicator = post(path, headers)
     await communicator.send_input({"type": "http.request", "body": body, "more_body": False})
     start = await communicator.receive_output(10)
     content = b""
@@ -53,3 +61,26 @@ def test_only_the_thin_stack_is_thin() -> None:
         return count
 
     assert depth(thin_application) < depth(full_application)
+
+
+async def test_a_lookup_whose_client_leaves_ends_and_asks_no_further(api: Api) -> None:
+    connector = await Connector.objects.aget(key="clients")
+    connector.options, connector.timeout_ms = {"fails": "wait"}, 6_000
+    await connector.asave()
+    communicator = post("/api/v1/lookup", {**api.headers, "Content-Type": "application/json"})
+    await communicator.send_input({"type": "http.request", "body": b'{"phone": "+14155550123"}', "more_body": False})
+    await FakeConnector.asked_once.wait()
+    await communicator.send_input({"type": "http.disconnect"})
+    await communicator.wait(2)
+    assert communicator.output_queue.empty()
+    assert not await AccessEntry.objects.filter(event="lookup").aexists()
+
+
+async def test_a_request_takes_no_thread_of_its_own(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    headers = {**api.headers, "Content-Type": "application/json"}
+    await ask("/api/v1/lookup", b'{"phone": "+14155550123"}', headers)  # the process's own threads are made
+    started: list[str] = []
+    start = threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: (started.append(thread.name), start(thread)))
+    status, _sent, _content = await ask("/api/v1/lookup", b'{"phone": "+14155550123"}', headers)
+    assert (status, started) == (200, [])
