@@ -51,7 +51,7 @@ class ThinHandler(ASGIHandler):
 
     async def _answer(self, request: ASGIRequest, send: Send) -> None:
         response = await self.run_get_response(request)
-        await self.send_response(cast(HttpResponseBase, response), send)
+        await self.send_response(cast("HttpResponseBase", response), send)
 
     def load_middleware(self, is_async: bool = False) -> None:
         full = settings.MIDDLEWARE
