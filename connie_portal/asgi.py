@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import closing
-from typing import Any, cast
+from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "connie_portal.settings")
 
@@ -17,7 +17,6 @@ django.setup(set_prefix=False)
 from django.conf import settings  # noqa: E402 -- Django is to be set up first
 from django.core.exceptions import RequestAborted  # noqa: E402
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest, get_script_prefix  # noqa: E402
-from django.http import HttpResponseBase  # noqa: E402
 from django.urls import set_script_prefix  # noqa: E402
 
 Scope = dict[str, Any]
@@ -50,8 +49,7 @@ class ThinHandler(ASGIHandler):
                 await _unless_they_leave(self._answer(request, send), receive)
 
     async def _answer(self, request: ASGIRequest, send: Send) -> None:
-        response = await self.run_get_response(request)
-        await self.send_response(cast("HttpResponseBase", response), send)
+        await self.send_response(await self.run_get_response(request), send)
 
     def load_middleware(self, is_async: bool = False) -> None:
         full = settings.MIDDLEWARE
