@@ -29,6 +29,9 @@ log = structlog.get_logger(__name__)
 # not longer than this, or a hanging source would hold back what the others could show. If the late one disagrees,
 # what stage 2 found is discarded.
 PATIENCE_S = 0.4
+# Until then a screen shows that systems are being asked; from then on it says which ones keep it waiting.
+SOFT_DEADLINE_S = 2.0
+_STILL_ASKED = "It has not answered yet. What it knows appears as soon as it does."
 
 
 async def look_up(question: Question) -> LookupResult:
@@ -95,6 +98,8 @@ class _Lookup:
         self.number = number
         self.deadline = deadline
         self.patience = Deadline(PATIENCE_S)
+        self.soft = Deadline(SOFT_DEADLINE_S)
+        self.is_slow = False
         self.found: dict[str, _Settled] = {}
         self.details: dict[str, _Settled] = {}
         self.finding: dict[asyncio.Task[_Settled], Source] = {}
@@ -123,14 +128,15 @@ class _Lookup:
         return lambda connector, deadline: connector.find(self.number, deadline)
 
     async def _wait_for_some(self) -> bool:
-        """Until something settles, patience runs out, or the deadline has passed: then what is open counts as timed out.
+        """Until something settles, patience runs out, or a deadline has passed; after the last one, what is open counts
+        as timed out.
 
-        Whether anything settled.
+        Whether there is anything new to show.
         """
         open_tasks = {**self.finding, **self.detailing}
-        left = self.deadline.left()
-        impatient = self.patience.left() if self.finding else 0.0
-        done, _open = await asyncio.wait(open_tasks, timeout=min(left, impatient or left), return_when=asyncio.FIRST_COMPLETED)
+        moments = [self.deadline, self.soft, *([self.patience] if self.finding else [])]
+        timeout = min((left for moment in moments if (left := moment.left()) > 0), default=0.0)
+        done, _open = await asyncio.wait(open_tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             self._settle(task, task.result())
         if not done and self.deadline.left() == 0:
@@ -138,7 +144,9 @@ class _Lookup:
                 # A connector that resists cancellation is not waited for.
                 task.cancel()
                 self._settle(task, _failed(source, SourceTimeout(source.key), self.deadline.seconds))
-        return bool(done) or self.deadline.left() == 0
+        turned_slow = not self.is_slow and self.soft.left() == 0
+        self.is_slow = self.is_slow or turned_slow
+        return bool(done) or turned_slow or self.deadline.left() == 0
 
     def _settle(self, task: asyncio.Task[_Settled], settled: _Settled) -> None:
         if source := self.finding.pop(task, None):
@@ -227,7 +235,8 @@ class _Lookup:
         if settled := found or details:
             return settled.outcome
         if source in self.finding.values() or source in self.detailing.values():
-            return SourceOutcome(source.key, source.label, source.kind, SourceStatus.PENDING)
+            message = _STILL_ASKED if self.is_slow else ""
+            return SourceOutcome(source.key, source.label, source.kind, SourceStatus.PENDING, message=message)
         if self.finding and source.has_details and not source.is_fallback:
             # It is asked once it is known who is calling.
             return SourceOutcome(source.key, source.label, source.kind, SourceStatus.PENDING)

@@ -185,7 +185,10 @@ def _attention(shown: Disclosure, reader: Reader) -> list[str]:
 
 
 def _is_missing(source: SourceOutcome) -> bool:
-    failed = not source.status.answered and source.status not in (SourceStatus.SKIPPED, SourceStatus.PENDING)
+    """Asked, and what it knows is not here. One that is being asked counts from when the wait is worth a word."""
+    if source.status is SourceStatus.PENDING:
+        return bool(source.message)
+    failed = not source.status.answered and source.status is not SourceStatus.SKIPPED
     return failed or source.incomplete
 
 

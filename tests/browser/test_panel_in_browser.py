@@ -197,6 +197,21 @@ def test_what_can_no_longer_be_recorded_is_taken_away_even_where_the_reader_is(
     assert page.query_selector("#part-cards, #part-head") is None
 
 
+def test_two_seconds_without_an_answer_are_explained(visitor: Visitor, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("integrations.lookup.engine.SOFT_DEADLINE_S", 0.05)
+    source.row.timeout_ms = 6_000
+    source.answers(people=[ROSA], fails="wait")
+    visitor.log_in()
+    page = visitor.page
+    page.goto(f"{visitor.address}/panel/riverside/#phone=%2B14155550123&call_sid=CA1")
+    page.wait_for_selector("#part-missing >> text=It has not answered yet.")
+    shoot(page, "slow")
+    FakeConnector.released.set()
+    page.wait_for_selector(".caller-name >> text=Rosa Castillo")
+    assert page.query_selector("#part-missing .notice") is None
+    assert visitor.problems == []
+
+
 def test_without_streams_the_whole_content_comes_at_once(visitor: Visitor, source: Source) -> None:
     visitor.log_in()
     visitor.page.route("**/stream/", lambda route: route.abort())

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
 
 from integrations import connectors
-from integrations.lookup import LookupResult, LookupStatus, Question, SourceStatus, close_sources, look_up
+from integrations.lookup import LookupResult, LookupStatus, Question, SourceStatus, close_sources, look_up, stream
 from integrations.models import Connector
 from integrations.phone import Withheld, classify
 from tests.factories import World, make_connector
@@ -228,3 +229,16 @@ async def test_a_lookup_that_is_cancelled_leaves_no_task_behind(world: World) ->
         await lookup
     left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     assert all(task.cancelling() for task in left)
+
+
+async def test_a_stream_says_which_source_keeps_it_waiting_once_the_soft_deadline_passes(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("integrations.lookup.engine.SOFT_DEADLINE_S", 0.05)
+    await add(world, "slow", fails="wait")
+    async with aclosing(stream(Question(world.riverside.pk, NUMBER))) as results:
+        late = await anext(results)
+        assert [source.status.value for source in late.sources] == ["pending"]
+        assert late.sources[0].message.startswith("It has not answered yet.")
+        FakeConnector.released.set()
+        assert [result.complete async for result in results] == [True]
