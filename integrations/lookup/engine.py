@@ -109,9 +109,8 @@ class _Lookup:
     async def steps(self) -> AsyncGenerator[None]:
         """Asks, and yields each time that ``result()`` has something new; the last time when it is final."""
         for source in sorted(self.plan.sources, key=lambda source: not source.essential):
-            if source.asked_by_phone:
-                task = asyncio.create_task(_ask(source, self._finder(source), self.deadline))
-                self.finding[task] = source
+            if source.asked_by_phone and not source.stands_in_for:
+                self._find_in(source)
         try:
             while self.finding or self.detailing:
                 if await self._wait_for_some():
@@ -124,8 +123,9 @@ class _Lookup:
             self._abandon()
         yield
 
-    def _finder(self, source: Source) -> Callable[[Connector, Deadline], Awaitable[list[SourceRecord]]]:
-        return lambda connector, deadline: connector.find(self.number, deadline)
+    def _find_in(self, source: Source) -> None:
+        task = asyncio.create_task(_ask(source, lambda connector, left: connector.find(self.number, left), self.deadline))
+        self.finding[task] = source
 
     async def _wait_for_some(self) -> bool:
         """Until something settles, patience runs out, or a deadline has passed; after the last one, what is open counts
@@ -151,6 +151,10 @@ class _Lookup:
     def _settle(self, task: asyncio.Task[_Settled], settled: _Settled) -> None:
         if source := self.finding.pop(task, None):
             self.found[source.key] = settled
+            if not settled.outcome.status.answered and self.deadline.left() > 0:
+                for stand_in in self.plan.sources:
+                    if stand_in.stands_in_for == source.key and stand_in.asked_by_phone:
+                        self._find_in(stand_in)
         elif source := self.detailing.pop(task, None):
             self.details[source.key] = settled
 
@@ -161,7 +165,7 @@ class _Lookup:
             return
         if len(people) != 1 or (self.finding and self.patience.left() > 0):
             return
-        sources = [source for source in self.plan.sources if source.has_details and source.key not in self.asked_details]
+        sources = [source for source in self.plan.sources if self._may_have_details(source)]
         if not sources:
             return
         known = self._merged(people[0], {name: self.plan.vocabulary[name] for name in ("email", "account_id")})
@@ -170,6 +174,12 @@ class _Lookup:
                 self.asked_details.add(source.key)
                 task = asyncio.create_task(_ask(source, _detailer(keys), self.deadline))
                 self.detailing[task] = source
+
+    def _may_have_details(self, source: Source) -> bool:
+        if not source.has_details or source.key in self.asked_details:
+            return False
+        main = source.stands_in_for
+        return not main or source.key in self.found or (main in self.details and not self.details[main].outcome.status.answered)
 
     def _keys(self, source: Source, records: tuple[SourceRecord, ...], profile: CallerProfile) -> DetailKeys | None:
         """What the source can be asked with about this person, or None if nothing that it needs is known."""
@@ -237,7 +247,7 @@ class _Lookup:
         if source in self.finding.values() or source in self.detailing.values():
             message = _STILL_ASKED if self.is_slow else ""
             return SourceOutcome(source.key, source.label, source.kind, SourceStatus.PENDING, message=message)
-        if self.finding and source.has_details and not source.is_fallback:
+        if self.finding and source.has_details and not source.stands_in_for:
             # It is asked once it is known who is calling.
             return SourceOutcome(source.key, source.label, source.kind, SourceStatus.PENDING)
         return SourceOutcome(source.key, source.label, source.kind, SourceStatus.SKIPPED, message=_why_skipped(source))
@@ -300,7 +310,7 @@ def _text(profile: CallerProfile, name: str) -> str:
 
 
 def _why_skipped(source: Source) -> str:
-    if source.is_fallback:
+    if source.stands_in_for:
         return "It stands in for another system and was not needed."
     if source.details_by:
         return "Nothing is known about the caller that it could be asked with."

@@ -29,6 +29,7 @@ class Source:
     """One configured source. ``connector`` is None where the configuration cannot be used.
 
     ``details_by`` as in the configuration: a connector's key, ``field:email``, ``field:account_id`` or empty.
+    ``stands_in_for`` is the key of the source that this one is asked instead of, once that one has failed.
     """
 
     key: str
@@ -38,16 +39,16 @@ class Source:
     essential: bool
     timeout_s: float
     details_by: str
-    is_fallback: bool
+    stands_in_for: str
     connector: Connector | None
 
     @property
     def asked_by_phone(self) -> bool:
-        return not self.details_by and not self.is_fallback and self._can("find")
+        return not self.details_by and self._can("find")
 
     @property
     def has_details(self) -> bool:
-        return not self.is_fallback and self._can("details")
+        return self._can("details")
 
     def _can(self, capability: str) -> bool:
         kind = kinds().get(self.kind)
@@ -69,8 +70,10 @@ def _load_plan(organization_id: int) -> Plan:
     vocabulary = dict(FIELDS)
     for custom in organization.custom_fields.all():
         vocabulary[custom.name] = custom.definition()
-    rows = organization.connectors.filter(enabled=True).order_by("priority", "key")
-    sources = tuple(_source(row, organization, vocabulary) for row in rows)
+    rows = list(organization.connectors.filter(enabled=True).order_by("priority", "key"))
+    # Who stands in for a system that is switched off takes its place.
+    keys = {row.pk: row.key for row in rows}
+    sources = tuple(_source(row, organization, vocabulary, keys) for row in rows)
     return Plan(organization_id, vocabulary, sources)
 
 
@@ -82,7 +85,7 @@ async def plan_of(organization_id: int) -> Plan:
     return await _plans.get(organization_id)
 
 
-def _source(row: ConnectorRow, organization: Organization, vocabulary: Mapping[str, Field]) -> Source:
+def _source(row: ConnectorRow, organization: Organization, vocabulary: Mapping[str, Field], keys: Mapping[int, str]) -> Source:
     return Source(
         key=row.key,
         label=row.name,
@@ -91,7 +94,7 @@ def _source(row: ConnectorRow, organization: Organization, vocabulary: Mapping[s
         essential=row.essential,
         timeout_s=row.timeout_ms / 1000,
         details_by=row.details_by,
-        is_fallback=row.fallback_for_id is not None,
+        stands_in_for=keys.get(row.fallback_for_id or 0, ""),
         connector=_built(row.pk, settings_of(row, organization, vocabulary)),
     )
 

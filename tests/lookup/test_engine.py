@@ -180,10 +180,43 @@ async def test_failing_details_keep_what_was_found_and_are_partial(world: World)
     assert result.people[0].fields["name"].value == "Rosa Castillo"
 
 
-async def test_a_stand_in_is_skipped_until_it_takes_effect(world: World) -> None:
-    primary = await add(world, "crm", people=[ROSA])
+async def test_a_stand_in_is_not_asked_while_its_system_answers(world: World) -> None:
+    primary = await add(world, "crm", people=[])
     await add(world, "backup", fallback_for=primary, people=[ROSA])
-    assert statuses(await ask(world)) == {"backup": "skipped", "crm": "found"}
+    assert statuses(await ask(world)) == {"backup": "skipped", "crm": "not_found"}
+    assert FakeConnector.asked == [("crm", "find")]
+
+
+async def test_a_stand_in_is_asked_when_its_system_fails_and_another_when_that_fails_too(world: World) -> None:
+    primary = await add(world, "crm", fails="unavailable")
+    second = await add(world, "backup", fallback_for=primary, fails="auth")
+    await add(world, "paper", fallback_for=second, people=[ROSA], more=[{**ROSA, "notes": "from the paper list"}])
+    result = await ask(world)
+    assert statuses(result) == {"crm": "unavailable", "backup": "auth", "paper": "found"}
+    assert result.status is LookupStatus.PARTIAL
+    assert result.people[0].fields["notes"].value == "from the paper list"
+
+
+async def test_when_a_system_and_its_stand_in_fail_the_answer_says_so_and_keeps_the_number(world: World) -> None:
+    primary = await add(world, "crm", fails="unavailable")
+    await add(world, "backup", fallback_for=primary, fails="unavailable")
+    result = await ask(world)
+    assert (result.status, result.people, result.number) == (LookupStatus.FAILED, (), NUMBER)
+
+
+async def test_a_stand_in_for_details_is_asked_when_its_system_fails(world: World) -> None:
+    await add(world, "crm", people=[ROSA])
+    primary = await add(world, "payments", details_by="crm", details_fail="unavailable")
+    await add(world, "ledger", details_by="crm", fallback_for=primary, more=[{"id": "1", "account_id": "A-1"}])
+    result = await ask(world)
+    assert statuses(result) == {"crm": "found", "payments": "unavailable", "ledger": "found"}
+    assert result.people[0].fields["account_id"].value == "A-1"
+
+
+async def test_who_stands_in_for_a_system_that_is_switched_off_takes_its_place(world: World) -> None:
+    primary = await add(world, "crm", enabled=False)
+    await add(world, "backup", fallback_for=primary, people=[ROSA])
+    assert statuses(await ask(world)) == {"backup": "found"}
 
 
 async def test_a_withheld_caller_is_not_looked_up(world: World) -> None:
