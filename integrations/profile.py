@@ -305,6 +305,10 @@ _SHAPES = {
 }
 
 
+# Names a record: connector key, record id.
+type Ref = tuple[str, str]
+
+
 @dataclass(frozen=True)
 class Match:
     """Why a record was found: the ``field`` of the source that holds the number, and how it is written there."""
@@ -334,6 +338,10 @@ class SourceRecord:
     unreadable: tuple[str, ...] = ()
 
 
+def refs_of(records: Iterable[SourceRecord]) -> frozenset[Ref]:
+    return frozenset((record.connector, record.record_id) for record in records)
+
+
 @dataclass(frozen=True)
 class Provenance:
     """Where one value came from and how old it is."""
@@ -358,3 +366,7 @@ class CallerProfile:
 
     records: tuple[SourceRecord, ...]
     fields: Mapping[str, Value]
+
+    @property
+    def refs(self) -> frozenset[Ref]:
+        return refs_of(self.records)

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import secrets
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from integrations.disclosure import audit
+from integrations.disclosure.fields import Disclosed, disclosed_fields, shown_as
 from integrations.disclosure.masking import mask
+from integrations.disclosure.matches import DISAMBIGUATORS, MatchCard, cards_of, match_id, tells
 from integrations.disclosure.policy import Policy, policy_of
 from integrations.disclosure.viewers import Viewer
 from integrations.errors import AccessDenied
 from integrations.lookup.result import LookupResult, LookupStatus, SourceOutcome
-from integrations.models.encryption import blind_index
 from integrations.models.people import Effect
 from integrations.phone import Number
-from integrations.profile import FIELDS, JSON, CallerProfile, Field, FieldType, Value
+from integrations.profile import FIELDS, JSON, CallerProfile, Ref
 
 __all__ = [
     "Context",
@@ -34,11 +35,10 @@ __all__ = [
     "clean_reason",
     "disclose",
     "new_view_id",
+    "pick",
     "reveal",
+    "set_aside",
 ]
-
-# What tells two people of one number apart without saying much about either, in the order of preference.
-_DISAMBIGUATORS = ("date_of_birth", "last_visit", "last_contact", "member_since", "company", "account_id", "language")
 
 
 def new_view_id() -> str:
@@ -58,42 +58,6 @@ class Context:
 
 
 @dataclass(frozen=True)
-class Disclosed:
-    """One field as this viewer gets it.
-
-    ``effect`` clear: ``value`` is the value. mask: a masked text. reveal: None until it is revealed. ``conflicts`` are
-    (connector key, value) under the same effect.
-    """
-
-    definition: Field
-    effect: Effect
-    value: JSON
-    source: str
-    fetched_at: datetime
-    stale: bool
-    conflicts: tuple[tuple[str, JSON], ...] = ()
-
-    @property
-    def masked(self) -> bool:
-        return self.effect is not Effect.CLEAR
-
-    @property
-    def revealable(self) -> bool:
-        return self.effect is Effect.REVEAL
-
-
-@dataclass(frozen=True)
-class MatchCard:
-    """One of several people who share the number: only what is needed to choose among them."""
-
-    match_id: str
-    name: str
-    disambiguator: str
-    why: str
-    sources: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Disclosure:
     """What one viewer gets of one lookup. ``fields`` is empty unless exactly one person was found."""
 
@@ -106,6 +70,8 @@ class Disclosure:
     at: datetime
     view_id: str
     number_text: str = ""  # the number as this viewer may see it
+    chosen: bool = False  # an agent picked this person for this call
+    set_aside: int = 0  # people who have the number too and were not picked, or are not who is calling
     complete: bool = True  # False while sources are still being asked
 
     @property
@@ -148,9 +114,9 @@ class Showing:
         """As ``disclose()``: an entry is committed for what is new, before anything of it is returned."""
         _same_organization(result, self.viewer)
         policy = await self.prepare()
-        one = result.people[0] if len(result.people) == 1 else None
-        fields = _disclosed(one, policy, result.vocabulary) if one else {}
-        matches = _choice(result, policy) if len(result.people) > 1 else ()
+        one = None if result.undecided or not result.people else result.people[0]
+        fields = disclosed_fields(one, policy, result.vocabulary) if one else {}
+        matches = cards_of(result, policy) if result.undecided else ()
         await self._record(result, _on_record(fields, matches))
         return Disclosure(
             status=result.status,
@@ -163,6 +129,8 @@ class Showing:
             view_id=self.context.view_id,
             number_text=_number_text(result.number, policy),
             complete=result.complete,
+            chosen=bool(result.choice.picked),
+            set_aside=result.set_aside,
         )
 
     async def _record(self, result: LookupResult, fields: tuple[dict[str, object], ...]) -> None:
@@ -204,7 +172,7 @@ async def reveal(result: LookupResult, viewer: Viewer, name: str, context: Conte
     _same_organization(result, viewer)
     policy = await policy_of(viewer.tier_id)
     definition = result.vocabulary.get(name)
-    one = result.people[0] if len(result.people) == 1 else None
+    one = None if result.undecided or not result.people else result.people[0]
     value = one.fields.get(name) if one else None
     subject = result.number.e164 if result.number else ""
     decision = policy.decide(definition).effect if definition else Effect.HIDE
@@ -214,7 +182,7 @@ async def reveal(result: LookupResult, viewer: Viewer, name: str, context: Conte
         detail = {"what": "reveal", "field": known}
         await audit.record(viewer.entry("denied", outcome=decision.value, subject=subject, detail=detail, **_occasion(context)))
         raise AccessDenied(f"reveal of {known}")
-    shown = _shown(definition, value, Effect.CLEAR)
+    shown = shown_as(definition, value, Effect.CLEAR)
     on_record = ({"field": name, "effect": "revealed", "sources": _sources_of(shown)},)
     await audit.record(
         viewer.entry(
@@ -222,6 +190,39 @@ async def reveal(result: LookupResult, viewer: Viewer, name: str, context: Conte
         )
     )
     return shown
+
+
+async def pick(result: LookupResult, viewer: Viewer, wanted: str, context: Context) -> frozenset[Ref]:
+    """The records of the person whose match id is ``wanted``, after the entry that they were picked is committed.
+
+    Empty, without an entry, when there is no such person (any more). Raises AuditUnavailable.
+    """
+    _same_organization(result, viewer)
+    chosen = next((person for person in result.people if match_id(person, result.organization_id) == wanted), None)
+    return await _choose("pick", [chosen], result, viewer, context) if chosen else frozenset()
+
+
+async def set_aside(result: LookupResult, viewer: Viewer, context: Context) -> frozenset[Ref]:
+    """The records of all who were shown and are not who is calling, after the entry is committed. Raises AuditUnavailable."""
+    _same_organization(result, viewer)
+    return await _choose("not_this_person", result.people, result, viewer, context) if result.people else frozenset()
+
+
+async def _choose(
+    event: str, people: Sequence[CallerProfile], result: LookupResult, viewer: Viewer, context: Context
+) -> frozenset[Ref]:
+    refs = frozenset(ref for person in people for ref in person.refs)
+    matches = [match_id(person, result.organization_id) for person in people]
+    entry = viewer.entry(
+        event,
+        outcome="on record",
+        subject=result.number.e164 if result.number else "",
+        sources=tuple(sorted({key for key, _record_id in refs})),
+        detail={"match_count": len(result.people), "matches": matches},
+        **_occasion(context),
+    )
+    await audit.record(entry)
+    return refs
 
 
 def _number_text(number: Number | None, policy: Policy) -> str:
@@ -247,82 +248,6 @@ def _occasion(context: Context) -> dict[str, str]:
     }
 
 
-def _disclosed(person: CallerProfile, policy: Policy, vocabulary: Mapping[str, Field]) -> dict[str, Disclosed]:
-    shown: dict[str, Disclosed] = {}
-    for name, value in person.fields.items():
-        definition = vocabulary.get(name)
-        effect = policy.decide(definition).effect if definition else Effect.HIDE
-        if definition and effect is not Effect.HIDE:
-            shown[name] = _shown(definition, value, effect)
-    return shown
-
-
-def _shown(definition: Field, value: Value, effect: Effect) -> Disclosed:
-    conflicts = tuple((source, _under(effect, definition, other)) for source, other in value.conflicts)
-    return Disclosed(
-        definition=definition,
-        effect=effect,
-        value=_under(effect, definition, value.value),
-        source=value.provenance.source,
-        fetched_at=value.provenance.fetched_at,
-        stale=value.provenance.stale,
-        conflicts=() if effect is Effect.REVEAL else conflicts,
-    )
-
-
-def _under(effect: Effect, definition: Field, value: JSON) -> JSON:
-    if effect is Effect.CLEAR:
-        return value
-    return mask(definition, value) if effect is Effect.MASK else None
-
-
-def _choice(result: LookupResult, policy: Policy) -> tuple[MatchCard, ...]:
-    """The people to choose among, with the first field that tells them apart."""
-    shown = [_disclosed(person, policy, result.vocabulary) for person in result.people]
-    hints = [{name: _hint(fields.get(name)) for name in _DISAMBIGUATORS} for fields in shown]
-    telling = max(_DISAMBIGUATORS, key=lambda name: len({hint[name] for hint in hints}))
-    return tuple(
-        _card(person, fields, hint[telling], result, policy)
-        for person, fields, hint in zip(result.people, shown, hints, strict=True)
-    )
-
-
-def _card(person: CallerProfile, fields: Mapping[str, Disclosed], hint: str, result: LookupResult, policy: Policy) -> MatchCard:
-    labels = {source.key: source.label for source in result.sources}
-    sources = tuple(dict.fromkeys(record.connector for record in person.records))
-    identity = "|".join(sorted(f"{record.connector}:{record.record_id}" for record in person.records))
-    name = fields.get("name")
-    matched = [(record.connector, match) for record in person.records for match in record.matched[:1]]
-    if matched and policy.shows(FIELDS["phone"]):
-        why = "; ".join(f"{labels.get(source, source)}: {match.field} {match.stored}" for source, match in matched)
-    else:
-        why = ", ".join(labels.get(source, source) for source in sources)
-    return MatchCard(
-        match_id=blind_index(identity, scope=f"match:{result.organization_id}")[:32],
-        name=str(name.value) if name and not name.revealable else "",
-        disambiguator=hint,
-        why=why,
-        sources=sources,
-    )
-
-
-def _hint(shown: Disclosed | None) -> str:
-    """A field in few words; ``""`` where it is not there or not to be seen."""
-    if shown is None or shown.revealable:
-        return ""
-    text = str(shown.value)
-    # A year or a day is enough to tell people apart.
-    if shown.definition.type is FieldType.DATE:
-        text = text[:4]
-    elif shown.definition.type is FieldType.MOMENT:
-        text = text[:10]
-    return f"{shown.definition.label}: {text}"
-
-
-def _tells(card: MatchCard, name: str) -> bool:
-    return card.disambiguator.startswith(f"{FIELDS[name].label}: ")
-
-
 def _sources_of(shown: Disclosed) -> list[str]:
     return [shown.source, *(source for source, _value in shown.conflicts)]
 
@@ -330,6 +255,6 @@ def _sources_of(shown: Disclosed) -> list[str]:
 def _on_record(fields: Mapping[str, Disclosed], matches: tuple[MatchCard, ...]) -> tuple[dict[str, object], ...]:
     if matches:
         sources = sorted({source for card in matches for source in card.sources})
-        shown = ["name", *(name for name in _DISAMBIGUATORS if any(_tells(card, name) for card in matches))]
+        shown = ["name", *(name for name in DISAMBIGUATORS if any(tells(card, name) for card in matches))]
         return tuple({"field": name, "effect": "choice", "sources": sources} for name in shown)
     return tuple({"field": name, "effect": shown.effect.value, "sources": _sources_of(shown)} for name, shown in fields.items())

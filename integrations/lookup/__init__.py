@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from integrations.lookup.engine import close_sources, look_up, stream
-from integrations.lookup.result import LookupResult, LookupStatus, Question, SourceOutcome, SourceStatus
+from integrations.lookup.result import Choice, LookupResult, LookupStatus, Question, SourceOutcome, SourceStatus
 
-__all__ = ["LookupResult", "LookupStatus", "Question", "SourceOutcome", "SourceStatus", "close_sources", "look_up", "stream"]
+__all__ = [
+    "Choice",
+    "LookupResult",
+    "LookupStatus",
+    "Question",
+    "SourceOutcome",
+    "SourceStatus",
+    "close_sources",
+    "look_up",
+    "stream",
+]

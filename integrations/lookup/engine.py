@@ -18,10 +18,10 @@ from integrations.connectors import close_clients
 from integrations.connectors.base import Connector, Deadline, DetailKeys
 from integrations.errors import ConfigurationError, SourceError, SourceTimeout
 from integrations.lookup.merge import link, merge
-from integrations.lookup.result import LookupResult, LookupStatus, Question, SourceOutcome, SourceStatus
+from integrations.lookup.result import Choice, LookupResult, LookupStatus, Question, SourceOutcome, SourceStatus
 from integrations.lookup.sources import Plan, Source, plan_of, take_all, take_retired
 from integrations.phone import Number
-from integrations.profile import CallerProfile, Field, SourceRecord
+from integrations.profile import CallerProfile, Field, SourceRecord, refs_of
 
 log = structlog.get_logger(__name__)
 
@@ -69,7 +69,7 @@ async def _begin(question: Question) -> _Lookup | LookupResult:
     for connector in take_retired():
         await connector.close()
     if isinstance(question.caller_id, Number):
-        return _Lookup(plan, question.caller_id, deadline)
+        return _Lookup(plan, question.caller_id, deadline, question.choice)
     return LookupResult(
         question.organization_id, question.caller_id, LookupStatus.WITHHELD, (), (), datetime.now(UTC), plan.vocabulary
     )
@@ -93,10 +93,11 @@ class _Settled:
 class _Lookup:
     """The state of one lookup while its sources settle."""
 
-    def __init__(self, plan: Plan, number: Number, deadline: Deadline) -> None:
+    def __init__(self, plan: Plan, number: Number, deadline: Deadline, choice: Choice) -> None:
         self.plan = plan
         self.number = number
         self.deadline = deadline
+        self.choice = choice
         self.patience = Deadline(PATIENCE_S)
         self.soft = Deadline(SOFT_DEADLINE_S)
         self.is_slow = False
@@ -160,7 +161,7 @@ class _Lookup:
 
     def _ask_for_details(self) -> None:
         people = self._people()
-        if len(people) > 1:
+        if len(people) > 1 or self.choice.must_pick:
             self._abandon_details()
             return
         if len(people) != 1 or (self.finding and self.patience.left() > 0):
@@ -201,8 +202,12 @@ class _Lookup:
             return None
         return keys
 
-    def _people(self) -> list[tuple[SourceRecord, ...]]:
+    def _everybody(self) -> list[tuple[SourceRecord, ...]]:
         return link([record for settled in self.found.values() for record in settled.records])
+
+    def _people(self) -> list[tuple[SourceRecord, ...]]:
+        """All who have the number, or whom the agent's choice leaves of them."""
+        return [records for records in self._everybody() if self.choice.allows(refs_of(records))]
 
     def _merged(self, records: tuple[SourceRecord, ...], vocabulary: Mapping[str, Field]) -> CallerProfile:
         priority = {source.key: source.priority for source in self.plan.sources}
@@ -226,7 +231,7 @@ class _Lookup:
         else:
             self.details.clear()
         people = [self._merged(group, self.plan.vocabulary) for group in groups]
-        people.sort(key=lambda person: -len(person.fields))
+        people.sort(key=lambda person: (not person.refs & self.choice.before, -len(person.fields)))
         outcomes = tuple(self._outcome(source) for source in self.plan.sources)
         return LookupResult(
             organization_id=self.plan.organization_id,
@@ -236,6 +241,8 @@ class _Lookup:
             sources=outcomes,
             at=datetime.now(UTC),
             vocabulary=self.plan.vocabulary,
+            choice=self.choice,
+            set_aside=len(self._everybody()) - len(people),
         )
 
     def _outcome(self, source: Source) -> SourceOutcome:

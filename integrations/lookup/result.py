@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from integrations.errors import ConfigurationError
 from integrations.phone import CallerId, Number
-from integrations.profile import FIELDS, CallerProfile, Field
+from integrations.profile import FIELDS, CallerProfile, Field, Ref
 
 
 class SourceStatus(StrEnum):
@@ -61,10 +61,29 @@ class SourceOutcome:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """Whom an agent picked for the call, who they said is not calling, and who was picked when the number called before."""
+
+    picked: frozenset[Ref] = frozenset()
+    rejected: frozenset[Ref] = frozenset()
+    before: frozenset[Ref] = frozenset()
+
+    @property
+    def must_pick(self) -> bool:
+        """After somebody was said not to be calling, whoever is left is not taken for the caller by elimination."""
+        return bool(self.rejected) and not self.picked
+
+    def allows(self, refs: frozenset[Ref]) -> bool:
+        """Whether the person with these records may be the caller."""
+        return not refs & self.rejected and (not self.picked or bool(refs & self.picked))
+
+
+@dataclass(frozen=True)
 class LookupResult:
     """Everything that was found for one number in one organisation.
 
-    ``people`` are the callers after linking, most complete first. ``vocabulary`` holds every field that may occur.
+    ``people`` are the callers after linking and the agent's choice: who was picked before first, then the most complete.
+    ``set_aside`` counts those whom the choice leaves out. ``vocabulary`` holds every field that may occur.
     """
 
     organization_id: int
@@ -74,11 +93,18 @@ class LookupResult:
     sources: tuple[SourceOutcome, ...]
     at: datetime
     vocabulary: Mapping[str, Field] = field(default_factory=lambda: FIELDS)
+    choice: Choice = Choice()
+    set_aside: int = 0
 
     @property
     def complete(self) -> bool:
         """Whether every source has settled."""
         return all(source.status is not SourceStatus.PENDING for source in self.sources)
+
+    @property
+    def undecided(self) -> bool:
+        """Whether an agent has to say who is calling before anything of anyone may be shown."""
+        return len(self.people) > 1 or (len(self.people) == 1 and self.choice.must_pick)
 
     @property
     def number(self) -> Number | None:
@@ -93,6 +119,7 @@ class Question:
     caller_id: CallerId
     deadline_s: float = 6.0
     refresh: bool = False
+    choice: Choice = Choice()
 
     def __post_init__(self) -> None:
         if not 0 < self.deadline_s <= 6.0:

@@ -101,11 +101,18 @@ class Reservation(models.Model):
 
 
 class CallRecord(models.Model):
-    """The record in one system that the call's caller is."""
+    """A record in one system of which an agent said that it is the call's caller, or that it is not."""
+
+    class State(models.TextChoices):
+        PICKED = "picked", _("is calling")
+        REJECTED = "rejected", _("is not calling")
 
     call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="records")
     connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="+")
     record_id = models.CharField(max_length=190)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.PICKED)
+    person = models.ForeignKey(Person, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    at = models.DateTimeField(auto_now=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["call", "connector", "record_id"], name="record_once_per_call")]

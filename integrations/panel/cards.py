@@ -94,6 +94,8 @@ class Board:
     complete: bool
     matches: tuple[object, ...]
     match_count: int
+    chosen: bool
+    set_aside: int
     sources: list[SourceMark]
     missing: list[SourceOutcome]
     unreadable: list[str]
@@ -116,6 +118,8 @@ def lay_out(shown: Disclosure, reader: Reader) -> Board:
         complete=shown.complete,
         matches=shown.matches,
         match_count=shown.match_count,
+        chosen=shown.chosen,
+        set_aside=shown.set_aside,
         sources=[_mark(source) for source in shown.sources],
         missing=[source for source in shown.sources if _is_missing(source)],
         unreadable=_unreadable(shown),

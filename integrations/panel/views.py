@@ -22,9 +22,10 @@ from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
 from integrations.calls import CallFacts, open_call
+from integrations.calls.choices import choice_of
 from integrations.disclosure import Disclosure, Showing, announce, clean_reason, disclose, reveal
 from integrations.errors import AccessDenied, AuditUnavailable
-from integrations.lookup import LookupResult, LookupStatus, Question, look_up, stream
+from integrations.lookup import Choice, LookupResult, LookupStatus, Question, look_up, stream
 from integrations.panel.cards import lay_out, row_of
 from integrations.panel.values import Reader
 from integrations.panel.visits import Visit, enter
@@ -101,8 +102,13 @@ async def call_page(request: HttpRequest, org: str, key: str) -> HttpResponseBas
     try:
         text = await announce(number, visit.viewer, visit.context())
     except AuditUnavailable as problem:
-        return await _render(request, visit, "call.html", {"unrecorded": problem.public_message}, status=503)
+        return await cannot_be_recorded(request, visit, problem)
     return await _render(request, visit, "call.html", {"number": text, "waiting": True})
+
+
+async def cannot_be_recorded(request: HttpRequest, visit: Visit, problem: AuditUnavailable) -> HttpResponseBase:
+    """The call's page without the caller: what is not on record is not shown."""
+    return await _render(request, visit, "call.html", {"unrecorded": problem.public_message}, status=503)
 
 
 @never_cache
@@ -114,7 +120,7 @@ async def caller(request: HttpRequest, org: str, key: str) -> HttpResponseBase:
     visit = await sync_to_async(enter)(request, org, key)
     template = "_caller.html" if request.htmx else "call.html"  # type: ignore[attr-defined]  # django-htmx adds it
     try:
-        shown = await disclose(await _looked_up(visit), visit.viewer, visit.context())
+        shown = await disclose(await looked_up(visit), visit.viewer, visit.context())
     except AuditUnavailable as problem:
         # 200: htmx swaps nothing else in, and the person must read this.
         return await _render(request, visit, template, {"unrecorded": problem.public_message})
@@ -144,7 +150,7 @@ async def stream_caller(request: HttpRequest, org: str, key: str) -> HttpRespons
 
 async def _events(request: HttpRequest, visit: Visit) -> AsyncIterator[bytes]:
     showing = Showing(visit.viewer, visit.context())
-    async with aclosing(stream(Question(visit.organization.pk, visit.caller_id))) as results:
+    async with aclosing(stream(await _question(visit))) as results:
         async for result in results:
             try:
                 context = _board(await showing.disclose(result), visit)
@@ -178,7 +184,7 @@ async def reveal_field(request: HttpRequest, org: str, key: str) -> HttpResponse
     said = (clean_reason(_posted(request, "reason")), clean_reason(_posted(request, "more")))
     reason = " – ".join(part for part in said if part)[:MAX_REASON]
     view_id = _posted(request, "view_id")
-    result = await _looked_up(visit)
+    result = await looked_up(visit)
     if not reason:
         return await _refused(request, visit, result, name, _("Say why you need to see it, then reveal it."), again=True)
     try:
@@ -213,8 +219,14 @@ def _posted(request: HttpRequest, name: str) -> str:
     return " ".join(request.POST.get(name, "").split())
 
 
-async def _looked_up(visit: Visit) -> LookupResult:
-    return await look_up(Question(visit.organization.pk, visit.caller_id))
+async def looked_up(visit: Visit) -> LookupResult:
+    """Who is calling, as far as the agent has said so."""
+    return await look_up(await _question(visit))
+
+
+async def _question(visit: Visit) -> Question:
+    choice = await sync_to_async(choice_of)(visit.call) if visit.call else Choice()
+    return Question(visit.organization.pk, visit.caller_id, choice=choice)
 
 
 def _reader(visit: Visit) -> Reader:

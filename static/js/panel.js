@@ -46,7 +46,7 @@ function show(event) {
 // Nothing of one person may stay beside another, or after their data may no longer be shown, whatever the reader is in.
 function isAnotherView(old, fresh) {
   const people = old.dataset.people;
-  const changed = Number(people) > 0 && people !== fresh.dataset.people;
+  const changed = people !== "0" && people !== fresh.dataset.people;
   return old.hasAttribute("aria-busy") || !fresh.dataset.people || changed;
 }
 

@@ -197,6 +197,26 @@ def test_what_can_no_longer_be_recorded_is_taken_away_even_where_the_reader_is(
     assert page.query_selector("#part-cards, #part-head") is None
 
 
+def test_one_of_several_is_picked_by_keyboard_and_unpicked(visitor: Visitor, source: Source) -> None:
+    source.answers(people=[ROSA, {**ROSA, "id": "2", "name": "Luis Castillo", "account_id": "RS-2"}])
+    visitor.log_in()
+    visitor.open_call()
+    page = visitor.page
+    page.locator(".matches li", has_text="Luis Castillo").get_by_role("button").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".caller-name >> text=Luis Castillo")
+    page.wait_for_selector("#caller:not([aria-busy])")
+    shoot(page, "picked")
+    page.get_by_role("button", name="Not this person").click()
+    page.wait_for_selector("text=1 other person has this number")
+    page.get_by_role("button", name="Not them either").click()
+    page.wait_for_selector("text=Not who this number belongs to")
+    shoot(page, "set-aside")
+    page.get_by_role("button", name="Choose again").click()
+    page.wait_for_selector("text=2 people share this number")
+    assert visitor.problems == []
+
+
 def test_two_seconds_without_an_answer_are_explained(visitor: Visitor, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("integrations.lookup.engine.SOFT_DEADLINE_S", 0.05)
     source.row.timeout_ms = 6_000

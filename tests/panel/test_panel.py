@@ -6,47 +6,14 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from integrations.calls import CallFacts, open_call
+from integrations.calls import CallFacts
 from integrations.disclosure import audit
 from integrations.errors import AuditUnavailable
-from integrations.models import AccessEntry, AuditHead, Call, Connector, Person, TierRule
-from integrations.phone import Withheld, classify
+from integrations.models import AccessEntry, Call, Connector, TierRule
+from integrations.phone import Withheld
 from tests.factories import World, make_connector
-from tests.known_callers import ROSA, Source, install_fake_kind
-
-NUMBER = classify("+14155550123", "US")
-
-
-@pytest.fixture
-def source(world: World, monkeypatch: pytest.MonkeyPatch) -> Source:
-    install_fake_kind(monkeypatch)
-    return Source(world)
-
-
-def logged_in(world: World, person: Person) -> Client:
-    client = Client()
-    client.force_login(world.user(person))
-    AccessEntry.objects.all().delete()  # of logging in
-    AuditHead.objects.update(seq=0, hash="")
-    return client
-
-
-@pytest.fixture
-def bea(world: World) -> Client:
-    return logged_in(world, world.bea)
-
-
-def address(world: World, facts: CallFacts | None = None) -> str:
-    call = open_call(world.riverside.pk, facts or CallFacts(NUMBER, "CA1"), person_id=world.bea.pk)
-    return f"/panel/riverside/{call.key}/"
-
-
-def content(client: Client, url: str) -> str:
-    response = client.get(f"{url}caller/", headers={"HX-Request": "true"})
-    assert response.status_code == 200
-    assert "no-store" in response["Cache-Control"]
-    return response.content.decode()
-
+from tests.known_callers import ROSA, Source
+from tests.panel.conftest import address, content, logged_in
 
 # -- Who gets nothing ----------------------------------------------------------------------------------------------
 

@@ -1,0 +1,68 @@
+"""One person's fields as one viewer gets them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from integrations.disclosure.masking import mask
+from integrations.disclosure.policy import Policy
+from integrations.models.people import Effect
+from integrations.profile import JSON, CallerProfile, Field, Value
+
+
+@dataclass(frozen=True)
+class Disclosed:
+    """One field as this viewer gets it.
+
+    ``effect`` clear: ``value`` is the value. mask: a masked text. reveal: None until it is revealed. ``conflicts`` are
+    (connector key, value) under the same effect.
+    """
+
+    definition: Field
+    effect: Effect
+    value: JSON
+    source: str
+    fetched_at: datetime
+    stale: bool
+    conflicts: tuple[tuple[str, JSON], ...] = ()
+
+    @property
+    def masked(self) -> bool:
+        return self.effect is not Effect.CLEAR
+
+    @property
+    def revealable(self) -> bool:
+        return self.effect is Effect.REVEAL
+
+
+def disclosed_fields(person: CallerProfile, policy: Policy, vocabulary: Mapping[str, Field]) -> dict[str, Disclosed]:
+    """What the policy leaves of a person's fields; hidden ones are absent."""
+    shown: dict[str, Disclosed] = {}
+    for name, value in person.fields.items():
+        definition = vocabulary.get(name)
+        effect = policy.decide(definition).effect if definition else Effect.HIDE
+        if definition and effect is not Effect.HIDE:
+            shown[name] = shown_as(definition, value, effect)
+    return shown
+
+
+def shown_as(definition: Field, value: Value, effect: Effect) -> Disclosed:
+    """One value under one effect, its conflicts under the same."""
+    conflicts = tuple((source, _under(effect, definition, other)) for source, other in value.conflicts)
+    return Disclosed(
+        definition=definition,
+        effect=effect,
+        value=_under(effect, definition, value.value),
+        source=value.provenance.source,
+        fetched_at=value.provenance.fetched_at,
+        stale=value.provenance.stale,
+        conflicts=() if effect is Effect.REVEAL else conflicts,
+    )
+
+
+def _under(effect: Effect, definition: Field, value: JSON) -> JSON:
+    if effect is Effect.CLEAR:
+        return value
+    return mask(definition, value) if effect is Effect.MASK else None

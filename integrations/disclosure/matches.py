@@ -1,0 +1,84 @@
+"""Several people who share a number: what is shown of each, so that an agent can choose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from integrations.disclosure.fields import Disclosed, disclosed_fields
+from integrations.disclosure.policy import Policy
+from integrations.lookup.result import LookupResult
+from integrations.models.encryption import blind_index
+from integrations.profile import FIELDS, CallerProfile, FieldType
+
+# What tells two people of one number apart without saying much about either, in the order of preference.
+DISAMBIGUATORS = ("date_of_birth", "last_visit", "last_contact", "member_since", "company", "account_id", "language")
+
+
+@dataclass(frozen=True)
+class MatchCard:
+    """One of several people who share the number: only what is needed to choose among them.
+
+    ``chosen_before``: they are who was picked when this number called last.
+    """
+
+    match_id: str
+    name: str
+    disambiguator: str
+    why: str
+    sources: tuple[str, ...]
+    chosen_before: bool = False
+
+
+def cards_of(result: LookupResult, policy: Policy) -> tuple[MatchCard, ...]:
+    """The people to choose among, with the first field that tells them apart."""
+    shown = [disclosed_fields(person, policy, result.vocabulary) for person in result.people]
+    hints = [{name: _hint(fields.get(name)) for name in DISAMBIGUATORS} for fields in shown]
+    telling = max(DISAMBIGUATORS, key=lambda name: len({hint[name] for hint in hints}))
+    return tuple(
+        _card(person, fields, hint[telling], result, policy)
+        for person, fields, hint in zip(result.people, shown, hints, strict=True)
+    )
+
+
+def _card(person: CallerProfile, fields: Mapping[str, Disclosed], hint: str, result: LookupResult, policy: Policy) -> MatchCard:
+    labels = {source.key: source.label for source in result.sources}
+    sources = tuple(dict.fromkeys(record.connector for record in person.records))
+    name = fields.get("name")
+    matched = [(record.connector, match) for record in person.records for match in record.matched[:1]]
+    if matched and policy.shows(FIELDS["phone"]):
+        why = "; ".join(f"{labels.get(source, source)}: {match.field} {match.stored}" for source, match in matched)
+    else:
+        why = ", ".join(labels.get(source, source) for source in sources)
+    return MatchCard(
+        match_id=match_id(person, result.organization_id),
+        name=str(name.value) if name and not name.revealable else "",
+        disambiguator=hint,
+        why=why,
+        sources=sources,
+        chosen_before=bool(result.choice.before & person.refs),
+    )
+
+
+def match_id(person: CallerProfile, organization_id: int) -> str:
+    """Names a person by their records, without telling them (32 lower-hex characters)."""
+    identity = "|".join(sorted(f"{connector}:{record_id}" for connector, record_id in person.refs))
+    return blind_index(identity, scope=f"match:{organization_id}")[:32]
+
+
+def _hint(shown: Disclosed | None) -> str:
+    """A field in few words; ``""`` where it is not there or not to be seen."""
+    if shown is None or shown.revealable:
+        return ""
+    text = str(shown.value)
+    # A year or a day is enough to tell people apart.
+    if shown.definition.type is FieldType.DATE:
+        text = text[:4]
+    elif shown.definition.type is FieldType.MOMENT:
+        text = text[:10]
+    return f"{shown.definition.label}: {text}"
+
+
+def tells(card: MatchCard, name: str) -> bool:
+    """Whether the card tells its person apart by this field."""
+    return card.disambiguator.startswith(f"{FIELDS[name].label}: ")

@@ -1,0 +1,66 @@
+"""Who is calling, as the agent says: pick one of several, set aside who is not calling, choose again."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import wraps
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from integrations.calls import choices
+from integrations.disclosure import audit, pick, set_aside
+from integrations.errors import AuditUnavailable
+from integrations.models import Call
+from integrations.panel.views import cannot_be_recorded, looked_up
+from integrations.panel.visits import Visit, enter
+
+Saying = Callable[[HttpRequest, Visit, Call], Awaitable[None]]
+View = Callable[[HttpRequest, str, str], Coroutine[Any, Any, HttpResponseBase]]
+
+
+def _saying(say: Saying) -> View:
+    """A view to post to, which goes back to the call. Nothing is kept of what cannot be put on record."""
+
+    @wraps(say)
+    async def view(request: HttpRequest, org: str, key: str) -> HttpResponseBase:
+        back = reverse("panel-call", args=[org, key])
+        if not (await request.auser()).is_authenticated:
+            return redirect_to_login(back)
+        visit = await sync_to_async(enter)(request, org, key)
+        try:
+            if visit.call:
+                await say(request, visit, visit.call)
+        except AuditUnavailable as problem:
+            return await cannot_be_recorded(request, visit, problem)
+        return redirect(back)
+
+    return never_cache(require_POST(view))
+
+
+@_saying
+async def pick_person(request: HttpRequest, visit: Visit, call: Call) -> None:
+    """The person whose ``match_id`` was posted is calling. One who is no longer found changes nothing."""
+    wanted = request.POST.get("match_id", "")
+    if refs := await pick(await looked_up(visit), visit.viewer, wanted, visit.context()):
+        await sync_to_async(choices.pick)(call, refs, visit.viewer.person_id)
+
+
+@_saying
+async def not_this_person(request: HttpRequest, visit: Visit, call: Call) -> None:
+    """Whoever is shown, one or several, is not calling."""
+    if refs := await set_aside(await looked_up(visit), visit.viewer, visit.context()):
+        await sync_to_async(choices.reject)(call, refs, visit.viewer.person_id)
+
+
+@_saying
+async def choose_again(request: HttpRequest, visit: Visit, call: Call) -> None:
+    """Forget what was said of who is calling."""
+    await audit.record(visit.viewer.entry("choose_again", call_sid=call.call_sid or "", panel_key=call.key))
+    await sync_to_async(choices.choose_again)(call)
