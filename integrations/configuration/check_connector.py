@@ -80,6 +80,7 @@ def _by_building(
         vocabulary=vocabulary,
         region=organization.region,
         zone=organization.timezone,
+        details_by=row.details_by,
         network=NetworkPolicy(allow_private=row.allow_private, allow_loopback=row.allow_private and settings.ALLOW_PRIVATE),
         sources_dir=settings.SOURCES_DIR,
     )

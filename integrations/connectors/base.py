@@ -120,7 +120,7 @@ class SourceSettings:
 
     ``options`` and ``secrets`` are the stored JSON, validated by the kind's models. ``mapping`` adds to or overrides
     the kind's own field table (``False`` unmaps). ``vocabulary`` holds the organisation's fields, its own included.
-    ``region`` and ``zone`` are for numbers and times that carry none.
+    ``region`` and ``zone`` are for numbers and times that carry none. ``details_by`` as in the configuration file.
     """
 
     key: str
@@ -133,6 +133,7 @@ class SourceSettings:
     vocabulary: Mapping[str, Field] = field(default_factory=lambda: FIELDS)
     region: str = "US"
     zone: str = "UTC"
+    details_by: str = ""
     network: NetworkPolicy = NetworkPolicy()
     sources_dir: Path = Path("sources")
     concurrency: int = 10

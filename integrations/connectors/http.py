@@ -101,6 +101,23 @@ class HttpDoor:
 
         ``path`` is relative to the base address; its variable parts go through ``segment()``.
         """
+        answer = await self.ask(method, path, deadline, query=query, headers=headers, json=json, form=form)
+        if answer.status == 404 and missing_ok:
+            return None
+        return self.checked(answer)
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        deadline: Deadline,
+        *,
+        query: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        json: JSON = None,
+        form: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """The whole answer, whatever its status, unless ``explain`` knows better. Raises as ``request()``."""
         request = httpx.Request(
             method,
             self._url(path),
@@ -113,8 +130,10 @@ class HttpDoor:
         answer = await self._exchange(request, deadline)
         if self.explain and answer.status >= 400:
             self.explain(self.connector, answer)
-        if answer.status == 404 and missing_ok:
-            return None
+        return answer
+
+    def checked(self, answer: Answer) -> JSON:
+        """The decoded JSON of a good answer. Raises SourceError for any other."""
         raise_for_status(self.connector, answer)
         return answer.json(self.connector)
 

@@ -112,6 +112,7 @@ def settings_of(row: ConnectorRow, organization: Organization, vocabulary: Mappi
         vocabulary=vocabulary,
         region=organization.region,
         zone=organization.timezone,
+        details_by=row.details_by,
         network=NetworkPolicy(
             allow_private=row.allow_private,
             allow_loopback=row.allow_private and settings.ALLOW_PRIVATE,

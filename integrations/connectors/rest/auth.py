@@ -1,0 +1,86 @@
+"""How a system is signed in to: headers or parameters that every request carries, or tokens that are minted for it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pydantic import Field, SecretStr
+
+from integrations.connectors.base import ConnectorSecrets, NetworkPolicy
+from integrations.connectors.rest.shape import Auth
+from integrations.connectors.signing import JWT_BEARER, Tokens, assertion, rsa_key
+from integrations.errors import ConfigurationError
+
+# Which secrets each kind of sign-in cannot do without.
+NEEDED: dict[str, tuple[str, ...]] = {
+    "none": (),
+    "basic": ("username", "password"),
+    "bearer": ("token",),
+    "api_key": ("api_key",),
+    "oauth2_client_credentials": ("client_id", "client_secret"),
+    "oauth2_refresh": ("client_id", "client_secret", "refresh_token"),
+    "jwt_bearer": ("private_key", "issuer", "subject", "audience"),
+}
+
+
+class RestSecrets(ConnectorSecrets):
+    """Only those that the kind of sign-in needs are entered."""
+
+    username: SecretStr = Field(SecretStr(""), description="For basic.")
+    password: SecretStr = Field(SecretStr(""), description="For basic.")
+    token: SecretStr = Field(SecretStr(""), description="For bearer.")
+    api_key: SecretStr = Field(SecretStr(""), description="For api_key.")
+    client_id: SecretStr = Field(SecretStr(""), description="For both kinds of oauth2.")
+    client_secret: SecretStr = Field(SecretStr(""), description="For both kinds of oauth2.")
+    refresh_token: SecretStr = Field(SecretStr(""), description="For oauth2_refresh.")
+    private_key: SecretStr = Field(SecretStr(""), description="For jwt_bearer: an RSA key in PEM form.")
+    issuer: SecretStr = Field(SecretStr(""), description="For jwt_bearer: who signs.")
+    subject: SecretStr = Field(SecretStr(""), description="For jwt_bearer: on whose behalf.")
+    audience: SecretStr = Field(SecretStr(""), description="For jwt_bearer: for whom.")
+
+    def value(self, name: str) -> str:
+        secret: SecretStr = getattr(self, name)
+        return secret.get_secret_value()
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """What each request carries; ``tokens`` mints what goes into its Authorization header, if anything does."""
+
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    tokens: Tokens | None = None
+
+
+def sign_in(connector: str, auth: Auth, secrets: RestSecrets, network: NetworkPolicy) -> SignIn:
+    """Raises ConfigurationError naming the secret that is missing or unusable."""
+    for name in NEEDED[auth.type]:
+        if not secrets.value(name):
+            raise ConfigurationError(f"secrets.{name}: enter this; the sign-in {auth.type!r} cannot do without it.")
+    if auth.type == "basic":
+        pair = base64.b64encode(f"{secrets.value('username')}:{secrets.value('password')}".encode()).decode()
+        return SignIn(headers={"Authorization": f"Basic {pair}"})
+    if auth.type == "bearer":
+        return SignIn(headers={"Authorization": f"Bearer {secrets.value('token')}"})
+    if auth.type == "api_key":
+        carried = {auth.name: secrets.value("api_key")}
+        return SignIn(headers=carried) if auth.place == "header" else SignIn(query=carried)
+    if auth.type == "none":
+        return SignIn()
+    if auth.type == "jwt_bearer":
+        rsa_key(secrets.value("private_key"))
+    tokens = Tokens(connector, auth.token_url, network, lambda: _grant(auth, secrets))
+    return SignIn(tokens=tokens)
+
+
+def _grant(auth: Auth, secrets: RestSecrets) -> dict[str, str]:
+    scope = {"scope": " ".join(auth.scopes)} if auth.scopes else {}
+    if auth.type == "jwt_bearer":
+        claims = {"iss": secrets.value("issuer"), "sub": secrets.value("subject"), "aud": secrets.value("audience"), **scope}
+        return {"grant_type": JWT_BEARER, "assertion": assertion(secrets.value("private_key"), claims)}
+    client = {name: secrets.value(name) for name in ("client_id", "client_secret")}
+    if auth.type == "oauth2_refresh":
+        return {"grant_type": "refresh_token", "refresh_token": secrets.value("refresh_token"), **client, **scope}
+    return {"grant_type": "client_credentials", **client, **scope}

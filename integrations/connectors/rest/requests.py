@@ -1,0 +1,88 @@
+"""Requests out of a step and its inputs: values are put into parsed structures, never into text that is parsed later."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from integrations.connectors.http import segment
+from integrations.connectors.rest.shape import PLACEHOLDER, PhoneFormat, Step
+from integrations.phone import Number
+from integrations.profile import JSON
+
+Inputs = Mapping[str, str]
+# A path is cut at these, so a value that is one of them would lead elsewhere.
+_NO_SEGMENTS = {".", ".."}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to hand to the HTTP door."""
+
+    method: str
+    path: str
+    query: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    json: JSON = None
+    form: dict[str, str] | None = None
+
+
+def request_of(step: Step, inputs: Inputs) -> Request | None:
+    """The step's request, or None when an input that it needs is not known.
+
+    Parameters, headers and body values whose inputs are not known and not needed are left out.
+    """
+    known = {name: value for name, value in inputs.items() if value}
+    if step.needs - set(known) or any(known[name] in _NO_SEGMENTS for name in step.in_path):
+        return None
+    headers = _filled_each(step.headers, known)
+    if any(not (value.isascii() and value.isprintable()) for value in headers.values()):
+        return None
+    return Request(
+        method=step.method,
+        path=PLACEHOLDER.sub(lambda found: segment(known[found[1]]), step.path),
+        query=_filled_each(step.query, known),
+        headers=headers,
+        json=_filled_tree(step.body, known),
+        form=None if step.form is None else _filled_each(step.form, known),
+    )
+
+
+def written(number: Number, notation: PhoneFormat) -> str:
+    """The number in one of the notations that a shape can name."""
+    value: str = getattr(number, notation)
+    return value
+
+
+def phone_inputs(number: Number, notation: PhoneFormat) -> dict[str, str]:
+    return {
+        "phone": written(number, notation),
+        "phone_e164": number.e164,
+        "phone_nsn": number.nsn,
+        "phone_national": number.national,
+        "phone_digits": number.digits,
+    }
+
+
+def _filled(text: str, known: Inputs) -> str | None:
+    """None where the text names an input that is not known."""
+    if any(name not in known for name in PLACEHOLDER.findall(text)):
+        return None
+    return PLACEHOLDER.sub(lambda found: known[found[1]], text)
+
+
+def _filled_each(texts: Mapping[str, str], known: Inputs) -> dict[str, str]:
+    filled = {name: _filled(text, known) for name, text in texts.items()}
+    return {name: value for name, value in filled.items() if value is not None}
+
+
+def _filled_tree(tree: Any, known: Inputs) -> Any:
+    if isinstance(tree, str):
+        return _filled(tree, known)
+    if isinstance(tree, list):
+        return [_filled_tree(item, known) for item in tree]
+    if isinstance(tree, dict):
+        filled = {name: _filled_tree(item, known) for name, item in tree.items()}
+        return {name: value for name, value in filled.items() if value is not None or tree[name] is None}
+    return tree

@@ -1,0 +1,108 @@
+"""Signing in at vendors: OAuth 2 access tokens, and the assertions that are exchanged for them."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from integrations.connectors.base import Deadline, NetworkPolicy
+from integrations.connectors.http import HttpDoor
+from integrations.errors import AuthFailed, ConfigurationError, InvalidResponse, SourceTimeout
+
+# A token is renewed this long before it expires, so that none expires on its way.
+MARGIN_S = 60.0
+DEFAULT_LIFE_S = 1_800.0
+ASSERTION_LIFE_S = 180
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
+Grant = Callable[[], Mapping[str, str]]
+
+
+class Tokens:
+    """The access tokens of one connector, minted when needed and shared by all its requests.
+
+    ``grant()`` gives the form that is posted for one. Of several requests without a token one mints it and the others
+    wait, each no longer than its own deadline. Raises ConfigurationError for an address that can never work.
+    """
+
+    def __init__(self, connector: str, token_url: str, network: NetworkPolicy, grant: Grant) -> None:
+        parts = urlsplit(token_url)
+        self.connector = connector
+        self._path = parts.path or "/"
+        self._door = HttpDoor(connector, f"{parts.scheme}://{parts.netloc}", network)
+        self._grant = grant
+        self._token = ""
+        self._expires_at = float("-inf")
+        self._minting = asyncio.Lock()
+        self.answer: Mapping[str, Any] = {}  # the last one in full; some vendors say more than the token
+
+    async def current(self, deadline: Deadline) -> str:
+        """A token that is good for now. Raises AuthFailed where the vendor refuses to give one, other SourceErrors."""
+        if time.monotonic() < self._expires_at:
+            return self._token
+        try:
+            async with asyncio.timeout(deadline.left()), self._minting:
+                if time.monotonic() >= self._expires_at:
+                    await self._mint(deadline)
+        except TimeoutError:
+            raise SourceTimeout(self.connector, "no token in time") from None
+        return self._token
+
+    def forget(self, token: str) -> None:
+        """The vendor no longer accepts ``token``: the next request mints another, unless one has already."""
+        if token == self._token:
+            self._expires_at = float("-inf")
+
+    async def _mint(self, deadline: Deadline) -> None:
+        answer = await self._door.ask("POST", self._path, deadline, form=dict(self._grant()))
+        if answer.status in (400, 401, 403):
+            raise AuthFailed(self.connector, f"no token, status {answer.status}")
+        body = self._door.checked(answer)
+        token = body.get("access_token") if isinstance(body, dict) else None
+        if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
+            raise InvalidResponse(self.connector, "the answer to the sign-in holds no token")
+        self.answer = body
+        self._token = token
+        self._expires_at = time.monotonic() + max(_seconds(body.get("expires_in")) - MARGIN_S, MARGIN_S)
+
+
+def _seconds(raw: object) -> float:
+    try:
+        return float(str(raw))
+    except ValueError:
+        return DEFAULT_LIFE_S
+
+
+def assertion(private_key: str, claims: Mapping[str, str]) -> str:
+    """A JSON Web Token over ``claims``, good for some minutes, signed RS256. Raises ConfigurationError for a bad key."""
+    now = int(time.time())
+    head = _encoded(orjson.dumps({"alg": "RS256", "typ": "JWT"}))
+    body = _encoded(orjson.dumps({**claims, "iat": now, "exp": now + ASSERTION_LIFE_S}))
+    signature = rsa_key(private_key).sign(f"{head}.{body}".encode(), padding.PKCS1v15(), hashes.SHA256())
+    return f"{head}.{body}.{_encoded(signature)}"
+
+
+def rsa_key(pem: str) -> RSAPrivateKey:
+    """Raises ConfigurationError without repeating anything of the key."""
+    try:
+        key = load_pem_private_key(pem.encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, RSAPrivateKey):
+        raise ConfigurationError("private_key: give an RSA private key in PEM form, without a passphrase.")
+    return key
+
+
+def _encoded(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

@@ -1,0 +1,265 @@
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from integrations.connectors.base import Connector, Deadline, DetailKeys
+from integrations.errors import SourceError
+from integrations.phone import Number
+from tests.connectors.contract import NUMBER, ConnectorContract
+from tests.connectors.http_stub import Stub, reply
+from tests.connectors.rest.conftest import BY_PHONE, rest
+
+ROSA = {"id": 7, "name": "Rosa Castillo", "phone": "(415) 555-0123"}
+KEYS = DetailKeys(record_ids={"clients": "c-7"}, email="rosa@mail.org", account_id="RS-1", phone=NUMBER.e164)
+
+
+class TestContract(ConnectorContract):
+    empty_answer = {"people": []}
+    wrong_types = ({"people": "none"}, {"people": ["x"]}, {"people": [{"name": "no id"}]}, {"people": 5}, {})
+
+    def connector(self, stub: Stub) -> Connector:
+        return rest(stub)
+
+
+async def test_people_are_found_by_phone_and_mapped(stub: Stub) -> None:
+    stub.answer(reply({"people": [ROSA]}))
+    (record,) = await rest(stub).find(NUMBER, Deadline(5))
+    assert (record.record_id, record.fields["name"]) == ("7", "Rosa Castillo")
+    assert [match.stored for match in record.matched] == ["(415) 555-0123"]
+    assert stub.requests[0].path == "/people?phone=%2B14155550123"
+
+
+async def test_a_hit_whose_own_number_is_another_is_not_shown(stub: Stub) -> None:
+    stub.answer(reply({"people": [{**ROSA, "phone": "+44 20 7946 0123"}, {**ROSA, "id": 8, "phone": None}]}))
+    assert [record.record_id for record in await rest(stub).find(NUMBER, Deadline(5))] == ["8"]
+
+
+async def test_other_notations_are_tried_until_one_finds_somebody(stub: Stub) -> None:
+    stub.answer(reply({"people": []}), reply({"people": [ROSA]}))
+    lookup = {"steps": [{**BY_PHONE["steps"][0], "query": {"phone": "{phone}"}}]}
+    found = await rest(stub, lookup=lookup, phone={"format": "e164", "variants": ["nsn", "digits"]}).find(NUMBER, Deadline(5))
+    assert len(found) == 1
+    asked = [parse_qs(urlsplit(request.path).query)["phone"] for request in stub.requests]
+    assert asked == [["+14155550123"], ["4155550123"]]
+
+
+async def test_defaults_and_types_of_a_map(stub: Stub) -> None:
+    mapping = {
+        "id": "id",
+        "language": {"expr": "lang", "default": "English"},
+        "account_id": {"expr": "account", "type": "text"},
+        "outstanding_balance": {"expr": "owed_cents", "type": "cents"},
+        "auto_pay_enabled": {"expr": "auto", "default": True},
+    }
+    stub.answer(reply({"people": [{"id": 1, "account": 42, "owed_cents": 1250, "auto": False}]}))
+    lookup = {"steps": [{**BY_PHONE["steps"][0], "map": mapping}]}
+    (record,) = await rest(stub, lookup=lookup).find(NUMBER, Deadline(5))
+    assert record.fields == {
+        "language": "English",
+        "account_id": "42",
+        "outstanding_balance": {"amount_minor": 1250, "currency": "USD"},
+        "auto_pay_enabled": False,
+    }
+
+
+async def test_found_says_whether_there_is_anybody(stub: Stub) -> None:
+    lookup = {"steps": [{**BY_PHONE["steps"][0], "found": "total > `0`", "records": "person"}]}
+    stub.answer(reply({"total": 0}))
+    assert await rest(stub, lookup=lookup).find(NUMBER, Deadline(5)) == []
+    stub.answer(reply({"total": 1, "person": ROSA}))
+    assert len(await rest(stub, lookup=lookup).find(NUMBER, Deadline(5))) == 1
+
+
+TWO_STEPS = {
+    "steps": [
+        BY_PHONE["steps"][0],
+        {"path": "/people/{record_id}/balance", "query": {"as": "{name}"}, "map": {"outstanding_balance": "owed"}},
+    ]
+}
+
+
+async def test_a_second_step_uses_what_the_first_one_found(stub: Stub) -> None:
+    stub.answer(reply({"people": [ROSA]}), reply({"owed": "12.50"}))
+    (record,) = await rest(stub, lookup=TWO_STEPS).find(NUMBER, Deadline(5))
+    assert stub.requests[1].path == "/people/7/balance?as=Rosa+Castillo"
+    assert record.fields["name"] == "Rosa Castillo"
+    assert record.fields["outstanding_balance"] == {"amount_minor": 1250, "currency": "USD"}
+
+
+async def test_a_second_step_is_not_asked_about_one_of_several(stub: Stub) -> None:
+    stub.answer(reply({"people": [ROSA, {**ROSA, "id": 8}]}))
+    assert len(await rest(stub, lookup=TWO_STEPS).find(NUMBER, Deadline(5))) == 2
+    assert len(stub.requests) == 1
+
+
+async def test_an_admins_change_counts_in_the_step_that_maps_the_field(stub: Stub) -> None:
+    stub.answer(reply({"people": [ROSA]}), reply({"owed": "12.50", "total": "20", "plan": "gold"}))
+    changed = rest(stub, lookup=TWO_STEPS, mapping={"outstanding_balance": "total", "phone": False, "account_id": "phone"})
+    (record,) = await changed.find(NUMBER, Deadline(5))
+    assert record.fields["outstanding_balance"]["amount_minor"] == 2000
+    assert "phone" not in record.fields
+    assert record.fields["account_id"] == "(415) 555-0123"
+
+
+# -- Details of a known person ---------------------------------------------------------------------------------------
+
+
+async def test_the_payments_preset_asks_by_customer_id(stub: Stub) -> None:
+    stub.answer(
+        reply({"balance": "42.50", "last_payment_date": "2026-10-01", "default_method": "Visa ending 4242", "auto_pay": False})
+    )
+    payments = rest(stub, preset="payments", secrets={"token": "s3cret"}, details_by="clients")
+    assert payments.wants_details(KEYS)
+    (record,) = await payments.details(KEYS, Deadline(5))
+    assert stub.requests[0].path == "/customer/c-7/status"
+    assert stub.requests[0].headers["authorization"] == "Bearer s3cret"
+    assert (record.record_id, record.fields["outstanding_balance"]["amount_minor"]) == ("c-7", 4250)
+    assert (record.fields["last_payment"], record.fields["auto_pay_enabled"]) == ("2026-10-01", False)
+
+
+async def test_a_customer_whom_the_payments_preset_does_not_know_is_none_found(stub: Stub) -> None:
+    stub.answer(reply({"error": "no such customer"}, 404))
+    payments = rest(stub, preset="payments", secrets={"token": "s3cret"}, details_by="clients")
+    assert await payments.details(KEYS, Deadline(5)) == []
+
+
+async def test_without_the_key_that_it_needs_nothing_is_asked(stub: Stub) -> None:
+    payments = rest(stub, preset="payments", secrets={"token": "s3cret"}, details_by="elsewhere")
+    assert not payments.wants_details(KEYS)
+    assert await payments.details(KEYS, Deadline(5)) == []
+    assert stub.requests == []
+
+
+async def test_a_system_that_is_asked_by_phone_has_no_details(stub: Stub) -> None:
+    assert not rest(stub).wants_details(KEYS)
+
+
+def test_a_presets_keys_are_changed_one_by_one_and_its_lists_as_a_whole(stub: Stub) -> None:
+    changed = rest(
+        stub,
+        preset="payments",
+        secrets={"api_key": "k"},
+        auth={"type": "api_key", "name": "X-Key"},
+        errors=[{"status": [410], "as": "not_found"}],
+    )
+    assert changed.options.auth.name == "X-Key"
+    assert changed.options.lookup.steps[0].path == "/customer/{customer_id}/status"
+    assert [rule.status for rule in changed.options.errors] == [[410]]
+
+
+# -- What cannot be led astray by a value ----------------------------------------------------------------------------
+
+NASTY = ["../../admin", "7/../8", "a?b=c", "a#b", "a&b=c", "a%2Fb", "a\r\nX-Evil: 1", '","x":"', "{email}", "é\u0000"]
+
+
+@pytest.mark.parametrize("value", NASTY)
+async def test_a_value_stays_where_it_was_put(stub: Stub, value: str) -> None:
+    step = {
+        "method": "POST",
+        "path": "/customer/{customer_id}/status",
+        "query": {"id": "{customer_id}"},
+        "json": {"who": {"id": "{customer_id}"}, "list": ["{customer_id}"], "limit": 5, "email": "{email}"},
+        "map": {"name": "name"},
+    }
+    stub.answer(reply({"name": "x"}))
+    keys = DetailKeys(record_ids={"clients": value})
+    connector = rest(stub, lookup={"steps": [{**step, "requires": ["customer_id"]}]}, details_by="clients")
+    await connector.details(keys, Deadline(5))
+    (request,) = stub.requests
+    path, _mark, query = request.path.partition("?")
+    assert path.count("/") == 3
+    assert path.endswith("/status")
+    assert parse_qs(query) == {"id": [value]}
+    assert request.json == {"who": {"id": value}, "list": [value], "limit": 5}
+    assert "x-evil" not in request.headers
+
+
+@pytest.mark.parametrize("value", [".", ".."])
+async def test_a_value_that_would_lead_up_the_path_is_not_sent(stub: Stub, value: str) -> None:
+    connector = rest(stub, preset="payments", secrets={"token": "t"}, details_by="clients")
+    assert await connector.details(DetailKeys(record_ids={"clients": value}), Deadline(5)) == []
+    assert stub.requests == []
+
+
+@pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "é", "\x00"])
+async def test_a_value_that_no_header_can_hold_is_not_sent(stub: Stub, value: str) -> None:
+    step = {"path": "/me", "headers": {"X-Customer": "{customer_id}"}, "map": {"name": "name"}}
+    connector = rest(stub, lookup={"steps": [step]}, details_by="clients")
+    assert await connector.details(DetailKeys(record_ids={"clients": value}), Deadline(5)) == []
+    assert stub.requests == []
+
+
+async def test_a_number_in_a_path_is_one_segment(stub: Stub) -> None:
+    stub.answer(reply({"people": []}))
+    lookup = {"steps": [{**BY_PHONE["steps"][0], "path": "/by-phone/{phone_national}", "query": {}}]}
+    await rest(stub, lookup=lookup).find(NUMBER, Deadline(5))
+    assert stub.requests[0].path == "/by-phone/(415)%20555-0123"
+
+
+async def test_forms_are_filled_too(stub: Stub) -> None:
+    stub.answer(reply({"people": []}))
+    step = {**BY_PHONE["steps"][0], "method": "POST", "query": {}, "form": {"p": "{phone_digits}&x=1", "call": "{call_sid}"}}
+    await rest(stub, lookup={"steps": [{**step, "requires": ["phone_digits"]}]}).find(NUMBER, Deadline(5))
+    assert parse_qs(stub.requests[0].body.decode()) == {"p": ["14155550123&x=1"]}
+
+
+async def test_cookies_are_never_sent_back(stub: Stub) -> None:
+    stub.answer(reply({"people": []}, Set_Cookie="session=stolen; Path=/"))
+    connector = rest(stub)
+    for _time in range(2):
+        await connector.find(NUMBER, Deadline(5))
+    assert all("cookie" not in request.headers for request in stub.requests)
+
+
+async def test_a_page_address_that_is_no_web_address_is_dropped(stub: Stub) -> None:
+    lookup = {"steps": [{**BY_PHONE["steps"][0], "map": {"id": "id", "url": "link"}}]}
+    for link, kept in [("javascript:alert(1)", ""), ("https://crm.example/7", "https://crm.example/7")]:
+        stub.answer(reply({"people": [{"id": 1, "link": link}]}))
+        (record,) = await rest(stub, lookup=lookup).find(NUMBER, Deadline(5))
+        assert record.url == kept
+
+
+# -- What answers mean -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rule", "answer", "status"),
+    [
+        ({"status": [404], "as": "not_found"}, reply({}, 404), "none"),
+        ({"when": "error == 'nobody'", "as": "not_found"}, reply({"error": "nobody"}), "none"),
+        ({"when": "error == 'token'", "as": "auth"}, reply({"error": "token"}), "auth"),
+        ({"status": [420], "as": "rate_limited", "retry_after": "X-Wait"}, reply({}, 420, X_Wait="7"), "rate_limited"),
+        ({"status": [400], "when": "code == `9`", "as": "transient"}, reply({"code": 9}, 400), "unavailable"),
+        ({"status": [400], "when": "code == `9`", "as": "transient"}, reply({"code": 8}, 400), "invalid_response"),
+        ({"status": [202], "as": "invalid"}, reply({"people": []}, 202), "invalid_response"),
+        ({"when": "error", "as": "auth"}, reply(b"<html>oops</html>", 500), "unavailable"),
+    ],
+)
+async def test_the_error_table_tells_what_an_answer_means(stub: Stub, rule: dict[str, Any], answer: Any, status: str) -> None:
+    stub.answer(answer)
+    connector = rest(stub, errors=[rule])
+    if status == "none":
+        assert await connector.find(NUMBER, Deadline(5)) == []
+        return
+    with pytest.raises(SourceError) as raised:
+        await connector.find(NUMBER, Deadline(5))
+    assert raised.value.status == status
+    if status == "rate_limited":
+        assert raised.value.retry_after == 7.0  # type: ignore[attr-defined]
+
+
+async def test_health_is_one_request_without_a_person(stub: Stub) -> None:
+    stub.answer(reply({"ok": True}))
+    assert (await rest(stub, health={"path": "/ping"}).health(Deadline(5))).status == "healthy"
+    assert stub.requests[0].path == "/ping"
+    assert (await rest(stub).health(Deadline(5))).status == "healthy"
+    assert len(stub.requests) == 1
+
+
+async def test_a_number_of_another_country_is_sent_in_its_own_notation(stub: Stub) -> None:
+    stub.answer(reply({"people": []}))
+    await rest(stub).find(Number("+442079460123", "GB"), Deadline(5))
+    assert stub.requests[0].path == "/people?phone=%2B442079460123"
