@@ -158,6 +158,33 @@ class Health:
     message: str = ""
 
 
+@dataclass(frozen=True)
+class AvailabilityQuestion:
+    """What somebody looks for. ``day`` is an ISO date."""
+
+    service_type: str
+    location: str
+    day: str
+
+
+@dataclass(frozen=True)
+class AvailabilityOption:
+    """One thing that may be had. ``next_at`` as the system writes it, or empty."""
+
+    service: str = ""
+    location: str = ""
+    next_at: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Availability:
+    """One system's answer; ``available`` is None where it does not say."""
+
+    available: bool | None
+    options: tuple[AvailabilityOption, ...] = ()
+
+
 class Connector(ABC):
     """One configured source of one kind. Instances are shared by all lookups of a configuration version.
 
@@ -193,6 +220,10 @@ class Connector(ABC):
     def _external_id(self) -> Any:
         return compiled(self.options.external_id, "external_id") if self.options.external_id else None
 
+    def can(self, capability: str) -> bool:
+        """Whether this one, as it is configured, has one of the kind's capabilities."""
+        return capability in self.capabilities
+
     async def find(self, number: Number, deadline: Deadline) -> list[SourceRecord]:
         """Everyone whose record holds this number, re-verified locally; ``[]`` if nobody's does."""
         raise NotImplementedError(f"{self.kind} cannot be asked by phone number")
@@ -200,6 +231,10 @@ class Connector(ABC):
     async def details(self, keys: DetailKeys, deadline: Deadline) -> list[SourceRecord]:
         """More about the one linked person; ``[]`` if this system does not know them."""
         raise NotImplementedError(f"{self.kind} has no details")
+
+    async def availability(self, question: AvailabilityQuestion, deadline: Deadline) -> Availability:
+        """Whether a service can be had, which is no caller's data."""
+        raise NotImplementedError(f"{self.kind} knows nothing of services")
 
     async def health(self, deadline: Deadline) -> Health:
         """Whether the system answers and accepts our credentials, without touching any person's record."""

@@ -51,8 +51,10 @@ class Source:
         return self._can("details")
 
     def _can(self, capability: str) -> bool:
-        kind = kinds().get(self.kind)
+        if self.connector:
+            return self.connector.can(capability)
         # A source that is not set up correctly is asked, fails and says so, rather than vanishing.
+        kind = kinds().get(self.kind)
         return kind is None or capability in kind.capabilities
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields
 
-from integrations.connectors.base import MAX_RECORDS, compiled
+from integrations.connectors.base import MAX_RECORDS, Availability, AvailabilityOption, compiled
 from integrations.connectors.http import Answer, retry_after
 from integrations.connectors.rest.shape import Rule, Step
 from integrations.errors import AuthFailed, InvalidResponse, RateLimited, SourceError, SourceUnavailable
+from integrations.never import scrub
 from integrations.phone import Number
 from integrations.profile import JSON, Match, SourceRecord
+
+_OPTION = tuple(field.name for field in fields(AvailabilityOption))
+MAX_TEXT = 500
 
 
 def records_in(step: Step, body: JSON, connector: str) -> list[dict[str, JSON]]:
@@ -50,6 +55,24 @@ def _error(rule: Rule, answer: Answer, connector: str) -> SourceError:
     if rule.meaning == "auth":
         return AuthFailed(connector, note)
     return InvalidResponse(connector, note) if rule.meaning == "invalid" else SourceUnavailable(connector, note)
+
+
+def availability_in(step: Step, body: JSON, connector: str) -> Availability:
+    """What an answer says of services. ``found`` says whether there are any; without it, that there are some says so."""
+    if not isinstance(body, dict):
+        raise InvalidResponse(connector, "no object where the description says that services are")
+    raws = compiled(step.records, "").search(body) or []
+    if not isinstance(raws, list):
+        raise InvalidResponse(connector, "no list where the description says that services are")
+    said = compiled(step.found, "").search(body) if step.found else bool(raws)
+    options = tuple(_option(step, raw) for raw in raws[:MAX_RECORDS])
+    return Availability(None if said is None else bool(said), options)
+
+
+def _option(step: Step, raw: JSON) -> AvailabilityOption:
+    found = {name: compiled(step.map[name].expression, "").search(raw) for name in _OPTION if name in step.map}
+    texts = {name: str(scrub(value))[:MAX_TEXT] for name, value in found.items() if value is not None}
+    return AvailabilityOption(**texts)
 
 
 def own_id(step: Step, raw: JSON) -> object:

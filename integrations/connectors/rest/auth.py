@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 
 from pydantic import Field, SecretStr
 
-from integrations.connectors.base import ConnectorSecrets, NetworkPolicy
+from integrations.connectors.base import ConnectorSecrets, Deadline, NetworkPolicy
+from integrations.connectors.http import Answer, HttpDoor
+from integrations.connectors.rest.requests import Request
 from integrations.connectors.rest.shape import Auth
 from integrations.connectors.signing import JWT_BEARER, Tokens, assertion, rsa_key
 from integrations.errors import ConfigurationError
+from integrations.profile import JSON
 
 # Which secrets each kind of sign-in cannot do without.
 NEEDED: dict[str, tuple[str, ...]] = {
@@ -52,6 +55,42 @@ class SignIn:
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     tokens: Tokens | None = None
+
+
+class SignedDoor:
+    """The way to one system, signed in. Raises ConfigurationError for an address or header that can never work."""
+
+    def __init__(self, connector: str, base_url: str, network: NetworkPolicy, signing_in: SignIn) -> None:
+        self._door = HttpDoor(connector, base_url, network, headers=signing_in.headers)
+        self._query = signing_in.query
+        self._tokens = signing_in.tokens
+
+    async def sign_in(self, deadline: Deadline) -> None:
+        """Get a token, where the system gives out tokens. Raises SourceError."""
+        if self._tokens:
+            await self._tokens.current(deadline)
+
+    async def ask(self, request: Request, deadline: Deadline) -> Answer:
+        """The answer, whatever its status. A token that was taken back before it expired is minted anew, once."""
+        for attempt in range(2):
+            token = await self._tokens.current(deadline) if self._tokens else ""
+            answer = await self._door.ask(
+                request.method,
+                request.path,
+                deadline,
+                query={**request.query, **self._query} or None,
+                headers={**request.headers, **({"Authorization": f"Bearer {token}"} if token else {})},
+                json=request.json,
+                form=request.form,
+            )
+            if answer.status != 401 or not self._tokens or attempt:
+                break
+            self._tokens.forget(token)
+        return answer
+
+    def checked(self, answer: Answer) -> JSON:
+        """The decoded JSON of a good answer. Raises SourceError for any other."""
+        return self._door.checked(answer)
 
 
 def sign_in(connector: str, auth: Auth, secrets: RestSecrets, network: NetworkPolicy) -> SignIn:

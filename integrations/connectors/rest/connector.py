@@ -4,43 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
-from integrations.connectors.base import Connector, Deadline, DetailKeys, FieldMapping, Health
-from integrations.connectors.http import HttpDoor
-from integrations.connectors.rest.answers import own_id, page_of, records_in, says_not_found, why_matched
-from integrations.connectors.rest.auth import RestSecrets, SignIn, sign_in
+from integrations.connectors.base import (
+    Availability,
+    AvailabilityQuestion,
+    Connector,
+    Deadline,
+    DetailKeys,
+    FieldMapping,
+    Health,
+)
+from integrations.connectors.rest.answers import availability_in, own_id, page_of, records_in, says_not_found, why_matched
+from integrations.connectors.rest.auth import RestSecrets, SignedDoor, sign_in
 from integrations.connectors.rest.requests import Inputs, phone_inputs, request_of
-from integrations.connectors.rest.shape import OWN, RestOptions, Step
+from integrations.connectors.rest.shape import BY_PHONE, OWN, RestOptions, Step
 from integrations.phone import Number
 from integrations.profile import JSON, SourceRecord
+
+# How far ahead appointments are asked for.
+AHEAD = timedelta(days=30)
 
 
 class RestConnector(Connector):
     kind = "rest"
     label = "Other system (HTTP)"
-    capabilities = frozenset({"find", "details", "health"})
+    capabilities = frozenset({"find", "details", "availability", "health"})
     Options = RestOptions
     Secrets = RestSecrets
     field_table: ClassVar[Mapping[str, str]] = {}  # the shape's maps take its place
 
     @cached_property
-    def http(self) -> HttpDoor:
-        return HttpDoor(self.key, self.options.base_url, self.settings.network, headers=self.sign_in.headers)
-
-    @cached_property
-    def sign_in(self) -> SignIn:
-        return sign_in(self.key, self.options.auth, self.secrets, self.settings.network)
+    def door(self) -> SignedDoor:
+        signing_in = sign_in(self.key, self.options.auth, self.secrets, self.settings.network)
+        return SignedDoor(self.key, self.options.base_url, self.settings.network, signing_in)
 
     @cached_property
     def steps(self) -> list[tuple[Step, FieldMapping]]:
         """Each step with its map. The admin's changes go where the field is mapped, else to the first step."""
-        later = {name for step in self.options.lookup.steps[1:] for name in step.map}
+        steps = self.options.lookup.steps if self.options.lookup else []
+        later = {name for step in steps[1:] for name in step.map}
         changes = self.settings.mapping
         found = []
-        for number, step in enumerate(self.options.lookup.steps):
+        for number, step in enumerate(steps):
             table = {name: mapped.expression for name, mapped in step.map.items() if name not in OWN}
             own = {name: value for name, value in changes.items() if (name in later) == bool(number)}
             found.append((step, FieldMapping(table, own, self.settings.vocabulary)))
@@ -49,8 +58,15 @@ class RestConnector(Connector):
     @cached_property
     def mapping(self) -> FieldMapping:
         """The first step's. Whatever else cannot be used is found here too, before anyone calls."""
-        _ = self.http
-        return self.steps[0][1]
+        _ = self.door
+        return self.steps[0][1] if self.steps else FieldMapping({}, {}, self.settings.vocabulary)
+
+    def can(self, capability: str) -> bool:
+        """By what is described: a system may know only services, or be asked only by somebody's id."""
+        if capability == "find":
+            return bool(self.steps) and self.steps[0][0].needs <= BY_PHONE
+        described = {"details": bool(self.steps), "availability": self.options.availability is not None}
+        return described.get(capability, super().can(capability))
 
     async def find(self, number: Number, deadline: Deadline) -> list[SourceRecord]:
         notations = dict.fromkeys([self.options.phone.format, *self.options.phone.variants])
@@ -66,22 +82,42 @@ class RestConnector(Connector):
 
     def wants_details(self, keys: DetailKeys) -> bool:
         """A system that is asked by phone number has said all it knows by then."""
-        return bool(self.settings.details_by) and request_of(self.options.lookup.steps[0], self._inputs(keys)) is not None
+        return (
+            bool(self.settings.details_by and self.steps)
+            and request_of(self.steps[0][0], self._days() | self._inputs(keys)) is not None
+        )
 
     def _inputs(self, keys: DetailKeys) -> dict[str, str]:
         customer_id = keys.record_ids.get(self.settings.details_by, "")
         return {"customer_id": customer_id, "account_id": keys.account_id, "email": keys.email, "phone_e164": keys.phone}
 
+    def _days(self, first: str = "") -> dict[str, str]:
+        day = date.fromisoformat(first) if first else datetime.now(ZoneInfo(self.settings.zone)).date()
+        return {"date": day.isoformat(), "date_to": (day + AHEAD).isoformat()}
+
+    async def availability(self, question: AvailabilityQuestion, deadline: Deadline) -> Availability:
+        step = self.options.availability
+        asked = {"service_type": question.service_type, "location": question.location, **self._days(question.day)}
+        request = request_of(step, asked)
+        if request is None:
+            return Availability(None)
+        answer = await self.door.ask(request, deadline)
+        if says_not_found(self.options.errors, answer, self.key):
+            return Availability(None)
+        return availability_in(step, self.door.checked(answer), self.key)
+
     async def health(self, deadline: Deadline) -> Health:
         if self.options.health:
             await self._ask(self.options.health, {}, deadline)
-        elif self.sign_in.tokens:
-            await self.sign_in.tokens.current(deadline)
+        else:
+            await self.door.sign_in(deadline)
         return Health("healthy")
 
     # -- Asking ---------------------------------------------------------------------------------------------------
 
     async def _look_up(self, inputs: Inputs, known_id: str, number: Number | None, deadline: Deadline) -> list[SourceRecord]:
+        if not self.steps:  # it knows services and nobody
+            return []
         (first, _mapping), *rest = self.steps
         records = []
         for raw in await self._ask(first, inputs, deadline):
@@ -105,24 +141,10 @@ class RestConnector(Connector):
 
     async def _ask(self, step: Step, inputs: Inputs, deadline: Deadline) -> list[dict[str, JSON]]:
         """The raw records of the step's answer; ``[]`` where it could not be asked or found nobody."""
-        request = request_of(step, inputs)
+        request = request_of(step, self._days() | dict(inputs))
         if request is None:
             return []
-        tokens = self.sign_in.tokens
-        for attempt in range(2):
-            token = await tokens.current(deadline) if tokens else ""
-            answer = await self.http.ask(
-                request.method,
-                request.path,
-                deadline,
-                query={**request.query, **self.sign_in.query} or None,
-                headers={**request.headers, **({"Authorization": f"Bearer {token}"} if token else {})},
-                json=request.json,
-                form=request.form,
-            )
-            if answer.status != 401 or not tokens or attempt:
-                break
-            tokens.forget(token)  # it was taken back before it expired
+        answer = await self.door.ask(request, deadline)
         if says_not_found(self.options.errors, answer, self.key):
             return []
-        return records_in(step, self.http.checked(answer), self.key)
+        return records_in(step, self.door.checked(answer), self.key)

@@ -18,11 +18,14 @@ from integrations.connectors.rest.presets import with_preset
 from integrations.errors import ConfigurationError
 from integrations.never import is_never
 
-# What a step can be asked with. ``phone`` is the number in the format that ``phone.format`` names.
+# What a step can be asked with. ``phone`` is the number in the format that ``phone.format`` names; ``date`` is today, or
+# the day that is asked for, and ``date_to`` thirty days later.
 INPUTS = (
     "phone", "phone_e164", "phone_nsn", "phone_national", "phone_digits", "customer_id", "email", "account_id", "call_sid",
-    "service_type", "location", "date", "query",
+    "service_type", "location", "date", "date_to", "query",
 )  # fmt: skip
+# What is known as soon as the phone rings.
+BY_PHONE = {"phone", "phone_e164", "phone_nsn", "phone_national", "phone_digits", "date", "date_to"}
 # Names in a map that are no fields: where the record's own id and its page are.
 OWN = ("id", "url")
 PLACEHOLDER = re.compile(r"\{(\w*)\}")
@@ -229,7 +232,7 @@ class RestOptions(ConnectorOptions):
         Phone.model_validate({}), description="How {phone} is written, and what else to try if nobody is found."
     )
     auth: Auth = Field(Auth.model_validate({}), description="How to sign in: type, and what the type needs.")
-    lookup: Lookup = Field(description="One or two steps: what to send, and which field is where in the answer.")
+    lookup: Lookup | None = Field(None, description="One or two steps: what to send, and which field is where in the answer.")
     search: Step | None = Field(None, description="One step that finds people by {query}.")
     availability: Step | None = Field(
         None, description="One step that asks what is free, by {service_type}, {location}, {date}."
@@ -244,6 +247,8 @@ class RestOptions(ConnectorOptions):
 
     @model_validator(mode="after")
     def _single_steps(self) -> RestOptions:
+        if not (self.lookup or self.search or self.availability):
+            raise ValueError("lookup: describe what to ask for, or name a preset.")
         for name in ("search", "availability", "health"):
             step: Step | None = getattr(self, name)
             try:
