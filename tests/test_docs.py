@@ -10,6 +10,7 @@ from django.core.management import get_commands
 
 from integrations.api.errors import STATUS_OF
 from integrations.connectors import kinds
+from integrations.connectors.rest.presets import names as preset_names
 from integrations.profile import FIELDS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,10 +41,15 @@ def test_every_command_is_documented(command: str) -> None:
 
 @pytest.mark.parametrize("kind", sorted(kinds()))
 def test_every_kind_of_system_is_documented_with_its_options_and_secrets(kind: str) -> None:
-    assert f"`{kind}`" in CONFIGURATION
-    connector = kinds()[kind]
+    assert f"(connectors/{kind}.md)" in CONFIGURATION
+    connector, page = kinds()[kind], DOCS[f"docs/connectors/{kind}.md"]
     for option in [*connector.Options.model_fields, *connector.Secrets.model_fields]:
-        assert f"`{option}`" in CONFIGURATION, f"{kind}: {option}"
+        assert f"`{option}`" in page, f"{kind}: {option}"
+
+
+@pytest.mark.parametrize("preset", preset_names())
+def test_every_preset_is_documented(preset: str) -> None:
+    assert f"| `{preset}` |" in DOCS["docs/connectors/rest.md"]
 
 
 @pytest.mark.parametrize("code", sorted(STATUS_OF))
