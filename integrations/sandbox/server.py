@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from integrations.sandbox.care import SYSTEMS, CareSystems
 from integrations.sandbox.hubspot import HubSpot
 from integrations.sandbox.page import index
 from integrations.sandbox.switches import Switches
@@ -26,8 +27,9 @@ class Sandbox:
 
     def __init__(self, panel_url: str = "") -> None:
         self.panel_url = panel_url
-        self.switches = {"hubspot": Switches("hubspot")}
+        self.switches = {system: Switches(system) for system in ("hubspot", *SYSTEMS)}
         self.hubspot = HubSpot(self.switches["hubspot"])
+        self.care = CareSystems(self.switches)
 
     def application(self) -> web.Application:
         app = web.Application()
@@ -37,6 +39,7 @@ class Sandbox:
                 web.get("/_control", self._state),
                 web.post("/_control", self._change),
                 *self.hubspot.routes(),
+                *self.care.routes(),
             ]
         )
         return app

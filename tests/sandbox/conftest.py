@@ -22,6 +22,7 @@ class Client:
 
     sandbox: Sandbox
     session: aiohttp.ClientSession
+    address: str
 
     async def search(self, body: dict[str, Any], path: str = SEARCH, token: str = hubspot.TOKEN) -> tuple[int, Any]:
         async with self.session.post(path, json=body, headers={"Authorization": f"Bearer {token}"}) as response:
@@ -44,4 +45,4 @@ async def client() -> AsyncIterator[Client]:
     sandbox.switches["hubspot"].latency_ms = 0
     base = f"http://127.0.0.1:{listener.getsockname()[1]}"
     async with serving(sandbox, listener), aiohttp.ClientSession(base, timeout=aiohttp.ClientTimeout(10)) as session:
-        yield Client(sandbox, session)
+        yield Client(sandbox, session, base)

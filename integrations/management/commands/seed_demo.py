@@ -14,7 +14,7 @@ from django.db import models, transaction
 
 from integrations.models import ApiKey, Connector, Organization, Person, Role, Tier, TierRule, User
 from integrations.models.people import API_SCOPES, DEFAULT_TIERS
-from integrations.sandbox import hubspot, people
+from integrations.sandbox import care, hubspot, people
 from integrations.sandbox.clients import FILE_NAME, write_client_database
 
 ORGANIZATION, OTHER_ORGANIZATION = "riverside", "harbor"
@@ -25,6 +25,7 @@ STAFF = (
     ("sam", "Sam", "Whitaker", Role.SUPERVISOR, "advanced"),
     ("ann", "Ann", "Lindgren", Role.ADMIN, "admin"),
 )
+CARE_SYSTEMS = {"payments": "Payments", "appointments": "Appointments", "availability": "Services and places"}
 OTHER_STAFF = (("cy", "Cy", "Marlowe", Role.ADMIN, "admin"),)
 
 
@@ -47,6 +48,7 @@ def seed() -> dict[str, Any]:
         riverside = _organization(ORGANIZATION, "Riverside Senior Services", STAFF)
         _connect_crm(riverside)
         _connect_clients(riverside)
+        _connect_services(riverside)
         api_key = _api_key(riverside)
         harbor = _organization(OTHER_ORGANIZATION, "Harbor Food Pantry", OTHER_STAFF)
         _connect_clients(harbor)
@@ -124,8 +126,27 @@ def _api_key(organization: Organization) -> str:
     return key
 
 
+def _sandbox() -> str:
+    return f"http://127.0.0.1:{settings.SANDBOX_PORT or DEFAULT_SANDBOX_PORT}"
+
+
+def _connect_services(organization: Organization) -> None:
+    for priority, (system, name) in enumerate(CARE_SYSTEMS.items(), start=50):
+        values = {
+            "kind": "rest",
+            "name": name,
+            "priority": priority,
+            "timeout_ms": 5_000,
+            "allow_private": True,
+            "options": {"preset": system, "base_url": f"{_sandbox()}/{system}", "health": {"path": "/ping"}},
+            "secrets": {"token": care.TOKEN},
+            "details_by": "" if system == "availability" else "clients",
+            "enabled": True,
+        }
+        _ensure(Connector, {"organization": organization, "key": system}, values)
+
+
 def _connect_crm(organization: Organization) -> None:
-    address = f"http://127.0.0.1:{settings.SANDBOX_PORT or DEFAULT_SANDBOX_PORT}"
     values = {
         "kind": "hubspot",
         "name": "HubSpot",
@@ -133,7 +154,7 @@ def _connect_crm(organization: Organization) -> None:
         "essential": True,
         "timeout_ms": 3_000,
         "allow_private": True,
-        "options": {"base_url": address, "api_version": "v3"},
+        "options": {"base_url": _sandbox(), "api_version": "v3"},
         "secrets": {"token": hubspot.TOKEN},
         "enabled": True,
     }
