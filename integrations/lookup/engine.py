@@ -232,7 +232,7 @@ class _Lookup:
             self.details.clear()
         people = [self._merged(group, self.plan.vocabulary) for group in groups]
         people.sort(key=lambda person: (not person.refs & self.choice.before, -len(person.fields)))
-        outcomes = tuple(self._outcome(source) for source in self.plan.sources)
+        outcomes = tuple(self._outcome(source) for source in self.plan.sources if source.knows_people)
         return LookupResult(
             organization_id=self.plan.organization_id,
             caller_id=self.number,

@@ -50,6 +50,11 @@ class Source:
     def has_details(self) -> bool:
         return self._can("details")
 
+    @property
+    def knows_people(self) -> bool:
+        """Unlike one that only knows services."""
+        return self._can("find") or self.has_details
+
     def _can(self, capability: str) -> bool:
         if self.connector:
             return self.connector.can(capability)
