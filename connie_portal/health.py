@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from functools import cache
 
+import redis
+from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+NO_REDIS = "The portal's Redis server does not answer."
 NO_DATABASE = "The portal's database does not answer."
 NOT_MIGRATED = "The portal's database is not up to date. Run: manage.py migrate"
+REDIS_WAIT_S = 1.0
 
 
 def unapplied_migrations() -> list[str]:
@@ -23,6 +27,17 @@ def unapplied_migrations() -> list[str]:
 
 class _NotMigratedYet(Exception):
     pass
+
+
+def redis_answers() -> bool:
+    """Whether the server of CONNIE_REDIS_URL can be used now. (sync)"""
+    try:
+        with redis.Redis.from_url(
+            settings.REDIS_URL, socket_timeout=REDIS_WAIT_S, socket_connect_timeout=REDIS_WAIT_S
+        ) as client:
+            return bool(client.ping())
+    except (redis.RedisError, ValueError):
+        return False
 
 
 @cache
@@ -47,6 +62,8 @@ def readyz(_request: HttpRequest) -> HttpResponse:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
         _migrated()
+        if settings.REDIS_URL and not redis_answers():
+            return _text(NO_REDIS, 503)
     except DatabaseError:
         return _text(NO_DATABASE, 503)
     except _NotMigratedYet:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pymysql
+import redis
 
 INSTALL = "apt-get install -y --no-install-recommends mariadb-server-core mariadb-client-core redis-server"
 START_S = 30
@@ -52,6 +53,36 @@ class MariaDb:
                 return list(cursor.fetchall())
         finally:
             connection.close()
+
+
+@dataclass(frozen=True)
+class RedisServer:
+    """A running server without a password."""
+
+    port: int
+
+    @property
+    def url(self) -> str:
+        """As CONNIE_REDIS_URL."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def stop(self) -> None:
+        """Before its time, as a failure would."""
+        with redis.Redis(port=self.port) as client:
+            client.shutdown(nosave=True)
+
+    def wait(self, process: subprocess.Popen[bytes]) -> None:
+        """Until it answers."""
+        deadline = time.monotonic() + START_S
+        while True:
+            try:
+                with redis.Redis(port=self.port) as client:
+                    client.ping()
+                return
+            except redis.ConnectionError:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError("Redis did not start.") from None
+                time.sleep(0.05)
 
 
 def binary(name: str) -> str:
@@ -98,6 +129,20 @@ def mariadb() -> Iterator[MariaDb]:
             process.wait(20)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def redis_server() -> Iterator[RedisServer]:
+    """A fresh one that keeps nothing on disk, stopped afterwards."""
+    found = RedisServer(free_port())
+    options = ["--port", str(found.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--daemonize", "no"]
+    process = subprocess.Popen([binary("redis-server"), *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        found.wait(process)
+        yield found
+    finally:
+        process.terminate()
+        process.wait(20)
 
 
 def _set_up(sock: Path, process: subprocess.Popen[bytes]) -> None:

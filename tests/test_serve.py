@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -51,14 +52,35 @@ def test_a_portal_without_its_database_is_not_ready(monkeypatch: pytest.MonkeyPa
     assert (response.status_code, response.content.decode().strip()) == (503, health.NO_DATABASE)
 
 
-@pytest.mark.parametrize("options", [{"web": 2}, {"runners": 1}])
-@pytest.mark.parametrize(("redis", "sentence"), [("", "CONNIE_REDIS_URL"), ("redis://127.0.0.1:1/0", "runs in one process")])
-def test_more_than_one_process_is_refused_in_a_sentence(
-    settings: Settings, options: dict[str, int], redis: str, sentence: str
+NOWHERE = "redis://127.0.0.1:1/0"
+
+
+@pytest.mark.parametrize(
+    ("options", "redis", "vendor", "sentence"),
+    [
+        ({"web": 2}, "", "mysql", "Set CONNIE_REDIS_URL, or use --web 1"),
+        ({"web": 2}, NOWHERE, "sqlite", "a SQLite file belongs to one process"),
+        ({"web": 2}, NOWHERE, "mysql", "CONNIE_REDIS_URL does not answer"),
+        ({"web": 1}, NOWHERE, "mysql", "CONNIE_REDIS_URL does not answer"),
+        ({"web": 1}, "nonsense", "mysql", "CONNIE_REDIS_URL does not answer"),
+        ({"runners": 1}, "", "mysql", "Leave --runners out"),
+        ({"web": 0}, "", "mysql", "--web must be at least 1"),
+    ],
+)
+def test_unsafe_combinations_are_refused_in_a_sentence(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, options: dict[str, int], redis: str, vendor: str, sentence: str
 ) -> None:
     settings.REDIS_URL = redis
+    monkeypatch.setattr("integrations.management.commands.serve.connection", SimpleNamespace(vendor=vendor))
     with pytest.raises(CommandError, match=sentence):
         call_command("serve", **options)
+
+
+@pytest.mark.django_db
+def test_a_portal_without_its_redis_is_not_ready(settings: Settings) -> None:
+    settings.REDIS_URL = NOWHERE
+    response = Client().get("/readyz")
+    assert (response.status_code, response.content.decode().strip()) == (503, health.NO_REDIS)
 
 
 @pytest.mark.django_db

@@ -30,16 +30,20 @@ def database() -> dict[str, str]:
     return {"CONNIE_DATA_DIR": str(settings.DATA_DIR), "CONNIE_DATABASE_URL": url}
 
 
-def start(world: World, count: int) -> subprocess.Popen[str]:
+def environment() -> dict[str, str]:
+    """For another process of the portal on this test's database."""
     keys = {
         "CONNIE_SECRET_KEY": settings.SECRET_KEY,
         "CONNIE_ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS),
         "CONNIE_INDEX_KEY": settings.INDEX_KEY,
         "DJANGO_SETTINGS_MODULE": "connie_portal.settings",
     }
+    return {"PATH": os.environ["PATH"], **keys, **database()}
+
+
+def start(world: World, count: int) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "tests.disclosure.writing_process", str(world.riverside.pk), str(count)]
-    environment = {"PATH": os.environ["PATH"], **keys, **database()}
-    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True)
 
 
 def test_two_processes_write_one_unbroken_chain(world: World) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import fields
 
+from jmespath.exceptions import JMESPathError
+
 from integrations.connectors.base import MAX_RECORDS, Availability, AvailabilityOption, compiled
 from integrations.connectors.http import Answer, retry_after
 from integrations.connectors.rest.shape import Rule, Step
@@ -17,11 +19,19 @@ _OPTION = tuple(field.name for field in fields(AvailabilityOption))
 MAX_TEXT = 500
 
 
+def _search(expression: str, tree: JSON, connector: str) -> JSON:
+    """What an expression finds. Raises InvalidResponse where values are not of the types that its functions take."""
+    try:
+        return compiled(expression, "").search(tree)
+    except JMESPathError:  # its text repeats the values
+        raise InvalidResponse(connector, "values of other types than the description says") from None
+
+
 def records_in(step: Step, body: JSON, connector: str) -> list[dict[str, JSON]]:
     """The raw records, at most MAX_RECORDS. Raises InvalidResponse where none are to be had in the described place."""
-    if step.found and not compiled(step.found, "").search(body):
+    if step.found and not _search(step.found, body, connector):
         return []
-    records = compiled(step.records, "").search(body)
+    records = _search(step.records, body, connector)
     records = [records] if isinstance(records, dict) else records
     # A body that is itself an empty list names nobody and is no object either: not what was described.
     astray = step.records == "@" and not records
@@ -42,9 +52,9 @@ def _fits(rule: Rule, answer: Answer, connector: str) -> bool:
     if rule.status and answer.status not in rule.status:
         return False
     try:
-        return not rule.when or bool(compiled(rule.when, "").search(answer.json(connector)))
+        return not rule.when or bool(_search(rule.when, answer.json(connector), connector))
     except InvalidResponse:
-        return False  # its status tells more than a page that is not JSON
+        return False  # its status tells more than a page that cannot be read
 
 
 def _error(rule: Rule, answer: Answer, connector: str) -> SourceError:
@@ -61,29 +71,38 @@ def availability_in(step: Step, body: JSON, connector: str) -> Availability:
     """What an answer says of services. ``found`` says whether there are any; without it, that there are some says so."""
     if not isinstance(body, dict):
         raise InvalidResponse(connector, "no object where the description says that services are")
-    raws = compiled(step.records, "").search(body) or []
+    raws = _search(step.records, body, connector) or []
     if not isinstance(raws, list):
         raise InvalidResponse(connector, "no list where the description says that services are")
-    said = compiled(step.found, "").search(body) if step.found else bool(raws)
-    options = tuple(_option(step, raw) for raw in raws[:MAX_RECORDS])
+    said = _search(step.found, body, connector) if step.found else bool(raws)
+    options = tuple(_option(step, raw, connector) for raw in raws[:MAX_RECORDS])
     return Availability(None if said is None else bool(said), options)
 
 
-def _option(step: Step, raw: JSON) -> AvailabilityOption:
-    found = {name: compiled(step.map[name].expression, "").search(raw) for name in _OPTION if name in step.map}
-    texts = {name: str(scrub(value))[:MAX_TEXT] for name, value in found.items() if value is not None}
-    return AvailabilityOption(**texts)
+def _option(step: Step, raw: JSON, connector: str) -> AvailabilityOption:
+    """What is not text or a number is left out, as if the system had not said it."""
+    found = {name: _own(step, name, raw, connector) for name in _OPTION}
+    return AvailabilityOption(**{name: str(scrub(text))[:MAX_TEXT] for name, text in found.items()})
 
 
-def own_id(step: Step, raw: JSON) -> object:
-    """The record's id in its system; None where the step's map names none."""
-    return compiled(step.map["id"].expression, "").search(raw) if "id" in step.map else None
+def own_id(step: Step, raw: JSON, connector: str) -> str:
+    """The record's id in its system; ``""`` where the step's map names none, or something that is no id."""
+    return _own(step, "id", raw, connector)
 
 
-def page_of(step: Step, raw: JSON) -> str:
+def page_of(step: Step, raw: JSON, connector: str) -> str:
     """Where a person can open the record; ``""`` for what is no web address."""
-    found = compiled(step.map["url"].expression, "").search(raw) if "url" in step.map else None
-    return found if isinstance(found, str) and found.startswith("https://") else ""
+    found = _own(step, "url", raw, connector)
+    return found if found.startswith("https://") else ""
+
+
+def _own(step: Step, name: str, raw: JSON, connector: str) -> str:
+    """What the map says of something that is no field; ``""`` for anything but text and whole numbers."""
+    try:
+        found = _search(step.map[name].expression, raw, connector) if name in step.map else ""
+    except InvalidResponse:
+        return ""
+    return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
 
 
 def why_matched(record: SourceRecord, number: Number | None) -> tuple[Match, ...] | None:

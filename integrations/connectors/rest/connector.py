@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import ClassVar
 from zoneinfo import ZoneInfo
@@ -20,13 +19,14 @@ from integrations.connectors.base import (
 )
 from integrations.connectors.rest.answers import availability_in, own_id, page_of, records_in, says_not_found, why_matched
 from integrations.connectors.rest.auth import RestSecrets, SignedDoor, sign_in
-from integrations.connectors.rest.requests import Inputs, phone_inputs, request_of
+from integrations.connectors.rest.requests import Inputs, days, outputs_of, phone_inputs, request_of
 from integrations.connectors.rest.shape import BY_PHONE, OWN, RestOptions, Step
+from integrations.errors import InvalidResponse, SourceError
 from integrations.phone import Number
 from integrations.profile import JSON, SourceRecord
 
-# How far ahead appointments are asked for.
-AHEAD = timedelta(days=30)
+# The second step settles before the caller gives up on both.
+_SHARE_OF_SECOND_STEP = 0.9
 
 
 class RestConnector(Connector):
@@ -78,26 +78,23 @@ class RestConnector(Connector):
     async def details(self, keys: DetailKeys, deadline: Deadline) -> list[SourceRecord]:
         inputs = self._inputs(keys)
         known = inputs["customer_id"] or inputs["account_id"] or inputs["email"]
-        return await self._look_up(inputs, known, None, deadline)
+        records = await self._look_up(inputs, known, None, deadline)
+        if len(records) > 1:  # such as a couple with one e-mail address: what belongs to whom cannot be told
+            raise InvalidResponse(self.key, "several records where one person's was asked for")
+        return records
 
     def wants_details(self, keys: DetailKeys) -> bool:
         """A system that is asked by phone number has said all it knows by then."""
-        return (
-            bool(self.settings.details_by and self.steps)
-            and request_of(self.steps[0][0], self._days() | self._inputs(keys)) is not None
-        )
+        inputs = days(self.settings.zone) | self._inputs(keys)
+        return bool(self.settings.details_by and self.steps) and request_of(self.steps[0][0], inputs) is not None
 
     def _inputs(self, keys: DetailKeys) -> dict[str, str]:
         customer_id = keys.record_ids.get(self.settings.details_by, "")
         return {"customer_id": customer_id, "account_id": keys.account_id, "email": keys.email, "phone_e164": keys.phone}
 
-    def _days(self, first: str = "") -> dict[str, str]:
-        day = date.fromisoformat(first) if first else datetime.now(ZoneInfo(self.settings.zone)).date()
-        return {"date": day.isoformat(), "date_to": (day + AHEAD).isoformat()}
-
     async def availability(self, question: AvailabilityQuestion, deadline: Deadline) -> Availability:
         step = self.options.availability
-        asked = {"service_type": question.service_type, "location": question.location, **self._days(question.day)}
+        asked = {"service_type": question.service_type, "location": question.location, **days(self.settings.zone, question.day)}
         request = request_of(step, asked)
         if request is None:
             return Availability(None)
@@ -121,7 +118,7 @@ class RestConnector(Connector):
         (first, _mapping), *rest = self.steps
         records = []
         for raw in await self._ask(first, inputs, deadline):
-            record = self.record(raw, own_id(first, raw) or known_id, url=page_of(first, raw))
+            record = self.record(raw, own_id(first, raw, self.key) or known_id, url=page_of(first, raw, self.key))
             if (matched := why_matched(record, number)) is not None:
                 records.append(replace(record, matched=matched))
         # Of several people, nothing more is asked about any until one is picked.
@@ -132,8 +129,11 @@ class RestConnector(Connector):
     async def _more(
         self, record: SourceRecord, step: Step, mapping: FieldMapping, inputs: Inputs, deadline: Deadline
     ) -> SourceRecord:
-        outputs = {name: str(value) for name, value in record.fields.items() if isinstance(value, str | int | float)}
-        answers = await self._ask(step, {**inputs, **outputs, "record_id": record.record_id}, deadline)
+        patience = deadline.within(deadline.left() * _SHARE_OF_SECOND_STEP)
+        try:
+            answers = await self._ask(step, {**inputs, **outputs_of(record)}, patience)
+        except SourceError:  # who it is, is known; only what this step would have told is missing
+            return replace(record, unreadable=(*record.unreadable, *mapping.expressions))
         if not answers:
             return record
         fields, unreadable = mapping.read(answers[0], ZoneInfo(self.settings.zone))
@@ -141,7 +141,7 @@ class RestConnector(Connector):
 
     async def _ask(self, step: Step, inputs: Inputs, deadline: Deadline) -> list[dict[str, JSON]]:
         """The raw records of the step's answer; ``[]`` where it could not be asked or found nobody."""
-        request = request_of(step, self._days() | dict(inputs))
+        request = request_of(step, days(self.settings.zone) | dict(inputs))
         if request is None:
             return []
         answer = await self.door.ask(request, deadline)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from integrations.connectors.http import segment
 from integrations.connectors.rest.shape import PLACEHOLDER, PhoneFormat, Step
 from integrations.phone import Number
-from integrations.profile import JSON
+from integrations.profile import JSON, SourceRecord
 
 Inputs = Mapping[str, str]
+# How far ahead appointments are asked for.
+AHEAD = timedelta(days=30)
 # A path is cut at these, so a value that is one of them would lead elsewhere.
 _NO_SEGMENTS = {".", ".."}
 
@@ -63,6 +67,18 @@ def phone_inputs(number: Number, notation: PhoneFormat) -> dict[str, str]:
         "phone_national": number.national,
         "phone_digits": number.digits,
     }
+
+
+def days(zone: str, first: str = "") -> dict[str, str]:
+    """Today in ``zone``, or the ISO date ``first``, and the last day that is asked for."""
+    day = date.fromisoformat(first) if first else datetime.now(ZoneInfo(zone)).date()
+    return {"date": day.isoformat(), "date_to": (day + AHEAD).isoformat()}
+
+
+def outputs_of(record: SourceRecord) -> dict[str, str]:
+    """What the first step found, as inputs of the second."""
+    simple = {name: str(value) for name, value in record.fields.items() if isinstance(value, str | int | float)}
+    return {**simple, "record_id": record.record_id}
 
 
 def _filled(text: str, known: Inputs) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote, urlsplit
 
 import orjson
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -26,6 +27,12 @@ INPUTS = (
 )  # fmt: skip
 # What is known as soon as the phone rings.
 BY_PHONE = {"phone", "phone_e164", "phone_nsn", "phone_national", "phone_digits", "date", "date_to"}
+# What tells of nobody: asked with these alone, a system would answer the same whoever calls.
+_OF_NOBODY = {"date", "date_to", "call_sid", "service_type", "location", "query"}
+_ASKS_ABOUT_NOBODY = (
+    "It needs nothing of the caller, so the answer would be the same for everybody. "
+    "Ask by a phone number, customer_id, account_id or email, and name it in requires if that is given."
+)
 # Names in a map that are no fields: where the record's own id and its page are.
 OWN = ("id", "url")
 PLACEHOLDER = re.compile(r"\{(\w*)\}")
@@ -56,6 +63,8 @@ def _path(text: str) -> str:
         raise ValueError("Begin the path with one '/': it follows base_url.")
     if any(character in text for character in "?#\\") or " " in text or not text.isprintable():
         raise ValueError("Leave '?', '#', '\\' and spaces out of the path; put parameters into query.")
+    if any(unquote(part) in {".", ".."} for part in text.split("/")):
+        raise ValueError("Leave '.' and '..' out of the path: it cannot lead upwards.")
     return text
 
 
@@ -65,6 +74,16 @@ def _header(name: str) -> str:
             f"The header {name!r} cannot be set here. Use letters, digits and hyphens; signing in belongs into auth."
         )
     return name
+
+
+def _token_url(text: str) -> None:
+    try:
+        parts = urlsplit(text)
+        _path(parts.path or "/")
+    except ValueError as error:
+        raise ValueError(f"token_url: {error}") from None
+    if parts.scheme not in {"https", "http"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("token_url: give a web address like https://login.example.org/token, with nothing after a '?' or '#'.")
 
 
 def _field_name(name: str) -> str:
@@ -117,7 +136,8 @@ class Mapped(_Part):
     @property
     def expression(self) -> str:
         """All of it as one JMESPath expression."""
-        inner = f"not_null({self.expr}, `{orjson.dumps(self.default).decode()}`)" if self.default is not None else self.expr
+        default = orjson.dumps(self.default).decode().replace("`", "\\`")
+        inner = self.expr if self.default is None else f"not_null({self.expr}, `{default}`)"
         return {
             None: inner,
             "text": f'to_string(not_null({inner}, `""`))',
@@ -175,15 +195,17 @@ class Lookup(_Part):
     @model_validator(mode="after")
     def _inputs_exist(self) -> Lookup:
         known = set(INPUTS)
-        for number, step in enumerate(self.steps):
+        for which, step in zip(("first", "second"), self.steps, strict=False):
             try:
                 step.check(known)
+                if not step.needs - _OF_NOBODY:
+                    raise ValueError(_ASKS_ABOUT_NOBODY)
             except ValueError as error:
-                raise ValueError(f"steps[{number}]: {error}") from None
+                raise ValueError(f"The {which} step: {error}") from None
             known |= {"record_id", *step.map} - {"id", "url"}
         first = self.steps[0]
         if any(name.startswith("phone") for name in first.needs) and "id" not in first.map:
-            raise ValueError("steps[0].map.id: say where a record's id is; the system is asked by phone number.")
+            raise ValueError("The first step: say in map.id where a record's id is; the system is asked by phone number.")
         return self
 
 
@@ -205,6 +227,8 @@ class Auth(_Part):
             _header(self.name)
         if (self.type.startswith("oauth2") or self.type == "jwt_bearer") and not self.token_url:
             raise ValueError("token_url: say where tokens are given out.")
+        if self.token_url:
+            _token_url(self.token_url)
         return self
 
 

@@ -156,6 +156,13 @@ async def test_hsds_lists_active_services(stub: Stub) -> None:
     )
 
 
+async def test_an_odd_value_costs_only_its_part_of_a_service(stub: Stub) -> None:
+    odd = {"name": "Food pantry", "status": "active", "wait_time": 5, "organization": {"name": ["x"]}}
+    stub.answer(reply({"contents": [odd]}))
+    found = await rest(stub, preset="hsds-3").availability(QUESTION, Deadline(5))
+    assert [(option.service, option.location, option.note) for option in found.options] == [("Food pantry", "", "")]
+
+
 async def test_payment_values_of_odd_types_cost_only_their_field(stub: Stub) -> None:
     stub.answer(
         reply({"balance": ["x"], "last_payment_date": "soon", "default_method": "Visa 4111 1111 1111 1111", "auto_pay": 1})

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from integrations.connectors.base import Connector, Deadline, DetailKeys
-from integrations.errors import SourceError
+from integrations.errors import InvalidResponse, SourceError
 from integrations.phone import Number
 from tests.connectors.contract import NUMBER, ConnectorContract
-from tests.connectors.http_stub import Stub, reply
+from tests.connectors.http_stub import Stub, Write, hang, reply, reset
 from tests.connectors.rest.conftest import BY_PHONE, rest
 
 ROSA = {"id": 7, "name": "Rosa Castillo", "phone": "(415) 555-0123"}
@@ -49,7 +50,7 @@ async def test_other_notations_are_tried_until_one_finds_somebody(stub: Stub) ->
 async def test_defaults_and_types_of_a_map(stub: Stub) -> None:
     mapping = {
         "id": "id",
-        "language": {"expr": "lang", "default": "English"},
+        "language": {"expr": "lang", "default": "`English`"},
         "account_id": {"expr": "account", "type": "text"},
         "outstanding_balance": {"expr": "owed_cents", "type": "cents"},
         "auto_pay_enabled": {"expr": "auto", "default": True},
@@ -58,7 +59,7 @@ async def test_defaults_and_types_of_a_map(stub: Stub) -> None:
     lookup = {"steps": [{**BY_PHONE["steps"][0], "map": mapping}]}
     (record,) = await rest(stub, lookup=lookup).find(NUMBER, Deadline(5))
     assert record.fields == {
-        "language": "English",
+        "language": "`English`",
         "account_id": "42",
         "outstanding_balance": {"amount_minor": 1250, "currency": "USD"},
         "auto_pay_enabled": False,
@@ -87,6 +88,16 @@ async def test_a_second_step_uses_what_the_first_one_found(stub: Stub) -> None:
     assert stub.requests[1].path == "/people/7/balance?as=Rosa+Castillo"
     assert record.fields["name"] == "Rosa Castillo"
     assert record.fields["outstanding_balance"] == {"amount_minor": 1250, "currency": "USD"}
+
+
+@pytest.mark.parametrize("failure", [reply({}, 500), reply({}, 404), reply({}, 403), reply(b"<html>"), reset, hang])
+async def test_a_second_step_that_fails_costs_only_what_it_would_have_told(stub: Stub, failure: Write) -> None:
+    stub.answer(reply({"people": [ROSA]}), failure)
+    deadline = Deadline(1)
+    async with asyncio.timeout(deadline.left()):
+        (record,) = await rest(stub, lookup=TWO_STEPS).find(NUMBER, deadline)
+    assert record.fields["name"] == "Rosa Castillo"
+    assert record.unreadable == ("outstanding_balance",)
 
 
 async def test_a_second_step_is_not_asked_about_one_of_several(stub: Stub) -> None:
@@ -148,6 +159,13 @@ def test_a_presets_keys_are_changed_one_by_one_and_its_lists_as_a_whole(stub: St
     assert changed.options.auth.name == "X-Key"
     assert changed.options.lookup.steps[0].path == "/customer/{customer_id}/status"
     assert [rule.status for rule in changed.options.errors] == [[410]]
+
+
+async def test_details_that_may_be_anothers_are_not_taken(stub: Stub) -> None:
+    stub.answer(reply({"people": [ROSA, {**ROSA, "id": 8, "name": "Luis Castillo"}]}))
+    lookup = {"steps": [{**BY_PHONE["steps"][0], "query": {"email": "{email}"}}]}
+    with pytest.raises(InvalidResponse, match="several records"):
+        await rest(stub, lookup=lookup, details_by="field:email").details(KEYS, Deadline(5))
 
 
 # -- What cannot be led astray by a value ----------------------------------------------------------------------------
@@ -220,6 +238,34 @@ async def test_a_page_address_that_is_no_web_address_is_dropped(stub: Stub) -> N
         stub.answer(reply({"people": [{"id": 1, "link": link}]}))
         (record,) = await rest(stub, lookup=lookup).find(NUMBER, Deadline(5))
         assert record.url == kept
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"records": "sort_by(people, &age)"},
+        {"found": "length(total) > `0`"},
+        {"map": {"id": "length(id)", "name": "name"}},
+        {"map": {"id": "@"}},
+        {"map": {"id": "active"}},
+    ],
+)
+async def test_values_of_other_types_than_described_are_an_unreadable_answer(stub: Stub, changes: dict[str, Any]) -> None:
+    stub.answer(reply({"people": [{**ROSA, "active": True}], "total": 5}))
+    with pytest.raises(InvalidResponse) as raised:
+        await rest(stub, lookup={"steps": [{**BY_PHONE["steps"][0], **changes}]}).find(NUMBER, Deadline(5))
+    assert "Rosa" not in str(raised.value)
+
+
+async def test_a_rule_that_cannot_be_applied_does_not_fit(stub: Stub) -> None:
+    stub.answer(reply({"people": [ROSA]}))
+    rules = [{"when": "length(people[0].id) > `1`", "as": "auth"}]
+    assert len(await rest(stub, errors=rules).find(NUMBER, Deadline(5))) == 1
+
+
+async def test_an_id_of_zero_is_an_id(stub: Stub) -> None:
+    stub.answer(reply({"people": [{**ROSA, "id": 0}]}))
+    assert [record.record_id for record in await rest(stub).find(NUMBER, Deadline(5))] == ["0"]
 
 
 # -- What answers mean -----------------------------------------------------------------------------------------------

@@ -37,6 +37,8 @@ def problem(**options: Any) -> tuple[str, str]:
         ({"path": "people"}, "path", "Begin the path with one '/'"),
         ({"path": "//evil.example"}, "path", "Begin the path with one '/'"),
         ({"path": "/people?x=1"}, "path", "Leave '?'"),
+        ({"path": "/people/../admin"}, "path", "Leave '.' and '..' out"),
+        ({"path": "/people/%2e%2e/admin"}, "path", "Leave '.' and '..' out"),
         ({"path": "/people/{phone"}, "path", "Write a placeholder as {name}"),
         ({"headers": {"Authorization": "x"}}, "headers.Authorization.[key]", "signing in belongs into auth"),
         ({"headers": {"X Y": "x"}}, "headers.X Y.[key]", "cannot be set here"),
@@ -55,10 +57,14 @@ def test_a_step_is_refused_at_its_place(changes: dict[str, Any], place: str, sen
 @pytest.mark.parametrize(
     ("lookup", "sentence"),
     [
-        ({"steps": [step(query={"p": "{fone}"})]}, "steps[0]: There is no input called 'fone'"),
-        ({"steps": [step(requires=["fone"])]}, "steps[0]: There is no input called 'fone'"),
-        ({"steps": [step(), step(path="/x/{owner}")]}, "steps[1]: There is no input called 'owner'"),
-        ({"steps": [step(map={"name": "name"})]}, "steps[0].map.id: say where a record's id is"),
+        ({"steps": [step(query={"p": "{fone}"})]}, "The first step: There is no input called 'fone'"),
+        ({"steps": [step(requires=["fone"])]}, "The first step: There is no input called 'fone'"),
+        ({"steps": [step(), step(path="/x/{owner}")]}, "The second step: There is no input called 'owner'"),
+        ({"steps": [step(query={})]}, "The first step: It needs nothing of the caller"),
+        ({"steps": [step(query={"since": "{date}"})]}, "The first step: It needs nothing of the caller"),
+        ({"steps": [step(query={"e": "{email}"}, requires=["date"])]}, "The first step: It needs nothing of the caller"),
+        ({"steps": [step(), step(path="/me", query={})]}, "The second step: It needs nothing of the caller"),
+        ({"steps": [step(map={"name": "name"})]}, "The first step: say in map.id where a record's id is"),
     ],
 )
 def test_inputs_that_do_not_exist_are_named(lookup: dict[str, Any], sentence: str) -> None:
@@ -70,6 +76,10 @@ def test_inputs_that_do_not_exist_are_named(lookup: dict[str, Any], sentence: st
     [
         ({"preset": "nothing"}, "There is no preset called 'nothing'. Use one of: "),
         ({"auth": {"type": "oauth2_refresh"}}, "token_url: say where tokens are given out."),
+        ({"auth": {"type": "oauth2_refresh", "token_url": "ftp://x/token"}}, "token_url: give a web address"),
+        ({"auth": {"type": "oauth2_refresh", "token_url": "https://x.org/token?a=b"}}, "token_url: give a web address"),
+        ({"auth": {"type": "oauth2_refresh", "token_url": "https://x.org/a b"}}, "token_url: Leave '?'"),
+        ({"auth": {"type": "oauth2_refresh", "token_url": "https://[x/token"}}, "token_url: "),
         ({"auth": {"type": "api_key", "name": "Cookie"}}, "cannot be set here"),
         ({"errors": [{"as": "auth"}]}, "a rule without a condition"),
         ({"health": {"path": "/x/{record_id}"}}, "health: There is no input called 'record_id'"),
