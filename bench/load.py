@@ -1,0 +1,105 @@
+"""Asking a server many times, and what that took."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+TICK = os.sysconf("SC_CLK_TCK")
+Body = Callable[[int], bytes]
+
+
+@dataclass
+class Figures:
+    """Of one load: seconds by request, in the order in which they ended; all together; CPU seconds of the server."""
+
+    seconds: list[float] = field(default_factory=list)
+    whole_s: float = 0.0
+    cpu_s: float = 0.0
+
+    @property
+    def per_second(self) -> float:
+        return len(self.seconds) / self.whole_s
+
+    @property
+    def cpu_ms(self) -> float:
+        """Of the server, for one request."""
+        return self.cpu_s / len(self.seconds) * 1000
+
+    def percentile_ms(self, share: float, *, last: float = 1.0) -> float:
+        """``share`` 0.5 is the median. ``last`` 0.25 looks at the last quarter only."""
+        taken = sorted(self.seconds[-max(1, int(len(self.seconds) * last)) :])
+        return taken[min(len(taken) - 1, int(len(taken) * share))] * 1000
+
+
+def median(values: list[float]) -> float:
+    return statistics.median(values)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A server's address, and the process whose CPU counts."""
+
+    port: int
+    path: str
+    pid: int
+    headers: str = ""
+
+
+def phone_body(number: int) -> bytes:
+    return json.dumps({"phone": f"+1415{2_000_000 + number:07d}"}).encode()
+
+
+async def load(target: Target, count: int, concurrency: int, body: Body = phone_body) -> Figures:
+    """``count`` requests over ``concurrency`` kept connections. Raises RuntimeError for any answer but 200."""
+    figures = Figures()
+    numbers = iter(range(count))
+    cpu, began = cpu_seconds(target.pid), time.perf_counter()
+    await asyncio.gather(*(_user(target, numbers, body, figures) for _user_number in range(min(concurrency, count))))
+    figures.whole_s, figures.cpu_s = time.perf_counter() - began, cpu_seconds(target.pid) - cpu
+    return figures
+
+
+async def _user(target: Target, numbers: Iterator[int], body: Body, figures: Figures) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", target.port)
+    try:
+        for number in numbers:
+            began = time.perf_counter()
+            await ask(reader, writer, target, body(number))
+            figures.seconds.append(time.perf_counter() - began)
+    finally:
+        writer.close()
+
+
+async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: Target, content: bytes) -> bytes:
+    """One answer's body."""
+    head = (
+        f"POST {target.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n{target.headers}"
+        f"Content-Length: {len(content)}\r\n\r\n"
+    )
+    writer.write(head.encode() + content)
+    answered = await reader.readuntil(b"\r\n\r\n")
+    length = next(int(line[15:]) for line in answered.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+    received = await reader.readexactly(length)
+    if b" 200 " not in answered.split(b"\r\n", 1)[0]:
+        raise RuntimeError(f"{target.path} answered {answered.splitlines()[0].decode()}: {received[:200]!r}")
+    return received
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process with all its threads (Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def resident_mb(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError("the process has no memory")

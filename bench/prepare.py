@@ -1,0 +1,56 @@
+"""Makes the database of one run: ``python -m bench.prepare SOURCES-JSON`` prints an API key.
+
+``SOURCES-JSON``: organisation slug → list of ``{"key", "url", "timeout_ms"}``. Each organisation is one scenario.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "bench.settings"
+
+import django
+
+django.setup(set_prefix=False)
+
+from django.core.management import call_command  # noqa: E402 -- Django is to be set up first
+
+from integrations.models import ApiKey, Connector, Organization  # noqa: E402
+from integrations.models.people import make_default_tiers, new_api_key  # noqa: E402
+
+FIELDS = ("name", "email", "phone", "status", "account_id", "language", "notes", "outstanding_balance")
+STEP = {
+    "path": "/people",
+    "query": {"phone": "{phone_e164}"},
+    "records": "people",
+    "map": {"id": "id", **{name: name for name in FIELDS}},
+}
+
+
+def organization(slug: str, sources: list[dict[str, Any]]) -> str:
+    """The key of a new organisation with these sources."""
+    row = Organization.objects.create(slug=slug, name=slug)
+    make_default_tiers(row)
+    for source in sources:
+        Connector.objects.create(
+            organization=row,
+            key=source["key"],
+            name=source["key"],
+            kind="rest",
+            timeout_ms=source["timeout_ms"],
+            allow_private=True,
+            options={"base_url": source["url"], "lookup": {"steps": [STEP]}},
+        )
+    key = new_api_key()
+    issued = ApiKey(organization=row, name="bench", tier=row.tiers.get(name="basic"), scopes=["lookup"])
+    issued.set_key(key)
+    issued.save()
+    return key
+
+
+if __name__ == "__main__":
+    call_command("migrate", verbosity=0)
+    print(json.dumps({slug: organization(slug, sources) for slug, sources in json.loads(sys.argv[1]).items()}))

@@ -1,0 +1,149 @@
+"""What a bench starts: stubs, the reference, the portal. Each a process of its own, ended with the block."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.load import Target
+
+ROOT = Path(__file__).resolve().parent.parent
+START_S = 30
+Sources = Sequence[Mapping[str, Any]]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@asynccontextmanager
+async def process(command: Sequence[str], port: int, environment: Mapping[str, str]) -> AsyncIterator[subprocess.Popen[bytes]]:
+    """A server that listens on ``port`` when the block begins."""
+    running = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}, stdin=subprocess.DEVNULL)
+    try:
+        for _try in range(START_S * 20):
+            try:
+                _reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.close()
+                break
+            except OSError:
+                if running.poll() is not None:
+                    raise RuntimeError(f"{command[0]} ended at once, with {running.returncode}") from None
+                await asyncio.sleep(0.05)
+        yield running
+    finally:
+        running.terminate()
+        try:
+            running.wait(10)
+        except subprocess.TimeoutExpired:
+            running.kill()
+
+
+@dataclass(frozen=True)
+class Stubs:
+    """The systems that are asked."""
+
+    port: int
+
+    def delayed(self, *latencies_ms: int) -> list[dict[str, Any]]:
+        """One source each, which answers after that time."""
+        return [self.source(f"s{number}", f"delay/{ms}") for number, ms in enumerate(latencies_ms, start=1)]
+
+    def hanging(self, timeout_ms: int) -> dict[str, Any]:
+        """A source that takes a request and never answers."""
+        return {**self.source("hung", "hang"), "timeout_ms": timeout_ms}
+
+    def source(self, key: str, path: str) -> dict[str, Any]:
+        return {"key": key, "url": f"http://127.0.0.1:{self.port}/{path}/{key}", "timeout_ms": 5_000}
+
+    async def tell(self, path: str) -> dict[str, Any]:
+        """``_counts`` or ``_reset``."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(f"GET /{path} HTTP/1.1\r\nHost: stubs\r\n\r\n".encode())
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        told: dict[str, Any] = json.loads(await reader.readexactly(length))
+        writer.close()
+        return told
+
+
+@asynccontextmanager
+async def stubs() -> AsyncIterator[Stubs]:
+    port = free_port()
+    async with process([sys.executable, "-m", "bench.stubs", str(port)], port, {}):
+        yield Stubs(port)
+
+
+def node() -> str | None:
+    """Where Node is; None where it is not installed."""
+    return shutil.which("node")
+
+
+@asynccontextmanager
+async def reference(sources: Sources, fresh_ms: int = 0) -> AsyncIterator[Target]:
+    """The mission's approach in Node."""
+    port = free_port()
+    listed = [{"name": source["key"], "url": source["url"], "timeoutMs": source["timeout_ms"]} for source in sources]
+    environment = {"PORT": str(port), "SOURCES": json.dumps(listed), "FRESH_MS": str(fresh_ms)}
+    async with process([node() or "node", "bench/reference/server.js"], port, environment) as running:
+        yield Target(port, "/lookup", running.pid)
+
+
+@dataclass(frozen=True)
+class Portal:
+    """The portal with one organisation for each scenario."""
+
+    port: int
+    pid: int
+    keys: Mapping[str, str]
+
+    def target(self, organization: str) -> Target:
+        return Target(self.port, "/api/v1/lookup", self.pid, f"Authorization: Bearer {self.keys[organization]}\r\n")
+
+    def empty(self, path: str = "/empty") -> Target:
+        return Target(self.port, path, self.pid)
+
+
+@asynccontextmanager
+async def portal(organizations: Mapping[str, Sources], database_url: str = "") -> AsyncIterator[Portal]:
+    """As in production: one uvicorn process, SQLite with synchronous=FULL or the database of ``database_url``."""
+    port = free_port()
+    with data_directory() as folder:
+        environment = {
+            "CONNIE_DATA_DIR": folder,
+            "CONNIE_SECRET_KEY": "bench-" * 10,
+            "CONNIE_ENCRYPTION_KEYS": "YmVuY2gtYmVuY2gtYmVuY2gtYmVuY2gtYmVuY2gtMTI=",
+            "CONNIE_INDEX_KEY": "bench-" * 8,
+            "CONNIE_ALLOW_PRIVATE": "1",
+            "CONNIE_DATABASE_URL": database_url,
+            "CONNIE_LOG_LEVEL": "ERROR",
+        }
+        prepare = [sys.executable, "-m", "bench.prepare", json.dumps({slug: list(row) for slug, row in organizations.items()})]
+        made = subprocess.run(prepare, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=True)
+        options = ["--port", str(port), "--log-level", "error", "--no-access-log", "--lifespan", "off", "--no-server-header"]
+        command = [sys.executable, "-m", "uvicorn", "bench.asgi:application", *options]
+        async with process(command, port, environment) as running:
+            yield Portal(port, running.pid, json.loads(made.stdout.splitlines()[-1]))
+
+
+@contextmanager
+def data_directory() -> Iterator[str]:
+    folder = tempfile.mkdtemp(prefix="connie-bench-")
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
