@@ -25,12 +25,30 @@ class MissingServer(Exception):
     """``str()`` is the line that installs it."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class MariaDb:
-    """A running server; its user may do everything."""
+    """A running server; its user may do everything. One that this process started can be stopped and started again."""
 
     port: int
     host: str = "127.0.0.1"
+    command: tuple[str, ...] = ()
+    socket: Path = Path()
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Until it is ready to answer."""
+        self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + START_S
+        # The server makes its socket once it is ready.
+        while not self.socket.exists():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("MariaDB did not start.")
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        if self.process:
+            self.process.terminate()
+            self.process.wait(20)
 
     def url(self, database: str, user: str = USER) -> str:
         """As a connector's ``url`` option."""
@@ -100,8 +118,8 @@ def free_port() -> int:
 
 
 @contextmanager
-def mariadb() -> Iterator[MariaDb]:
-    """A fresh server that trades durability for speed, stopped and removed afterwards."""
+def mariadb(*more: str) -> Iterator[MariaDb]:
+    """A fresh server that trades durability for speed, stopped and removed afterwards. ``more`` are options of its own."""
     install, server = binary("mariadb-install-db"), binary("mariadbd")
     folder = Path(tempfile.mkdtemp(prefix="connie-mariadb-"))
     as_root = ["--user=root"] if os.geteuid() == 0 else []
@@ -111,22 +129,20 @@ def mariadb() -> Iterator[MariaDb]:
         made = subprocess.run(command, capture_output=True, text=True, check=False)
         if made.returncode:
             raise RuntimeError(f"MariaDB's data directory could not be made: {made.stderr[-500:]}")
-        found = MariaDb(free_port())
+        port = free_port()
         options = [
-            f"--datadir={folder}/data", f"--socket={folder}/s.sock", f"--pid-file={folder}/pid", f"--port={found.port}",
+            f"--datadir={folder}/data", f"--socket={folder}/s.sock", f"--pid-file={folder}/pid", f"--port={port}",
             "--bind-address=127.0.0.1", "--skip-log-bin", "--skip-name-resolve", "--performance-schema=OFF",
             "--innodb-flush-log-at-trx-commit=0", "--innodb-flush-method=nosync", "--innodb-buffer-pool-size=128M",
             "--character-set-server=utf8mb4",
         ]  # fmt: skip
-        process = subprocess.Popen(
-            [server, "--no-defaults", *as_root, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        found = MariaDb(port, command=(server, "--no-defaults", *as_root, *options, *more), socket=folder / "s.sock")
+        found.start()
         try:
-            _set_up(folder / "s.sock", process)
+            _set_up(found.socket)
             yield found
         finally:
-            process.terminate()
-            process.wait(20)
+            found.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -145,20 +161,10 @@ def redis_server() -> Iterator[RedisServer]:
         process.wait(20)
 
 
-def _set_up(sock: Path, process: subprocess.Popen[bytes]) -> None:
-    connection = _connected(sock, process)
+def _set_up(sock: Path) -> None:
+    connection = pymysql.connect(unix_socket=str(sock), user="root", autocommit=True)
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE USER '{USER}'@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'")
         cursor.execute(f"GRANT ALL ON *.* TO '{USER}'@'127.0.0.1' WITH GRANT OPTION")
         cursor.execute("CREATE DATABASE connie CHARACTER SET utf8mb4")
     connection.close()
-
-
-def _connected(sock: Path, process: subprocess.Popen[bytes]) -> pymysql.Connection[pymysql.cursors.Cursor]:
-    deadline = time.monotonic() + START_S
-    # The server makes its socket once it is ready to answer.
-    while not sock.exists():
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError("MariaDB did not start.")
-        time.sleep(0.05)
-    return pymysql.connect(unix_socket=str(sock), user="root", autocommit=True)
