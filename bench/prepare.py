@@ -18,9 +18,10 @@ django.setup(set_prefix=False)
 
 from django.core.management import call_command  # noqa: E402 -- Django is to be set up first
 
-from integrations.models import ApiKey, Connector, Organization  # noqa: E402
+from integrations.models import ApiKey, Connector, Organization, Person, User  # noqa: E402
 from integrations.models.people import make_default_tiers, new_api_key  # noqa: E402
 
+PASSWORD = "a-long-bench-password"
 FIELDS = ("name", "email", "phone", "status", "account_id", "language", "notes", "outstanding_balance")
 STEP = {
     "path": "/people",
@@ -44,6 +45,8 @@ def organization(slug: str, sources: list[dict[str, Any]]) -> str:
             allow_private=True,
             options={"base_url": source["url"], "lookup": {"steps": [STEP]}},
         )
+    user = User.objects.create_user(f"agent-{slug}", password=PASSWORD)
+    Person.objects.create(organization=row, user=user, tier=row.tiers.get(name="basic"))
     key = new_api_key()
     issued = ApiKey(organization=row, name="bench", tier=row.tiers.get(name="basic"), scopes=["lookup"])
     issued.set_key(key)

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 
+from bench.browser import chromium, first_field
 from bench.load import Figures, Target, load, median, phone_body, resident_mb
 from bench.servers import Portal, Stubs, node, portal, reference
 
@@ -73,6 +74,7 @@ def organizations(stubs: Stubs) -> dict[str, list[dict[str, object]]]:
         "hang": [*stubs.delayed(20, 20, 20), stubs.hanging(800)],
         "one": stubs.delayed(100, 100, 100, 100),
         "quick": stubs.delayed(0),
+        "panel": [*stubs.delayed(50, 700), stubs.hanging(2_000)],
         **steps,
     }
 
@@ -179,8 +181,16 @@ async def memory(_stubs: Stubs, ours: Portal) -> list[Row]:
     return [Row("memory", what, f"{before:.0f} → {after:.0f} MB", "growing", None, "bounded", "")]
 
 
+async def panel(stubs: Stubs, ours: Portal) -> list[Row]:
+    what = "a field on an agent's screen after its system's answer, in Chromium; two others slow and hanging: median, worst"
+    if not chromium():
+        return [Row("panel", what, "not run: Chromium is not installed", "", None, "≤ 100 ms", "")]
+    usual, worst = await first_field(stubs, ours, "panel", "s1")
+    return [Row("panel", what, f"{usual:.0f} ms; {worst:.0f} ms", "", None, "≤ 100 ms", "")]
+
+
 SCENARIOS: dict[str, Scenario] = {
-    "cold": cold, "crowd": crowd, "empty": empty, "hang": hang, "one": one, "slope": slope, "memory": memory,
+    "cold": cold, "crowd": crowd, "empty": empty, "hang": hang, "one": one, "slope": slope, "panel": panel, "memory": memory,
 }  # fmt: skip
 
 

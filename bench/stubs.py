@@ -1,7 +1,8 @@
 """The systems that are asked: one process, one port, latencies named in the path. ``python -m bench.stubs PORT``.
 
-``/delay/<ms>/<name>/people?phone=…`` answers one person after that time, ``/hang/<name>/people`` never. ``/_counts`` tells what
-was asked since ``/_reset``: calls and open requests by ``<name>``. Raw asyncio, so that it is not what bounds a figure.
+``/delay/<ms>/<name>/people?phone=…`` answers one person after that time, ``/hang/<name>/people`` never. ``/_counts`` tells
+what was asked since ``/_reset``: calls and open requests by ``<name>``, and when it answered last. Raw asyncio, so that it
+is not what bounds a figure.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from collections import Counter
 from urllib.parse import parse_qs, urlsplit
 
 calls: Counter[str] = Counter()
 unanswered: Counter[str] = Counter()
+answered_at: dict[str, float] = {}
 
 
 def person(phone: str) -> bytes:
@@ -41,7 +44,7 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 async def answer(path: str, query: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     parts = path.strip("/").split("/")
     if parts[0] == "_counts":
-        send(writer, json.dumps({"calls": calls, "open": unanswered}).encode())
+        send(writer, json.dumps({"calls": calls, "open": unanswered, "answered_at": answered_at}).encode())
     elif parts[0] == "_reset":
         calls.clear()
         send(writer, b"{}")
@@ -56,6 +59,7 @@ async def answer(path: str, query: str, reader: asyncio.StreamReader, writer: as
     else:
         calls[parts[2]] += 1
         await asyncio.sleep(int(parts[1]) / 1000)
+        answered_at[parts[2]] = time.time()
         send(writer, person(parse_qs(query)["phone"][0]))
 
 
