@@ -9,6 +9,8 @@
     │   ├── SourceTimeout         timeout            retryable
     │   ├── SourceUnavailable     unavailable        retryable   refused, reset, TLS, name not resolved, 5xx
     │   ├── RateLimited           rate_limited       retryable   may carry retry_after (seconds)
+    │   │   └── OverBudget        rate_limited                   our own limit, before the source was asked
+    │   ├── CircuitOpen           circuit_open                   it kept failing and is not asked for a while
     │   ├── AuthFailed            auth                           the credentials are dead
     │   │   └── MissingScope      auth                           the credentials live but may not do this
     │   └── InvalidResponse       invalid_response               garbage, too large, wrong types, refused request
@@ -77,6 +79,15 @@ class RateLimited(SourceError):
     def __init__(self, connector: str, detail: str = "", *, retry_after: float | None = None) -> None:
         super().__init__(connector, detail)
         self.retry_after = retry_after
+
+
+class OverBudget(RateLimited):
+    retryable = False
+
+
+class CircuitOpen(SourceError):
+    status = "circuit_open"
+    public_message = "It failed several times in a row, so it is left alone for a moment. It is tried again by itself."
 
 
 class AuthFailed(SourceError):

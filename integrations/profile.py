@@ -324,7 +324,7 @@ class SourceRecord:
     ``connector`` is the connector's key; ``record_id`` the system's own id; ``fields`` values by vocabulary name;
     ``external_id`` an id that other systems share, if the connector is configured with one; ``url`` where a person
     can open the record; ``hints`` what only the same connector's ``details`` needs; ``unreadable`` the fields whose value
-    did not fit their type and was left out.
+    did not fit their type and was left out; ``stale``: kept from earlier, while it is asked anew.
     """
 
     connector: str
@@ -336,6 +336,7 @@ class SourceRecord:
     fetched_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     hints: Mapping[str, JSON] = field(default_factory=dict)
     unreadable: tuple[str, ...] = ()
+    stale: bool = False
 
 
 def refs_of(records: Iterable[SourceRecord]) -> frozenset[Ref]:

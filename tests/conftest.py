@@ -42,9 +42,11 @@ def process_state_forgotten() -> Iterator[None]:
     from django.core.cache import cache
 
     from integrations.disclosure import audit, chain, refusals
+    from integrations.lookup.shared import store
     from integrations.models.snapshots import forget_configuration
 
     forget_configuration()
+    store.cache_clear()
     chain.audit_secret.cache_clear()
     refusals._counts.clear()
     cache.clear()

@@ -6,24 +6,23 @@ Stage 1 asks by phone number. Stage 2 asks, for the one person found, what needs
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
-import structlog
-
 from integrations.connectors import close_clients
-from integrations.connectors.base import Connector, Deadline, DetailKeys
-from integrations.errors import ConfigurationError, SourceError, SourceTimeout
+from integrations.connectors.base import Deadline, DetailKeys
+from integrations.errors import SourceTimeout
+from integrations.lookup.asking import Inquiry, Request, Settled, ask, at_hand, failed, finish_behind
+from integrations.lookup.cache import NO_PAGE, Page
 from integrations.lookup.merge import link, merge
-from integrations.lookup.result import Choice, LookupResult, LookupStatus, Question, SourceOutcome, SourceStatus
+from integrations.lookup.result import LookupResult, LookupStatus, Question, SourceOutcome, SourceStatus
+from integrations.lookup.shared import store
 from integrations.lookup.sources import Plan, Source, plan_of, take_all, take_retired
+from integrations.models.encryption import blind_index
 from integrations.phone import Number
 from integrations.profile import CallerProfile, Field, SourceRecord, refs_of
-
-log = structlog.get_logger(__name__)
 
 # Stage 2 waits for every source of stage 1, so that it is only ever asked about the one person that all agree on; but
 # not longer than this, or a hanging source would hold back what the others could show. If the late one disagrees,
@@ -69,7 +68,7 @@ async def _begin(question: Question) -> _Lookup | LookupResult:
     for connector in take_retired():
         await connector.close()
     if isinstance(question.caller_id, Number):
-        return _Lookup(plan, question.caller_id, deadline, question.choice)
+        return _Lookup(plan, question.caller_id, deadline, question)
     return LookupResult(
         question.organization_id, question.caller_id, LookupStatus.WITHHELD, (), (), datetime.now(UTC), plan.vocabulary
     )
@@ -77,42 +76,41 @@ async def _begin(question: Question) -> _Lookup | LookupResult:
 
 async def close_sources() -> None:
     """Let go of every connection to every source. The next lookup opens new ones."""
+    await finish_behind()
     for connector in take_all():
         await connector.close()
+    await store().close()
     await close_clients()
-
-
-@dataclass
-class _Settled:
-    """How one request to one source ended."""
-
-    outcome: SourceOutcome
-    records: list[SourceRecord]
 
 
 class _Lookup:
     """The state of one lookup while its sources settle."""
 
-    def __init__(self, plan: Plan, number: Number, deadline: Deadline, choice: Choice) -> None:
+    def __init__(self, plan: Plan, number: Number, deadline: Deadline, question: Question) -> None:
         self.plan = plan
         self.number = number
         self.deadline = deadline
-        self.choice = choice
+        self.choice = question.choice
+        self.refresh = question.refresh
+        self.page: Page = NO_PAGE
         self.patience = Deadline(PATIENCE_S)
         self.soft = Deadline(SOFT_DEADLINE_S)
         self.is_slow = False
-        self.found: dict[str, _Settled] = {}
-        self.details: dict[str, _Settled] = {}
-        self.finding: dict[asyncio.Task[_Settled], Source] = {}
-        self.detailing: dict[asyncio.Task[_Settled], Source] = {}
+        self.found: dict[str, Settled] = {}
+        self.details: dict[str, Settled] = {}
+        self.finding: dict[asyncio.Task[Settled], Source] = {}
+        self.detailing: dict[asyncio.Task[Settled], Source] = {}
         self.asked_details: set[str] = set()
 
     async def steps(self) -> AsyncGenerator[None]:
         """Asks, and yields each time that ``result()`` has something new; the last time when it is final."""
+        fingerprints = [source.fingerprint for source in self.plan.sources]
+        self.page = await store().page(self.plan.organization_id, self.number, fingerprints)
         for source in sorted(self.plan.sources, key=lambda source: not source.essential):
             if source.asked_by_phone and not source.stands_in_for:
                 self._find_in(source)
         try:
+            self._ask_for_details()
             while self.finding or self.detailing:
                 if await self._wait_for_some():
                     self._ask_for_details()
@@ -125,8 +123,22 @@ class _Lookup:
         yield
 
     def _find_in(self, source: Source) -> None:
-        task = asyncio.create_task(_ask(source, lambda connector, left: connector.find(self.number, left), self.deadline))
-        self.finding[task] = source
+        inquiry = self._inquiry(source, "find", lambda connector, left: connector.find(self.number, left))
+        if settled := at_hand(inquiry, self.page):
+            self.found[source.key] = settled
+        else:
+            self.finding[asyncio.create_task(ask(inquiry, self.page, self.deadline))] = source
+
+    def _detail_in(self, source: Source, keys: DetailKeys) -> None:
+        name = f"details:{blind_index(repr(keys), scope='details')[:16]}"
+        inquiry = self._inquiry(source, name, lambda connector, left: connector.details(keys, left))
+        if settled := at_hand(inquiry, self.page):
+            self.details[source.key] = settled
+        else:
+            self.detailing[asyncio.create_task(ask(inquiry, self.page, self.deadline))] = source
+
+    def _inquiry(self, source: Source, name: str, request: Request) -> Inquiry:
+        return Inquiry(source, name, request, self.plan.vocabulary, self.refresh)
 
     async def _wait_for_some(self) -> bool:
         """Until something settles, patience runs out, or a deadline has passed; after the last one, what is open counts
@@ -144,12 +156,12 @@ class _Lookup:
             for task, source in open_tasks.items():
                 # A connector that resists cancellation is not waited for.
                 task.cancel()
-                self._settle(task, _failed(source, SourceTimeout(source.key), self.deadline.seconds))
+                self._settle(task, failed(source, SourceTimeout(source.key), self.deadline.seconds))
         turned_slow = not self.is_slow and self.soft.left() == 0
         self.is_slow = self.is_slow or turned_slow
         return bool(done) or turned_slow or self.deadline.left() == 0
 
-    def _settle(self, task: asyncio.Task[_Settled], settled: _Settled) -> None:
+    def _settle(self, task: asyncio.Task[Settled], settled: Settled) -> None:
         if source := self.finding.pop(task, None):
             self.found[source.key] = settled
             if not settled.outcome.status.answered and self.deadline.left() > 0:
@@ -173,8 +185,7 @@ class _Lookup:
         for source in sources:
             if keys := self._keys(source, people[0], known):
                 self.asked_details.add(source.key)
-                task = asyncio.create_task(_ask(source, _detailer(keys), self.deadline))
-                self.detailing[task] = source
+                self._detail_in(source, keys)
 
     def _may_have_details(self, source: Source) -> bool:
         if not source.has_details or source.key in self.asked_details:
@@ -258,57 +269,6 @@ class _Lookup:
             # It is asked once it is known who is calling.
             return SourceOutcome(source.key, source.label, source.kind, SourceStatus.PENDING)
         return SourceOutcome(source.key, source.label, source.kind, SourceStatus.SKIPPED, message=_why_skipped(source))
-
-
-def _detailer(keys: DetailKeys) -> Callable[[Connector, Deadline], Awaitable[list[SourceRecord]]]:
-    return lambda connector, deadline: connector.details(keys, deadline)
-
-
-async def _ask(
-    source: Source, request: Callable[[Connector, Deadline], Awaitable[list[SourceRecord]]], overall: Deadline
-) -> _Settled:
-    """One request to one source, which always ends in an outcome."""
-    began = time.monotonic()
-    deadline = overall.within(source.timeout_s)
-    try:
-        if source.connector is None:
-            raise ConfigurationError(f"{source.key} is not set up correctly")
-        async with asyncio.timeout(deadline.left()):
-            records = await request(source.connector, deadline)
-    except TimeoutError:
-        return _failed(source, SourceTimeout(source.key), time.monotonic() - began)
-    except (SourceError, ConfigurationError) as error:
-        return _failed(source, error, time.monotonic() - began)
-    except Exception as error:
-        # A connector's own mistake must not cost the agent the other sources. Its text may hold data: the type only.
-        log.error("source.crashed", connector=source.key, kind=source.kind, problem=type(error).__name__)
-        return _failed(source, ConfigurationError(source.key), time.monotonic() - began)
-    return _Settled(_answered(source, records, time.monotonic() - began), records)
-
-
-def _answered(source: Source, records: list[SourceRecord], seconds: float) -> SourceOutcome:
-    status = (SourceStatus.NOT_FOUND, SourceStatus.FOUND, SourceStatus.MANY)[min(len(records), 2)]
-    return SourceOutcome(
-        source.key,
-        source.label,
-        source.kind,
-        status,
-        latency_ms=_ms(seconds),
-        age_s=0.0,
-        unreadable=tuple(sorted({name for record in records for name in record.unreadable})),
-    )
-
-
-def _failed(source: Source, error: SourceError | ConfigurationError, seconds: float) -> _Settled:
-    status = SourceStatus(error.status) if isinstance(error, SourceError) else SourceStatus.UNAVAILABLE
-    outcome = SourceOutcome(
-        source.key, source.label, source.kind, status, latency_ms=_ms(seconds), message=error.public_message
-    )
-    return _Settled(outcome, [])
-
-
-def _ms(seconds: float) -> float:
-    return round(seconds * 1000, 1)
 
 
 def _text(profile: CallerProfile, name: str) -> str:

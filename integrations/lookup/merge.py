@@ -66,7 +66,7 @@ def _value(definition: Field, holders: Sequence[SourceRecord], region: str) -> V
         other = record.fields[definition.name]
         if record.connector != first.connector and not _same(definition, chosen, other, region):
             conflicts.setdefault(record.connector, other)
-    return Value(chosen, Provenance(first.connector, first.fetched_at), tuple(conflicts.items()))
+    return Value(chosen, Provenance(first.connector, first.fetched_at, first.stale), tuple(conflicts.items()))
 
 
 def _same(definition: Field, one: JSON, other: JSON, region: str) -> bool:

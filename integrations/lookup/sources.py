@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import socket
 import threading
 from collections.abc import Mapping
@@ -16,6 +17,9 @@ from pydantic import ValidationError
 from integrations.connectors import build, kinds
 from integrations.connectors.base import Connector, NetworkPolicy, SourceSettings
 from integrations.errors import ConfigurationError
+from integrations.lookup.breaker import Breaker
+from integrations.lookup.cache import Terms
+from integrations.lookup.limiter import Limiter
 from integrations.models import Connector as ConnectorRow
 from integrations.models import Organization
 from integrations.models.snapshots import Snapshots
@@ -29,6 +33,7 @@ class Source:
     """One configured source. ``connector`` is None where the configuration cannot be used.
 
     ``details_by`` as in the configuration: a connector's key, ``field:email``, ``field:account_id`` or empty.
+    ``fingerprint`` names its configuration: answers to another one do not count.
     ``stands_in_for`` is the key of the source that this one is asked instead of, once that one has failed.
     """
 
@@ -40,6 +45,10 @@ class Source:
     timeout_s: float
     details_by: str
     stands_in_for: str
+    fingerprint: str
+    terms: Terms
+    breaker: Breaker
+    limiter: Limiter
     connector: Connector | None
 
     @property
@@ -92,7 +101,25 @@ async def plan_of(organization_id: int) -> Plan:
     return await _plans.get(organization_id)
 
 
+def _fingerprint(row: ConnectorRow, organization: Organization, vocabulary: Mapping[str, Field]) -> str:
+    own = [(name, field) for name, field in vocabulary.items() if name not in FIELDS]
+    facts = f"{row.version} {organization.region} {organization.timezone} {own}"
+    return f"{organization.pk}:{row.pk}:{hashlib.blake2b(facts.encode(), digest_size=8).hexdigest()}"
+
+
+def _guards(row: ConnectorRow, fingerprint: str) -> tuple[Breaker, Limiter]:
+    """Those of this configuration, which outlive the plans that name them."""
+    with _lock:
+        known = _guarding.get(row.pk)
+        if known is None or known[0] != fingerprint:
+            rps, concurrency = float(row.limits.get("rps") or 0), int(row.limits.get("concurrency") or 0)
+            known = _guarding[row.pk] = (fingerprint, Breaker(row.key), Limiter(row.key, rps, concurrency))
+        return known[1], known[2]
+
+
 def _source(row: ConnectorRow, organization: Organization, vocabulary: Mapping[str, Field], keys: Mapping[int, str]) -> Source:
+    fingerprint = _fingerprint(row, organization, vocabulary)
+    breaker, limiter = _guards(row, fingerprint)
     return Source(
         key=row.key,
         label=row.name,
@@ -102,6 +129,10 @@ def _source(row: ConnectorRow, organization: Organization, vocabulary: Mapping[s
         timeout_s=row.timeout_ms / 1000,
         details_by=row.details_by,
         stands_in_for=keys.get(row.fallback_for_id or 0, ""),
+        fingerprint=fingerprint,
+        terms=Terms.of(row.cache),
+        breaker=breaker,
+        limiter=limiter,
         connector=_built(row.pk, settings_of(row, organization, vocabulary)),
     )
 
@@ -144,6 +175,7 @@ def own_addresses() -> frozenset[tuple[str, int]]:
 
 _connectors: dict[int, tuple[SourceSettings, Connector]] = {}
 _retired: list[Connector] = []
+_guarding: dict[int, tuple[str, Breaker, Limiter]] = {}
 _lock = threading.Lock()
 
 
@@ -177,6 +209,7 @@ def take_all() -> list[Connector]:
     with _lock:
         taken = [connector for _configured, connector in _connectors.values()] + _retired
         _connectors.clear()
+        _guarding.clear()
         _plans.clear()
         _retired.clear()
     return taken

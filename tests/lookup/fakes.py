@@ -44,8 +44,14 @@ class FakeConnector(Connector):
     # Set by a test, from whichever thread, to let sources that ``wait`` go on.
     released: ClassVar[threading.Event] = threading.Event()
 
+    # Keys of sources that cannot be reached now, or the next time only.
+    broken: ClassVar[set[str]] = set()
+    broken_once: ClassVar[set[str]] = set()
+
     @classmethod
     def forget(cls) -> None:
+        cls.broken.clear()
+        cls.broken_once.clear()
         cls.asked.clear()
         cls.keys_seen.clear()
         cls.asked_once = asyncio.Event()
@@ -55,6 +61,9 @@ class FakeConnector(Connector):
     async def find(self, number: Number, deadline: Deadline) -> list[SourceRecord]:
         self.asked.append((self.key, "find"))
         self.asked_once.set()
+        if self.key in self.broken or self.key in self.broken_once:
+            self.broken_once.discard(self.key)
+            raise SourceUnavailable(self.key)
         return await self._answer(self.options.people, self.options.fails)
 
     async def details(self, keys: DetailKeys, deadline: Deadline) -> list[SourceRecord]:

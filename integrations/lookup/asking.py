@@ -1,0 +1,243 @@
+"""Asking one source one question: from the cache if it is fresh, once if many ask the same, not at all while it is paused."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+import structlog
+
+from integrations.connectors.base import Connector, Deadline
+from integrations.errors import ConfigurationError, OverBudget, RateLimited, SourceError, SourceTimeout, SourceUnavailable
+from integrations.lookup.cache import Kept, Outcome, Page, may_be_kept
+from integrations.lookup.result import SourceOutcome, SourceStatus
+from integrations.lookup.shared import store
+from integrations.lookup.sources import Source
+from integrations.profile import Field, SourceRecord
+
+log = structlog.get_logger(__name__)
+
+RETRY_PAUSE_S = (0.03, 0.12)
+# A second try has to have at least this share of the time that the source is given.
+RETRY_SHARE = 0.5
+
+Request = Callable[[Connector, Deadline], Awaitable[list[SourceRecord]]]
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """One question to one source. ``name`` tells it apart from the other questions about the same number."""
+
+    source: Source
+    name: str
+    request: Request
+    vocabulary: Mapping[str, Field]
+    refresh: bool = False
+
+    @property
+    def entry(self) -> str:
+        return f"{self.source.fingerprint}:{self.name}"
+
+
+@dataclass
+class Settled:
+    """How one question to one source ended."""
+
+    outcome: SourceOutcome
+    records: list[SourceRecord]
+
+
+async def ask(inquiry: Inquiry, page: Page, overall: Deadline) -> Settled:
+    """Ask the source. Always ends in an outcome, by the earlier of the source's deadline and ``overall``."""
+    source, began = inquiry.source, time.monotonic()
+    deadline = overall.within(source.timeout_s)
+    try:
+        async with asyncio.timeout(deadline.left()):
+            outcome = await _flights.join(inquiry.entry, page, lambda: _fetch(inquiry, page))
+        records = list(outcome.unpacked())
+    except TimeoutError:
+        return failed(source, SourceTimeout(source.key), time.monotonic() - began)
+    except (SourceError, ConfigurationError) as error:
+        return failed(source, error, time.monotonic() - began)
+    return _answered(source, records, time.monotonic() - began)
+
+
+def at_hand(inquiry: Inquiry, page: Page) -> Settled | None:
+    """What the cache holds, if it may be used. Where that is stale, the source is asked anew behind it."""
+    source = inquiry.source
+    kept = None if inquiry.refresh else page.get(inquiry.entry)
+    if kept is None or not source.terms.is_usable(kept):
+        return None
+    if source.terms.is_fresh(kept):
+        return _answered(source, list(kept.records), 0.0, kept)
+    _refresh_behind(inquiry, page)
+    return _answered(source, list(source.terms.as_stale(kept, inquiry.vocabulary)), 0.0, kept)
+
+
+def _refresh_behind(inquiry: Inquiry, page: Page) -> None:
+    task = asyncio.create_task(_flights.join(inquiry.entry, page, lambda: _fetch(inquiry, page)), context=contextvars.Context())
+    _behind.add(task)
+    task.add_done_callback(_let_go)
+
+
+def _let_go(task: asyncio.Task[Outcome]) -> None:
+    _behind.discard(task)
+    if not task.cancelled() and (problem := task.exception()):
+        log.info("source.refresh_failed", problem=type(problem).__name__)
+
+
+_behind: set[asyncio.Task[Outcome]] = set()
+
+
+async def finish_behind() -> None:
+    """End what still refreshes entries of the running loop."""
+    loop = asyncio.get_running_loop()
+    tasks = [task for task in _behind if task.get_loop() is loop]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+# -- One question, asked once --------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Flight:
+    task: asyncio.Task[Outcome]
+    waiters: int = 0
+
+
+@dataclass
+class Flights:
+    """Who asks what others are asking at this moment waits for the same answer. Who leaves takes nothing from the others;
+    when the last one has left, the question is given up."""
+
+    _open: dict[tuple[str, str], _Flight] = field(default_factory=dict)
+
+    async def join(self, name: str, page: Page, fetch: Callable[[], Awaitable[Outcome]]) -> Outcome:
+        key = (page.key, name)
+        flight = self._open.get(key)
+        if flight is None or flight.task.get_loop() is not asyncio.get_running_loop():
+            # A context of its own: the one who happened to ask first may be gone before the answer comes.
+            task = asyncio.create_task(_awaited(fetch), context=contextvars.Context())
+            flight = self._open[key] = _Flight(task)
+            task.add_done_callback(lambda _task: self._landed(key, flight))
+        flight.waiters += 1
+        try:
+            return await asyncio.shield(flight.task)
+        finally:
+            flight.waiters -= 1
+            if not flight.waiters and not flight.task.done():
+                self._landed(key, flight)
+                flight.task.cancel()
+
+    def _landed(self, key: tuple[str, str], flight: _Flight) -> None:
+        if self._open.get(key) is flight:
+            del self._open[key]
+
+
+async def _awaited(fetch: Callable[[], Awaitable[Outcome]]) -> Outcome:
+    return await fetch()
+
+
+_flights = Flights()
+
+
+# -- The question itself -------------------------------------------------------------------------------------------
+
+
+async def _fetch(inquiry: Inquiry, page: Page) -> Outcome:
+    """Ask the source, unless it is paused or another process asks already; keep what it answers."""
+    source = inquiry.source
+    source.breaker.adopt(page.pauses.get(source.fingerprint))
+    try:
+        source.breaker.admit()
+    except SourceError as paused:
+        return Outcome(error=paused)
+    return await page.once(inquiry.entry, lambda: _call(inquiry, page), source.timeout_s)
+
+
+async def _call(inquiry: Inquiry, page: Page) -> Outcome:
+    source = inquiry.source
+    try:
+        records = tuple(await _tried(inquiry, Deadline(source.timeout_s)))
+    except SourceError as error:
+        if source.breaker.failed(error):
+            await store().tell_pause(source.fingerprint, source.breaker.pause)
+        return Outcome(error=error)
+    if source.breaker.succeeded():
+        await store().tell_pause(source.fingerprint, None)
+    keeps_s = source.terms.keeps_s(records)
+    if keeps_s and may_be_kept(records, inquiry.vocabulary):
+        await page.put(inquiry.entry, Kept(records, time.time()), keeps_s)
+    return Outcome(records)
+
+
+async def _tried(inquiry: Inquiry, deadline: Deadline) -> list[SourceRecord]:
+    """Once, and once more where that may help and there is time."""
+    try:
+        return await _once(inquiry, deadline)
+    except OverBudget:
+        raise
+    except (SourceUnavailable, RateLimited) as error:
+        pause = random.uniform(*RETRY_PAUSE_S)
+        if isinstance(error, RateLimited):
+            if error.retry_after is None:
+                raise
+            pause += error.retry_after
+        if deadline.left() - pause < deadline.seconds * RETRY_SHARE:
+            raise
+    await asyncio.sleep(pause)
+    return await _once(inquiry, deadline)
+
+
+async def _once(inquiry: Inquiry, deadline: Deadline) -> list[SourceRecord]:
+    source = inquiry.source
+    if source.connector is None:
+        raise ConfigurationError(f"{source.key} is not set up correctly")
+    try:
+        async with source.limiter.turn(deadline), asyncio.timeout(deadline.left()):
+            return await inquiry.request(source.connector, deadline)
+    except TimeoutError:
+        raise SourceTimeout(source.key) from None
+    except (SourceError, ConfigurationError):
+        raise
+    except Exception as error:
+        # A connector's own mistake must not cost the agent the other sources. Its text may hold data: the type only.
+        log.error("source.crashed", connector=source.key, kind=source.kind, problem=type(error).__name__)
+        raise ConfigurationError(source.key) from None
+
+
+# -- What became of it ---------------------------------------------------------------------------------------------
+
+
+def _answered(source: Source, records: list[SourceRecord], seconds: float, kept: Kept | None = None) -> Settled:
+    status = (SourceStatus.NOT_FOUND, SourceStatus.FOUND, SourceStatus.MANY)[min(len(records), 2)]
+    outcome = SourceOutcome(
+        source.key,
+        source.label,
+        source.kind,
+        status,
+        latency_ms=None if kept else _ms(seconds),
+        cached=kept is not None,
+        age_s=round(kept.age_s, 1) if kept else 0.0,
+        unreadable=tuple(sorted({name for record in records for name in record.unreadable})),
+    )
+    return Settled(outcome, records)
+
+
+def failed(source: Source, error: SourceError | ConfigurationError, seconds: float) -> Settled:
+    """The outcome of a question that was not answered."""
+    status = SourceStatus(error.status) if isinstance(error, SourceError) else SourceStatus.UNAVAILABLE
+    outcome = SourceOutcome(
+        source.key, source.label, source.kind, status, latency_ms=_ms(seconds), message=error.public_message
+    )
+    return Settled(outcome, [])
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 1)

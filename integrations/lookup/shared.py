@@ -1,0 +1,228 @@
+"""The cache in Redis, for several processes: pages encrypted, one question at a time across processes, pauses told to all.
+
+Each command waits briefly; whatever goes wrong with Redis costs the cached answer, and the sources are asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import orjson
+import structlog
+from django.conf import settings
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from integrations.errors import (
+    AuthFailed,
+    CircuitOpen,
+    ConfigurationError,
+    InvalidResponse,
+    RateLimited,
+    SourceError,
+    SourceTimeout,
+    SourceUnavailable,
+)
+from integrations.lookup.breaker import Pause
+from integrations.lookup.cache import STALE_S, Kept, MemoryStore, Outcome, Page, Store, page_key
+from integrations.models.encryption import decrypt, encrypt
+from integrations.phone import Number
+from integrations.profile import Match, SourceRecord
+
+log = structlog.get_logger(__name__)
+
+WAIT_S = 0.1
+# How long an outcome is there for those who waited for it in other processes.
+OUTCOME_MS = 2_000
+LOOK_EVERY_S = 0.015
+_ASKING = b"asking"
+_TROUBLE = (RedisError, OSError, TimeoutError, ConfigurationError)
+_ERRORS: dict[str, type[SourceError]] = {
+    error.status: error for error in (SourceTimeout, SourceUnavailable, RateLimited, AuthFailed, InvalidResponse, CircuitOpen)
+}
+
+
+@cache
+def store() -> Store:
+    """The process's: shared where there is Redis."""
+    return RedisStore(settings.REDIS_URL) if settings.REDIS_URL else MemoryStore()
+
+
+def sealed(outcome: Outcome) -> bytes:
+    """Encrypted."""
+    error = outcome.error
+    facts: dict[str, Any] = {"records": outcome.records}
+    if error:
+        facts |= {"error": error.status, "connector": error.connector, "retry_after": getattr(error, "retry_after", None)}
+    return encrypt(orjson.dumps(facts).decode()).encode()
+
+
+def opened(raw: bytes) -> Outcome:
+    """Raises ConfigurationError where it was sealed with another key."""
+    facts = orjson.loads(decrypt(raw.decode()))
+    if word := facts.get("error"):
+        kind = _ERRORS.get(word, SourceUnavailable)
+        if kind is RateLimited:
+            return Outcome(error=RateLimited(facts["connector"], retry_after=facts["retry_after"]))
+        return Outcome(error=kind(facts["connector"]))
+    return Outcome(tuple(_record(record) for record in facts["records"]))
+
+
+def _record(facts: dict[str, Any]) -> SourceRecord:
+    return SourceRecord(
+        **{
+            **facts,
+            "matched": tuple(Match(**match) for match in facts["matched"]),
+            "unreadable": tuple(facts["unreadable"]),
+            "fetched_at": datetime.fromisoformat(facts["fetched_at"]),
+        }
+    )
+
+
+class RedisPage(Page):
+    """One hash in Redis, read as a whole when a lookup begins."""
+
+    def __init__(self, store: RedisStore, key: str, entries: Mapping[bytes, bytes], pauses: Mapping[str, Pause]) -> None:
+        self._store, self.key, self._entries = store, key, entries
+        self.pauses = pauses
+
+    def get(self, name: str) -> Kept | None:
+        raw = self._entries.get(name.encode())
+        if raw is None:
+            return None
+        at, _space, content = raw.partition(b" ")
+        try:
+            return Kept(opened(content).records, float(at))
+        except ConfigurationError:
+            return None  # sealed with a key that is no longer there
+
+    async def put(self, name: str, kept: Kept, keeps_s: int) -> None:
+        content = f"{kept.at} ".encode() + sealed(Outcome(kept.records))
+        await self._store.write(self.key, name, content, keeps_s, [_index(name, record) for record in kept.records])
+
+    async def once(self, name: str, ask: Callable[[], Awaitable[Outcome]], seconds: float) -> Outcome:
+        flight = f"{self.key}:{name}:flight"
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            state = await self._store.claim(flight, _ASKING, seconds)
+            if state is None:
+                outcome = await ask()
+                await self._store.set(flight, sealed(outcome), OUTCOME_MS)
+                return outcome
+            if state != _ASKING:
+                return opened(state)
+            await asyncio.sleep(LOOK_EVERY_S)
+        return await ask()
+
+
+def _index(name: str, record: SourceRecord) -> str:
+    return f"connie:r:{name.partition(':')[0]}:{record.connector}:{record.record_id}"
+
+
+class RedisStore(Store):
+    """One client for each running loop."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._clients: dict[asyncio.AbstractEventLoop, Redis] = {}
+
+    @property
+    def _redis(self) -> Redis:
+        loop = asyncio.get_running_loop()
+        if loop not in self._clients:
+            self._clients = {known: client for known, client in self._clients.items() if not known.is_closed()}
+            options: dict[str, Any] = {"socket_timeout": WAIT_S, "socket_connect_timeout": WAIT_S}
+            self._clients[loop] = Redis.from_url(self._url, **options)
+        return self._clients[loop]
+
+    async def page(self, organization_id: int, number: Number, sources: Sequence[str] = ()) -> Page:
+        key = f"connie:n:{page_key(organization_id, number)}"
+        try:
+            async with asyncio.timeout(WAIT_S), self._redis.pipeline(transaction=False) as pipeline:
+                pipeline.hgetall(key)
+                if sources:
+                    pipeline.mget([_pause_key(source) for source in sources])
+                entries, *rest = await pipeline.execute()
+        except _TROUBLE as trouble:
+            _note(trouble)
+            return RedisPage(self, key, {}, {})
+        told = zip(sources, rest[0] if rest else (), strict=True)
+        return RedisPage(self, key, entries, {source: Pause(**orjson.loads(raw)) for source, raw in told if raw})
+
+    async def write(self, key: str, name: str, content: bytes, keeps_s: int, indexes: Sequence[str]) -> None:
+        """An entry, and under which numbers its records are found."""
+        try:
+            async with asyncio.timeout(WAIT_S), self._redis.pipeline(transaction=False) as pipeline:
+                pipeline.hset(key, name, content)
+                pipeline.expire(key, max(keeps_s, STALE_S))
+                for index in indexes:
+                    pipeline.sadd(index, key)
+                    pipeline.expire(index, STALE_S)
+                await pipeline.execute()
+        except _TROUBLE as trouble:
+            _note(trouble)
+
+    async def claim(self, key: str, value: bytes, seconds: float) -> bytes | None:
+        """None when ``key`` is now ours, else what it holds. Ours too when Redis cannot say."""
+        try:
+            async with asyncio.timeout(WAIT_S):
+                held = await self._redis.set(key, value, nx=True, get=True, px=int(seconds * 1000) + 1)
+                return held if isinstance(held, bytes) else None
+        except _TROUBLE as trouble:
+            _note(trouble)
+            return None
+
+    async def set(self, key: str, value: bytes, milliseconds: int) -> None:
+        try:
+            async with asyncio.timeout(WAIT_S):
+                await self._redis.set(key, value, px=milliseconds)
+        except _TROUBLE as trouble:
+            _note(trouble)
+
+    async def tell_pause(self, source: str, pause: Pause | None) -> None:
+        try:
+            async with asyncio.timeout(WAIT_S):
+                if pause is None:
+                    await self._redis.delete(_pause_key(source))
+                else:
+                    left = max(1, int((pause.until - time.time()) * 1000))
+                    await self._redis.set(_pause_key(source), orjson.dumps(pause), px=left)
+        except _TROUBLE as trouble:
+            _note(trouble)
+
+    async def forget_number(self, organization_id: int, number: Number) -> None:
+        await self._delete(f"connie:n:{page_key(organization_id, number)}")
+
+    async def forget_record(self, organization_id: int, connector: str, record_id: str) -> None:
+        index = f"connie:r:{organization_id}:{connector}:{record_id}"
+        try:
+            async with asyncio.timeout(WAIT_S):
+                keys = await self._redis.smembers(index)
+        except _TROUBLE as trouble:
+            _note(trouble)
+            return
+        await self._delete(index, *(bytes(key).decode() for key in keys if isinstance(key, bytes)))
+
+    async def _delete(self, *keys: str) -> None:
+        try:
+            async with asyncio.timeout(WAIT_S):
+                await self._redis.delete(*keys)
+        except _TROUBLE as trouble:
+            _note(trouble)
+
+    async def close(self) -> None:
+        if client := self._clients.pop(asyncio.get_running_loop(), None):
+            await client.aclose()
+
+
+def _pause_key(source: str) -> str:
+    return f"connie:p:{source}"
+
+
+def _note(trouble: Exception) -> None:
+    log.warning("cache.unavailable", problem=type(trouble).__name__)
