@@ -59,12 +59,12 @@ class Number:
         """Country code and number, digits only: ``13128675309``."""
         return self.e164.removeprefix("+")
 
-    @property
+    @cached_property
     def nsn(self) -> str:
         """The number without its country code: ``3128675309``."""
         return str(phonenumbers.national_significant_number(self.parsed))
 
-    @property
+    @cached_property
     def national(self) -> str:
         """As people of its country write it: ``(312) 867-5309``."""
         return str(phonenumbers.format_number(self.parsed, PhoneNumberFormat.NATIONAL))

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any, cast
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import aiohttp
 import httpx
@@ -82,7 +82,9 @@ class HttpDoor:
         self.connector = connector
         self.base_url = checked_base_url(base_url, network)
         self.network = network
-        self.headers = {"Accept": "application/json", "User-Agent": USER_AGENT, **_checked_headers(headers or {})}
+        # Compressed bodies could unpack to anything: none is asked for, and none is accepted.
+        own = {"Accept": "application/json", "User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
+        self.headers = own | _checked_headers(headers or {})
         self.explain = explain
 
     async def request(
@@ -118,15 +120,8 @@ class HttpDoor:
         form: Mapping[str, Any] | None = None,
     ) -> Answer:
         """The whole answer, whatever its status, unless ``explain`` knows better. Raises as ``request()``."""
-        request = httpx.Request(
-            method,
-            self._url(path),
-            params=query,
-            # Compressed bodies could unpack to anything: none is asked for, and none is accepted.
-            headers={**self.headers, **_checked_headers(headers or {}), "Accept-Encoding": "identity"},
-            json=json,
-            data=form,
-        )
+        sent = self.headers | _checked_headers(headers) if headers else self.headers
+        request = httpx.Request(method, self._url(path, query), headers=sent, json=json, data=form)
         answer = await self._exchange(request, deadline)
         if self.explain and answer.status >= 400:
             self.explain(self.connector, answer)
@@ -137,13 +132,13 @@ class HttpDoor:
         raise_for_status(self.connector, answer)
         return answer.json(self.connector)
 
-    def _url(self, path: str) -> httpx.URL:
+    def _url(self, path: str, query: Mapping[str, Any] | None) -> httpx.URL:
         segments = path.partition("?")[0].split("/")
         if not path.startswith("/") or path.startswith("//") or any(unquote(part) in {".", ".."} for part in segments):
             raise ConfigurationError("A path must begin with one '/' and may not hold '.' or '..'.")
         if any(character in path for character in "\\#?") or not path.isprintable() or " " in path:
             raise ConfigurationError("A path may not hold spaces, '\\', '#' or '?'; put parameters into the query.")
-        return httpx.URL(self.base_url + path)
+        return httpx.URL(f"{self.base_url}{path}?{urlencode(query)}" if query else self.base_url + path)
 
     async def _exchange(self, request: httpx.Request, deadline: Deadline) -> Answer:
         refused: list[AddressRefused] = []

@@ -25,6 +25,8 @@ RETRY_PAUSE_S = (0.03, 0.12)
 # A second try has to have at least this share of the time that the source is given.
 RETRY_SHARE = 0.5
 
+GRACE_S = 0.1
+
 Request = Callable[[Connector, Deadline], Awaitable[list[SourceRecord]]]
 
 
@@ -54,7 +56,8 @@ class Settled:
 async def ask(inquiry: Inquiry, page: Page, overall: Deadline) -> Settled:
     """Ask the source. Always ends in an outcome, by the earlier of the source's deadline and ``overall``."""
     source, began = inquiry.source, time.monotonic()
-    deadline = overall.within(source.timeout_s)
+    # The question ends by the source's own deadline, which tells the breaker; this only bounds the waiting for it.
+    deadline = overall.within(source.timeout_s + GRACE_S)
     try:
         async with asyncio.timeout(deadline.left()):
             outcome = await _flights.join(inquiry.entry, page, lambda: _fetch(inquiry, page))

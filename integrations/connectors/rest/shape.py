@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
 
@@ -133,7 +134,7 @@ class Mapped(_Part):
     default: Any = None
     type: Literal["text", "number", "cents"] | None = None
 
-    @property
+    @cached_property
     def expression(self) -> str:
         """All of it as one JMESPath expression."""
         default = orjson.dumps(self.default).decode().replace("`", "\\`")
@@ -160,17 +161,17 @@ class Step(_Part):
     found: Expression | None = None
     map: dict[FieldName, Annotated[Mapped, BeforeValidator(_whole)]] = {}
 
-    @property
+    @cached_property
     def in_path(self) -> set[str]:
         return set(PLACEHOLDER.findall(self.path))
 
-    @property
+    @cached_property
     def placeholders(self) -> set[str]:
         """Every input that the step names."""
         texts = [self.path, *texts_of(self.query), *texts_of(self.headers), *texts_of(self.body), *texts_of(self.form)]
         return {name for text in texts for name in PLACEHOLDER.findall(text)}
 
-    @property
+    @cached_property
     def needs(self) -> set[str]:
         """Without which of them it is skipped: those of the path, and ``requires``, or all if that is not given."""
         return self.in_path | (set(self.requires) or self.placeholders)
