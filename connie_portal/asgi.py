@@ -24,6 +24,7 @@ Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 THIN_PATH = "/api/v1/"
+STATIC_PATH = "/static/"
 
 
 class ThinHandler(ASGIHandler):
@@ -34,6 +35,10 @@ class ThinHandler(ASGIHandler):
     request's start and end have synchronous receivers, for which Django would start a thread per request; so they are
     not sent, and what uses the database here does so by ``integrations.models.hop``.
     """
+
+    def __init__(self, middleware: list[str]) -> None:
+        self._own = middleware
+        super().__init__()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -53,7 +58,7 @@ class ThinHandler(ASGIHandler):
 
     def load_middleware(self, is_async: bool = False) -> None:
         full = settings.MIDDLEWARE
-        settings.MIDDLEWARE = settings.API_MIDDLEWARE
+        settings.MIDDLEWARE = self._own
         try:
             super().load_middleware(is_async)
         finally:
@@ -79,10 +84,15 @@ async def _disconnected(receive: Receive) -> None:
 
 
 full_application = ASGIHandler()
-thin_application = ThinHandler()
+thin_application = ThinHandler(settings.API_MIDDLEWARE)
+static_application = ThinHandler(settings.STATIC_MIDDLEWARE)
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """One of the two, by path."""
-    thin = scope["type"] == "http" and scope["path"].startswith(THIN_PATH)
-    await (thin_application if thin else full_application)(scope, receive, send)
+    """One of the three, by path."""
+    path = scope["path"] if scope["type"] == "http" else ""
+    if path.startswith(THIN_PATH):
+        chosen: ASGIHandler = thin_application
+    else:
+        chosen = static_application if path.startswith(STATIC_PATH) else full_application
+    await chosen(scope, receive, send)

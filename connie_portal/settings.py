@@ -63,7 +63,6 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
-    "connie_portal.static_files.StaticFilesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -76,6 +75,7 @@ MIDDLEWARE = [
 ]
 # Below /api/v1/ only: see connie_portal.asgi.
 API_MIDDLEWARE = ["connie_portal.headers.api_headers"]
+STATIC_MIDDLEWARE = ["connie_portal.headers.api_headers", "connie_portal.static_files.StaticFilesMiddleware"]
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",

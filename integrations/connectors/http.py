@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -59,6 +60,8 @@ class Answer:
         except orjson.JSONDecodeError:
             raise InvalidResponse(connector, "the body is not JSON") from None
 
+
+_NOT_IN_PATH = re.compile(r"[\\#? ]")
 
 Explain = Callable[[str, Answer], None]
 
@@ -136,7 +139,7 @@ class HttpDoor:
         segments = path.partition("?")[0].split("/")
         if not path.startswith("/") or path.startswith("//") or any(unquote(part) in {".", ".."} for part in segments):
             raise ConfigurationError("A path must begin with one '/' and may not hold '.' or '..'.")
-        if any(character in path for character in "\\#?") or not path.isprintable() or " " in path:
+        if _NOT_IN_PATH.search(path) or not path.isprintable():
             raise ConfigurationError("A path may not hold spaces, '\\', '#' or '?'; put parameters into the query.")
         return httpx.URL(f"{self.base_url}{path}?{urlencode(query)}" if query else self.base_url + path)
 

@@ -13,18 +13,18 @@ from tests.api.conftest import Api
 from tests.lookup.fakes import FakeConnector
 
 
-def post(path: str, headers: dict[str, str]) -> ApplicationCommunicator:
+def post(path: str, headers: dict[str, str], method: str = "POST") -> ApplicationCommunicator:
     """A request to the whole application, as the server calls it."""
     scope: dict[str, Any] = {
-        "type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"", "http_version": "1.1",
+        "type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b"", "http_version": "1.1",
         "scheme": "http", "client": ("127.0.0.1", 1), "server": ("localhost", 80), "asgi": {"version": "3.0"},
         "headers": [(name.lower().encode(), value.encode()) for name, value in {"host": "localhost", **headers}.items()],
     }  # fmt: skip
     return ApplicationCommunicator(application, scope)
 
 
-async def ask(path: str, body: bytes, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
-    communicator = post(path, headers)
+async def ask(path: str, body: bytes, headers: dict[str, str], method: str = "POST") -> tuple[int, dict[str, str], bytes]:
+    communicator = post(path, headers, method)
     await communicator.send_input({"type": "http.request", "body": body, "more_body": False})
     start = await communicator.receive_output(10)
     content = b""
@@ -84,3 +84,17 @@ async def test_a_request_takes_no_thread_of_its_own(api: Api, monkeypatch: pytes
     monkeypatch.setattr(threading.Thread, "start", lambda thread: (started.append(thread.name), start(thread)))
     status, _sent, _content = await ask("/api/v1/lookup", b'{"phone": "+14155550123"}', headers)
     assert (status, started) == (200, [])
+
+
+async def test_static_files_are_served_whole_with_their_type_and_without_the_portal(api: Api) -> None:
+    status, sent, content = await ask("/static/css/base.css", b"", {}, "GET")
+    assert (status, sent["content-type"], len(content)) == (200, 'text/css; charset="utf-8"', int(sent["content-length"]))
+    assert sent["x-content-type-options"] == "nosniff"
+    assert "set-cookie" not in sent
+
+
+@pytest.mark.parametrize("path", ["/static/nothing.css", "/static/../manage.py", "/static/%2e%2e/manage.py"])
+async def test_what_is_no_static_file_is_not_found(api: Api, path: str) -> None:
+    status, _sent, content = await ask(path, b"", {}, "GET")
+    assert status == 404
+    assert b"DJANGO_SETTINGS_MODULE" not in content

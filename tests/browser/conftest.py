@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import pytest
 import uvicorn
 from django.conf import settings
-from django.core.asgi import get_asgi_application
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from connie_portal.asgi import application
 from tests.factories import PASSWORD, World
 from tests.known_callers import Source, install_fake_kind
 
@@ -47,9 +47,7 @@ def address(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Where the portal answers, served as in production but within the test's process."""
     monkeypatch.setattr(settings, "ALLOWED_HOSTS", ["127.0.0.1"])
     listener = socket.create_server(("127.0.0.1", 0))
-    options = uvicorn.Config(
-        get_asgi_application(), lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=2
-    )
+    options = uvicorn.Config(application, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=2)
     server = uvicorn.Server(options)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # signals belong to the main thread
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
