@@ -17,7 +17,7 @@ Body = Callable[[int], bytes]
 
 @dataclass
 class Figures:
-    """Of one load: seconds by request, in the order in which they ended; all together; CPU seconds of the server."""
+    """Of one load: seconds by request, in the order in which they were sent; all together; CPU seconds of the server."""
 
     seconds: list[float] = field(default_factory=list)
     whole_s: float = 0.0
@@ -58,7 +58,7 @@ def phone_body(number: int) -> bytes:
 
 async def load(target: Target, count: int, concurrency: int, body: Body = phone_body) -> Figures:
     """``count`` requests over ``concurrency`` kept connections. Raises RuntimeError for any answer but 200."""
-    figures = Figures()
+    figures = Figures(seconds=[0.0] * count)
     numbers = iter(range(count))
     cpu, began = cpu_seconds(target.pid), time.perf_counter()
     await asyncio.gather(*(_user(target, numbers, body, figures) for _user_number in range(min(concurrency, count))))
@@ -72,7 +72,7 @@ async def _user(target: Target, numbers: Iterator[int], body: Body, figures: Fig
         for number in numbers:
             began = time.perf_counter()
             await ask(reader, writer, target, body(number))
-            figures.seconds.append(time.perf_counter() - began)
+            figures.seconds[number] = time.perf_counter() - began
     finally:
         writer.close()
 

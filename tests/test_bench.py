@@ -11,7 +11,7 @@ from bench.load import Figures, Target, ask, load, phone_body
 from bench.servers import node, reference, stubs
 
 
-def test_percentiles_are_of_the_requests_in_the_order_they_ended() -> None:
+def test_percentiles_are_of_the_requests_in_the_order_they_were_sent() -> None:
     figures = Figures(seconds=[0.1] * 75 + [0.4] * 25, whole_s=10.0, cpu_s=0.5)
     assert figures.percentile_ms(0.5) == pytest.approx(100)
     assert figures.percentile_ms(0.99) == pytest.approx(400)

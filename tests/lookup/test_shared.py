@@ -1,0 +1,209 @@
+"""The cache in a real Redis, as several processes share it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import redis as redis_client
+from pytest_django.fixtures import Settings
+
+from integrations import connectors
+from integrations.errors import RateLimited, SourceTimeout
+from integrations.lookup import LookupResult, Question, close_sources, look_up
+from integrations.lookup.breaker import Pause
+from integrations.lookup.cache import Kept, Outcome, page_key
+from integrations.lookup.shared import RedisStore, opened, sealed, store
+from integrations.phone import Number
+from integrations.profile import Match, SourceRecord
+from tests.factories import World
+from tests.lookup.fakes import FakeConnector
+from tests.lookup.test_engine import ROSA, add, statuses
+from tests.servers import MissingServer, RedisServer, redis_server
+
+NUMBER = Number("+14155550123", "US")
+RECORD = SourceRecord("crm", "1", {"name": "Rosa Castillo"}, matched=(Match("phone", "(415) 555-0123"),), unreadable=("notes",))
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    try:
+        with redis_server() as server:
+            yield server
+    except MissingServer as missing:
+        pytest.fail(str(missing))
+
+
+@pytest.fixture(autouse=True)
+async def shared(redis: RedisServer, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    settings.REDIS_URL = redis.url
+    store.cache_clear()
+    known = {"fake": FakeConnector}
+    monkeypatch.setattr("integrations.lookup.sources.kinds", lambda: known)
+    monkeypatch.setattr(connectors, "kinds", lambda: known)
+    FakeConnector.forget()
+    with redis_client.Redis(port=redis.port) as client:
+        client.flushall()
+    yield
+    await close_sources()
+    store.cache_clear()
+
+
+async def ask(world: World) -> LookupResult:
+    return await look_up(Question(world.riverside.pk, NUMBER))
+
+
+def test_an_outcome_is_the_same_after_it_was_sealed() -> None:
+    assert opened(sealed(Outcome((RECORD,)))).records == (RECORD,)
+    timeout, limited = (
+        opened(sealed(Outcome(error=SourceTimeout("crm")))),
+        sealed(Outcome(error=RateLimited("crm", retry_after=3))),
+    )
+    assert isinstance(timeout.error, SourceTimeout)
+    assert opened(limited).error.retry_after == 3  # type: ignore[union-attr]
+
+
+async def test_an_answer_is_found_by_another_process(world: World) -> None:
+    await add(world, "crm", people=[ROSA])
+    await ask(world)
+    await close_sources()
+    store.cache_clear()  # what another process would begin with
+    result = await ask(world)
+    assert (result.sources[0].cached, result.people[0].fields["name"].value) == (True, "Rosa Castillo")
+    assert len(FakeConnector.asked) == 1
+
+
+async def test_nothing_in_redis_can_be_read(world: World, redis: RedisServer) -> None:
+    await add(world, "crm", people=[{**ROSA, "phone": "+14155550123"}])
+    await ask(world)
+    with redis_client.Redis(port=redis.port) as client:
+        keys = list(client.keys("*"))  # type: ignore[arg-type]
+        values = [client.dump(key) or b"" for key in keys]
+    everything = b"".join(keys) + b"".join(values)  # type: ignore[arg-type]
+    assert keys
+    for secret in (b"Rosa", b"4155550123", b"rosa@mail.org"):
+        assert secret not in everything
+
+
+async def test_two_processes_ask_once_between_them(redis: RedisServer) -> None:
+    one, other = RedisStore(redis.url), RedisStore(redis.url)
+    calls = 0
+
+    async def slow() -> Outcome:
+        nonlocal calls
+        calls += 1
+        await asyncio.sleep(0.1)
+        return Outcome((RECORD,))
+
+    pages = [await process.page(1, NUMBER) for process in (one, other, one, other)]
+    outcomes = await asyncio.gather(*(page.once("crm:find", slow, 3.0) for page in pages))
+    assert calls == 1
+    assert all(outcome.records == (RECORD,) for outcome in outcomes)
+    await one.close()
+    await other.close()
+
+
+async def test_a_failure_is_told_to_those_who_wait_elsewhere_too(redis: RedisServer) -> None:
+    one, other = RedisStore(redis.url), RedisStore(redis.url)
+    calls = 0
+
+    async def failing() -> Outcome:
+        nonlocal calls
+        calls += 1
+        await asyncio.sleep(0.05)
+        return Outcome(error=SourceTimeout("crm"))
+
+    pages = [await one.page(1, NUMBER), await other.page(1, NUMBER)]
+    outcomes = await asyncio.gather(*(page.once("crm:find", failing, 3.0) for page in pages))
+    assert calls == 1
+    assert all(isinstance(outcome.error, SourceTimeout) for outcome in outcomes)
+    await one.close()
+    await other.close()
+
+
+async def test_a_process_that_died_while_asking_delays_nobody_past_its_deadline(redis: RedisServer) -> None:
+    with redis_client.Redis(port=redis.port) as client:
+        client.set(f"connie:n:{page_key(1, NUMBER)}:crm:find:flight", "asking", px=60_000)
+    alone = RedisStore(redis.url)
+    page = await alone.page(1, NUMBER)
+
+    async def answer() -> Outcome:
+        return Outcome((RECORD,))
+
+    assert (await page.once("crm:find", answer, 0.2)).records == (RECORD,)
+    await alone.close()
+
+
+async def test_a_pause_is_known_to_all(world: World, redis: RedisServer) -> None:
+    await add(world, "crm", fails="auth")
+    assert statuses(await ask(world)) == {"crm": "auth"}
+    await close_sources()
+    store.cache_clear()
+    assert statuses(await ask(world)) == {"crm": "auth"}
+    assert len(FakeConnector.asked) == 1
+
+
+async def test_a_pause_ends_for_all(redis: RedisServer) -> None:
+    one, other = RedisStore(redis.url), RedisStore(redis.url)
+    await one.tell_pause("1:2:x", Pause("circuit_open", time.time() + 60, 60))
+    assert (await other.page(1, NUMBER, ["1:2:x"])).pauses["1:2:x"].word == "circuit_open"
+    await one.tell_pause("1:2:x", None)
+    assert (await other.page(1, NUMBER, ["1:2:x"])).pauses == {}
+    await one.close()
+    await other.close()
+
+
+async def test_what_was_sealed_with_a_lost_key_is_asked_anew(world: World, settings: Settings) -> None:
+    await add(world, "crm", people=[ROSA], secrets={})
+    page = await store().page(world.riverside.pk, NUMBER)
+    await page.put("1:1:x:find", Kept((RECORD,), time.time()), 300)
+    settings.ENCRYPTION_KEYS = ["another-key-another-key-another-key"]
+    again = await store().page(world.riverside.pk, NUMBER)
+    assert again.get("1:1:x:find") is None
+
+
+async def test_numbers_and_records_are_forgotten_for_all(world: World) -> None:
+    await add(world, "crm", people=[ROSA])
+    await ask(world)
+    await store().forget_record(world.riverside.pk, "crm", "1")
+    await ask(world)
+    assert len(FakeConnector.asked) == 2
+    await store().forget_number(world.riverside.pk, NUMBER)
+    await ask(world)
+    assert len(FakeConnector.asked) == 3
+
+
+async def test_a_redis_that_is_emptied_in_between_costs_a_question(world: World, redis: RedisServer) -> None:
+    await add(world, "crm", people=[ROSA], fails="wait")
+    asking = asyncio.create_task(ask(world))
+    await FakeConnector.asked_once.wait()
+    with redis_client.Redis(port=redis.port) as client:
+        client.flushall()
+    FakeConnector.released.set()
+    assert (await asking).people
+    assert (await ask(world)).people
+
+
+async def test_a_redis_that_is_down_costs_the_cache_and_nothing_else(world: World, settings: Settings) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    store.cache_clear()
+    await add(world, "crm", people=[ROSA])
+    for _time in range(2):
+        assert (await ask(world)).people[0].fields["name"].value == "Rosa Castillo"
+    assert len(FakeConnector.asked) == 2
+
+
+async def test_a_redis_that_hangs_costs_a_moment(world: World, settings: Settings) -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(-1)
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    settings.REDIS_URL = f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0"
+    store.cache_clear()
+    await add(world, "crm", people=[ROSA])
+    assert (await look_up(Question(world.riverside.pk, NUMBER, deadline_s=3.0))).people
+    await close_sources()
+    server.close()
