@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -202,6 +204,8 @@ def _unreadable(shown: Disclosure) -> list[str]:
 
 def _mark(source: SourceOutcome) -> SourceMark:
     took = "" if source.latency_ms is None else _("answered in %(s).1f s") % {"s": source.latency_ms / 1000}
+    if source.cached and source.age_s is not None:
+        took = _("answered %(age)s") % {"age": age(timezone.now() - timedelta(seconds=source.age_s))}
     words: dict[SourceStatus, tuple[str, str, str]] = {
         SourceStatus.PENDING: ("idle", "◐", _("being asked")),
         SourceStatus.FOUND: ("good", "●", _("found")),

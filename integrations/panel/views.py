@@ -120,7 +120,7 @@ async def caller(request: HttpRequest, org: str, key: str) -> HttpResponseBase:
     visit = await sync_to_async(enter)(request, org, key)
     template = "_caller.html" if request.htmx else "call.html"  # type: ignore[attr-defined]  # django-htmx adds it
     try:
-        shown = await disclose(await looked_up(visit), visit.viewer, visit.context())
+        shown = await disclose(await looked_up(visit, refresh=_asks_anew(request)), visit.viewer, visit.context())
     except AuditUnavailable as problem:
         # 200: htmx swaps nothing else in, and the person must read this.
         return await _render(request, visit, template, {"unrecorded": problem.public_message})
@@ -150,7 +150,7 @@ async def stream_caller(request: HttpRequest, org: str, key: str) -> HttpRespons
 
 async def _events(request: HttpRequest, visit: Visit) -> AsyncIterator[bytes]:
     showing = Showing(visit.viewer, visit.context())
-    async with aclosing(stream(await _question(visit))) as results:
+    async with aclosing(stream(await _question(visit, refresh=_asks_anew(request)))) as results:
         async for result in results:
             try:
                 context = _board(await showing.disclose(result), visit)
@@ -219,14 +219,18 @@ def _posted(request: HttpRequest, name: str) -> str:
     return " ".join(request.POST.get(name, "").split())
 
 
-async def looked_up(visit: Visit) -> LookupResult:
-    """Who is calling, as far as the agent has said so."""
-    return await look_up(await _question(visit))
+async def looked_up(visit: Visit, *, refresh: bool = False) -> LookupResult:
+    """Who is calling, as far as the agent has said so. ``refresh``: ask the systems even where answers are kept."""
+    return await look_up(await _question(visit, refresh=refresh))
 
 
-async def _question(visit: Visit) -> Question:
+async def _question(visit: Visit, *, refresh: bool) -> Question:
     choice = await sync_to_async(choice_of)(visit.call) if visit.call else Choice()
-    return Question(visit.organization.pk, visit.caller_id, choice=choice)
+    return Question(visit.organization.pk, visit.caller_id, refresh=refresh, choice=choice)
+
+
+def _asks_anew(request: HttpRequest) -> bool:
+    return "refresh" in request.GET
 
 
 def _reader(visit: Visit) -> Reader:

@@ -9,10 +9,10 @@ const currentCaller = () => document.getElementById("caller");
 let listening = null;
 
 // Each event holds the whole fragment as far as it is known; only what differs is put into the page.
-async function listen() {
+async function listen(anew) {
   listening?.abort();
   listening = new AbortController();
-  const response = await fetch(currentCaller().dataset.stream, { signal: listening.signal, headers: { Accept: "text/event-stream" } });
+  const response = await fetch(currentCaller().dataset.stream + (anew ? "?refresh=1" : ""), { signal: listening.signal, headers: { Accept: "text/event-stream" } });
   if (response.status === 401) return location.reload();
   if (!response.ok || !response.body) throw new Error("no stream");
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -94,18 +94,18 @@ function partsWithin(known, part) {
   return inUse(known) && fields.every(Boolean) ? fields : null;
 }
 
-function start() {
-  listen().catch((error) => {
+function start(anew = false) {
+  listen(anew).catch((error) => {
     if (error.name === "AbortError") return;
     // No stream to be had: the whole content at once will do.
-    htmx.ajax("GET", currentCaller().dataset.whole, { target: "#caller", swap: "outerHTML" });
+    htmx.ajax("GET", currentCaller().dataset.whole + (anew ? "?refresh=1" : ""), { target: "#caller", swap: "outerHTML" });
   });
 }
 
 function askAgain(event) {
   event?.preventDefault();
   currentCaller().setAttribute("aria-busy", "true");
-  start();
+  start(true);
 }
 
 window.addEventListener("pagehide", () => listening?.abort());

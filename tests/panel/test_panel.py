@@ -13,6 +13,7 @@ from integrations.models import AccessEntry, Call, Connector, TierRule
 from integrations.phone import Withheld
 from tests.factories import World, make_connector
 from tests.known_callers import ROSA, Source
+from tests.lookup.fakes import FakeConnector
 from tests.panel.conftest import address, content, logged_in
 
 # -- Who gets nothing ----------------------------------------------------------------------------------------------
@@ -343,3 +344,23 @@ def test_pages_forbid_inline_code_and_have_none(bea: Client, world: World, sourc
         assert not re.search(r"\son\w+=|<style|\sstyle=|javascript:", html)
         for script in re.findall(r"<script\b[^>]*>", html):
             assert "src=" in script
+
+
+# -- Kept answers ------------------------------------------------------------------------------------------------
+
+
+def test_a_second_look_asks_nobody_and_asking_again_does(world: World, bea: Client, source: Source) -> None:
+    url = address(world)
+    content(bea, url)
+    html = content(bea, url)
+    assert "answered just now" in html
+    assert len(FakeConnector.asked) == 1
+    assert "Rosa Castillo" in bea.get(f"{url}caller/?refresh=1", headers={"HX-Request": "true"}).content.decode()
+    assert len(FakeConnector.asked) == 2
+
+
+def test_a_kept_answer_is_a_disclosure_like_any_other(world: World, bea: Client, source: Source) -> None:
+    url = address(world)
+    content(bea, url)
+    content(bea, url)
+    assert AccessEntry.objects.filter(event="lookup").count() == 2
