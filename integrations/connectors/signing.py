@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextvars
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -18,12 +19,15 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from integrations.connectors.base import Deadline, NetworkPolicy
 from integrations.connectors.http import HttpDoor
-from integrations.errors import AuthFailed, ConfigurationError, InvalidResponse, SourceTimeout
+from integrations.errors import AuthFailed, ConfigurationError, InvalidResponse, SourceError, SourceTimeout
 
 # A token is renewed this long before it expires, so that none expires on its way.
 MARGIN_S = 60.0
 DEFAULT_LIFE_S = 1_800.0
 ASSERTION_LIFE_S = 180
+# From this share of its life on, a token that is used is renewed behind whoever uses it, so that no caller waits for one.
+RENEWED_FROM = 0.75
+RENEWAL_S = 10.0
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 Grant = Callable[[], Mapping[str, str]]
@@ -44,12 +48,17 @@ class Tokens:
         self._grant = grant
         self._token = ""
         self._expires_at = float("-inf")
+        self._renew_at = float("inf")
+        self._renewal: asyncio.Task[None] | None = None  # the loop itself holds tasks only weakly
         self._minting = asyncio.Lock()
         self.answer: Mapping[str, Any] = {}  # the last one in full; some vendors say more than the token
 
     async def current(self, deadline: Deadline) -> str:
         """A token that is good for now. Raises AuthFailed where the vendor refuses to give one, other SourceErrors."""
         if time.monotonic() < self._expires_at:
+            if time.monotonic() >= self._renew_at:
+                self._renew_at = float("inf")
+                self._renewal = asyncio.create_task(self._renew(), context=contextvars.Context())
             return self._token
         try:
             async with asyncio.timeout(deadline.left()), self._minting:
@@ -64,6 +73,22 @@ class Tokens:
         if token == self._token:
             self._expires_at = float("-inf")
 
+    async def close(self) -> None:
+        """End a renewal that is still under way. One of another loop ended with that loop."""
+        renewal, self._renewal = self._renewal, None
+        if renewal and not renewal.done() and renewal.get_loop() is asyncio.get_running_loop():
+            renewal.cancel()
+            await asyncio.wait([renewal])
+
+    async def _renew(self) -> None:
+        """If it fails, the token stays good until it expires, and whoever needs one then hears why."""
+        deadline = Deadline(RENEWAL_S)
+        try:
+            async with asyncio.timeout(deadline.left()), self._minting:
+                await self._mint(deadline)
+        except (SourceError, TimeoutError):
+            return
+
     async def _mint(self, deadline: Deadline) -> None:
         answer = await self._door.ask("POST", self._path, deadline, form=dict(self._grant()))
         if answer.status in (400, 401, 403):
@@ -74,7 +99,9 @@ class Tokens:
             raise InvalidResponse(self.connector, "the answer to the sign-in holds no token")
         self.answer = body
         self._token = token
-        self._expires_at = time.monotonic() + max(_seconds(body.get("expires_in")) - MARGIN_S, MARGIN_S)
+        life = max(_seconds(body.get("expires_in")) - MARGIN_S, MARGIN_S)
+        self._expires_at = time.monotonic() + life
+        self._renew_at = time.monotonic() + life * RENEWED_FROM
 
 
 def _seconds(raw: object) -> float:
