@@ -249,12 +249,23 @@ class Connector(ABC):
     async def close(self) -> None:  # noqa: B027 -- most kinds hold nothing
         """Let go of connections. Called when the configuration changes and at shutdown."""
 
-    def record(self, raw: JSON, record_id: object, *, matched: tuple[Match, ...] = (), **extra: Any) -> SourceRecord:
-        """A raw record as the rest of the portal may see it. Raises InvalidResponse if it has no id."""
+    def record(
+        self,
+        raw: JSON,
+        record_id: object,
+        *,
+        mapping: FieldMapping | None = None,
+        matched: tuple[Match, ...] = (),
+        **extra: Any,
+    ) -> SourceRecord:
+        """A raw record as the rest of the portal may see it. Raises InvalidResponse if it has no id.
+
+        ``mapping``: that of this sort of record, where a kind has several.
+        """
         if record_id is None or not str(record_id):
             raise InvalidResponse(self.key, "a record without an id")
         external = self._external_id.search(raw) if self._external_id else None
-        fields, unreadable = self.mapping.read(raw, ZoneInfo(self.settings.zone))
+        fields, unreadable = (mapping or self.mapping).read(raw, ZoneInfo(self.settings.zone))
         return SourceRecord(
             connector=self.key,
             record_id=str(record_id),

@@ -1,0 +1,130 @@
+"""Salesforce: contacts, leads, accounts and an organisation's own objects, by phone."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import Literal
+
+from pydantic import Field
+
+from integrations.connectors.base import (
+    MAX_RECORDS,
+    Connector,
+    ConnectorOptions,
+    Deadline,
+    FieldMapping,
+    Health,
+)
+from integrations.connectors.salesforce.objects import STANDARD, ObjectOptions, Searched, searched
+from integrations.connectors.salesforce.search import Row, by_index, by_query
+from integrations.connectors.salesforce.session import SalesforceSecrets, Session, Usage
+from integrations.errors import InvalidResponse
+from integrations.phone import Number
+from integrations.profile import Match, SourceRecord
+
+# From this share of the day's requests on, admins are warned: at the end of them nobody is found any more.
+WARN_FROM = 0.8
+
+
+class SalesforceOptions(ConnectorOptions):
+    base_url: str = Field(description="The My Domain address, like https://riverside.my.salesforce.com.")
+    version: str = Field("v67.0", pattern=r"^v\d\d\.0$", description="The version of the API, like v67.0.")
+    search: Literal["parameterized", "soql"] = Field(
+        "parameterized",
+        description="parameterized: the search index, whatever the notation. soql: what is stored, without its delay.",
+    )
+    objects: tuple[ObjectOptions, ...] = Field(
+        (), description="Objects besides contacts, leads and accounts: name, phone_fields, fields."
+    )
+
+
+class SalesforceConnector(Connector):
+    kind = "salesforce"
+    label = "Salesforce"
+    capabilities = frozenset({"find", "health"})
+    Options = SalesforceOptions
+    Secrets = SalesforceSecrets
+    default_timeout_ms = 3_000
+    field_table = STANDARD["Contact"].fields
+
+    @cached_property
+    def session(self) -> Session:
+        return Session(self.key, self.options.base_url, self.settings.network, self.secrets)
+
+    @cached_property
+    def objects(self) -> dict[str, Searched]:
+        """What is searched, by the names that answers carry, in small letters."""
+        found = searched(self.options.objects, self.settings.mapping, self.settings.vocabulary, self.options.external_id or "")
+        return {one.name.casefold(): one for one in found}
+
+    @cached_property
+    def mapping(self) -> FieldMapping:
+        """That of contacts. Whatever else cannot be used is found here too, before anyone calls."""
+        _ = self.session, self.objects
+        return FieldMapping(self.field_table, self.settings.mapping, self.settings.vocabulary)
+
+    @property
+    def usage(self) -> Usage | None:
+        """As of the last answer; None before the first."""
+        return self.session.usage
+
+    @property
+    def _api(self) -> str:
+        return f"/services/data/{self.options.version}"
+
+    async def find(self, number: Number, deadline: Deadline) -> list[SourceRecord]:
+        search = by_query if self.options.search == "soql" else by_index
+        rows = await search(self.session, self._api, list(self.objects.values()), number, deadline)
+        records = []
+        for row in _current(rows):
+            one = self.objects.get(row.attributes.type.casefold())
+            # The index covers every field of the type phone, fax numbers among them.
+            if one and (matched := self._matches(one, row, number)):
+                url = f"{self.options.base_url.rstrip('/')}/lightning/r/{one.name}/{row.Id}/view"
+                record_id = f"{one.name}/{row.Id}"
+                records.append(self.record(row.model_dump(), record_id, mapping=one.mapping, matched=matched, url=url))
+        return records[:MAX_RECORDS]
+
+    def _matches(self, one: Searched, row: Row, number: Number) -> tuple[Match, ...]:
+        found = []
+        for name in one.phones:
+            stored = row.get(name)
+            if stored is not None and not isinstance(stored, str):
+                raise InvalidResponse(self.key, f"unexpected shape at {name}")
+            if stored and number.matches(stored):
+                found.append(Match(_in_words(name, one.name), stored))
+        return tuple(found)
+
+    async def health(self, deadline: Deadline) -> Health:
+        await self.session.ask("GET", f"{self._api}/", deadline)
+        usage = self.usage
+        if usage is None or usage.share < WARN_FROM:
+            return Health("healthy")
+        return Health(
+            "degraded",
+            f"{usage.used:,} of {usage.allowed:,} requests of the last 24 hours are used, by all programs of this Salesforce "
+            "together. Once all are used, it answers nobody: ask for fewer, or let Salesforce raise the limit.",
+        )
+
+    async def close(self) -> None:
+        await self.session.close()
+
+
+def _current(rows: list[Row]) -> list[Row]:
+    """Without leads that have become contacts, and without the accounts of contacts that were found as well: a person's
+    organisation or household is not another person."""
+    accounts = {row.get("AccountId") for row in rows if row.attributes.type == "Contact"}
+    return [row for row in rows if row.get("IsConverted") is not True and row.Id not in accounts]
+
+
+def _in_words(field: str, name: str) -> str:
+    """``MobilePhone`` of a lead as ``mobile phone (lead)``."""
+    words = _spelt(field)
+    return words if name == "Contact" else f"{words} ({_spelt(name)})"
+
+
+def _spelt(name: str) -> str:
+    """An API name in words: without the package before it and the ending that marks an organisation's own."""
+    bare = re.sub(r"^[A-Za-z0-9]+__(?=.)", "", name.removesuffix("__c"))
+    return " ".join(re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", bare).split()).lower()
