@@ -9,7 +9,13 @@ from urllib.parse import quote
 from integrations.sandbox.people import CALLERS, Caller
 from integrations.sandbox.switches import FAULTS, MAX_LATENCY_MS, Switches
 
-LABELS = {"hubspot": "HubSpot", "payments": "Payments", "appointments": "Appointments", "availability": "Availability"}
+LABELS = {
+    "hubspot": "HubSpot",
+    "salesforce": "Salesforce",
+    "payments": "Payments",
+    "appointments": "Appointments",
+    "availability": "Availability",
+}
 _STYLE = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, "DejaVu Sans", sans-serif; }
 body { max-width: 62rem; margin: 0 auto; padding: 2rem 1rem 4rem; }

@@ -35,8 +35,12 @@ class Caller:
 
 
 CALLERS = (
-    Caller("+14155550100", "Margaret Whitfield", "In HubSpot and in the client database, linked by e-mail: one rich panel."),
-    Caller("+14155550101", "José Núñez-Øster", "Accents, and Spanish as the language."),
+    Caller(
+        "+14155550100",
+        "Margaret Whitfield",
+        "In HubSpot, in Salesforce and in the client database, linked by e-mail: one rich panel.",
+    ),
+    Caller("+14155550101", "José Núñez-Øster", "In all three systems. Accents, and Spanish as the language."),
     Caller("+14155550102", "Harold and Edith Lindqvist", "A household: two people on one number; the agent picks."),
     Caller(
         "+14155550103", "Denise Okafor", "In both systems with different e-mails: shown as two people, never merged by guess."
@@ -160,6 +164,42 @@ STAGES: tuple[tuple[str, str, bool], ...] = (  # id, label, closed
     ("won", "Closed won", True),
     ("lost", "Closed lost", True),
 )
+
+# -- Salesforce --------------------------------------------------------------------------------------------------
+SALESFORCE: dict[str, tuple[Row, ...]] = {
+    "Account": (
+        {"Id": "001Sb0000000A01IAA", "Name": "Riverside Volunteers", "Phone": "(415) 555-0160", "Fax": "(415) 555-0199"},
+    ),
+    "Contact": (
+        {
+            "Id": "003Sb0000000C01IAA",
+            "Name": "Margaret Whitfield",
+            "FirstName": "Margaret",
+            "LastName": "Whitfield",
+            "Email": "margaret.whitfield@example.org",
+            "Phone": "(415) 555-0100",
+            "MobilePhone": "415-555-0150",
+            "AccountId": "001Sb0000000A01IAA",
+            "Account": {"Name": "Riverside Volunteers"},
+            "Owner": {"Name": "Bea Alvarez"},
+            "LastActivityDate": "2026-11-18",
+            "CreatedDate": "2019-03-12T09:00:00.000+0000",
+            "Birthdate": "1941-05-03",
+        },
+        {
+            "Id": "003Sb0000000C02IAA",
+            "Name": "José Núñez-Øster",
+            "FirstName": "José",
+            "LastName": "Núñez-Øster",
+            "Email": "jose.nunez@example.org",
+            "MobilePhone": "+1 (415) 555-0101",
+            "Owner": {"Name": "Sam Whitaker"},
+            "LastActivityDate": "2026-10-02",
+            "CreatedDate": "2021-07-01T09:00:00.000+0000",
+        },
+    ),
+    "Lead": (),
+}
 
 # -- Client database: notations as years of typing leave them ----------------------------------------------------
 CUSTOMERS: tuple[Row, ...] = (

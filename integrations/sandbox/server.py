@@ -12,6 +12,7 @@ from aiohttp import web
 from integrations.sandbox.care import SYSTEMS, CareSystems
 from integrations.sandbox.hubspot import HubSpot
 from integrations.sandbox.page import index
+from integrations.sandbox.salesforce import Salesforce
 from integrations.sandbox.switches import Switches
 
 SHUTDOWN_S = 1.0
@@ -27,8 +28,9 @@ class Sandbox:
 
     def __init__(self, panel_url: str = "") -> None:
         self.panel_url = panel_url
-        self.switches = {system: Switches(system) for system in ("hubspot", *SYSTEMS)}
+        self.switches = {system: Switches(system) for system in ("hubspot", "salesforce", *SYSTEMS)}
         self.hubspot = HubSpot(self.switches["hubspot"])
+        self.salesforce = Salesforce(self.switches["salesforce"])
         self.care = CareSystems(self.switches)
 
     def application(self) -> web.Application:
@@ -39,6 +41,7 @@ class Sandbox:
                 web.get("/_control", self._state),
                 web.post("/_control", self._change),
                 *self.hubspot.routes(),
+                *self.salesforce.routes(),
                 *self.care.routes(),
             ]
         )

@@ -14,7 +14,7 @@ from django.db import models, transaction
 
 from integrations.models import ApiKey, Connector, Organization, Person, Role, Tier, TierRule, User
 from integrations.models.people import API_SCOPES, DEFAULT_TIERS
-from integrations.sandbox import care, hubspot, people
+from integrations.sandbox import care, hubspot, people, salesforce
 from integrations.sandbox.clients import FILE_NAME, write_client_database
 
 ORGANIZATION, OTHER_ORGANIZATION = "riverside", "harbor"
@@ -47,6 +47,7 @@ def seed() -> dict[str, Any]:
     with transaction.atomic():
         riverside = _organization(ORGANIZATION, "Riverside Senior Services", STAFF)
         _connect_crm(riverside)
+        _connect_salesforce(riverside)
         _connect_clients(riverside)
         _connect_services(riverside)
         api_key = _api_key(riverside)
@@ -159,6 +160,20 @@ def _connect_crm(organization: Organization) -> None:
         "enabled": True,
     }
     _ensure(Connector, {"organization": organization, "key": "crm"}, values)
+
+
+def _connect_salesforce(organization: Organization) -> None:
+    values = {
+        "kind": "salesforce",
+        "name": "Salesforce",
+        "priority": 20,
+        "timeout_ms": 3_000,
+        "allow_private": True,
+        "options": {"base_url": _sandbox(), "version": "v67.0", "search": "parameterized"},
+        "secrets": {"client_id": salesforce.CLIENT_ID, "client_secret": salesforce.CLIENT_SECRET},
+        "enabled": True,
+    }
+    _ensure(Connector, {"organization": organization, "key": "salesforce"}, values)
 
 
 def _connect_clients(organization: Organization) -> None:
