@@ -208,6 +208,7 @@ async def test_recorded_refusals_have_their_error(stub: Stub, name: str, status:
         ("UNABLE_TO_LOCK_ROW", 400, SourceUnavailable),
         ("SERVER_UNAVAILABLE", 503, SourceUnavailable),
         ("API_DISABLED_FOR_ORG", 403, MissingScope),
+        ("INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", 400, MissingScope),
         ("SOMETHING_NEW", 400, InvalidResponse),
         ({"no": "text"}, 403, MissingScope),
     ],
