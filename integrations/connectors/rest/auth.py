@@ -88,6 +88,11 @@ class SignedDoor:
             self._tokens.forget(token)
         return answer
 
+    async def close(self) -> None:
+        """End what renews tokens behind."""
+        if self._tokens:
+            await self._tokens.close()
+
     def checked(self, answer: Answer) -> JSON:
         """The decoded JSON of a good answer. Raises SourceError for any other."""
         return self._door.checked(answer)

@@ -110,6 +110,9 @@ class RestConnector(Connector):
             await self.door.sign_in(deadline)
         return Health("healthy")
 
+    async def close(self) -> None:
+        await self.door.close()
+
     # -- Asking ---------------------------------------------------------------------------------------------------
 
     async def _look_up(self, inputs: Inputs, known_id: str, number: Number | None, deadline: Deadline) -> list[SourceRecord]:

@@ -149,3 +149,15 @@ async def test_one_waiter_who_gives_up_leaves_the_token_to_the_others(stub: Stub
     with pytest.raises(SourceTimeout):
         await connector.find(NUMBER, Deadline(0.2))
     assert await connector.find(NUMBER, Deadline(5)) == []
+
+
+async def test_closing_ends_a_renewal_that_is_under_way(stub: Stub) -> None:
+    stub.answer(serving(token(), hang))
+    connector = oauth(stub)
+    await connector.find(NUMBER, Deadline(5))
+    tokens = connector.door._tokens
+    tokens._renew_at = 0.0
+    await connector.find(NUMBER, Deadline(5))
+    await connector.close()
+    assert tokens._renewal is None
+    await rest(stub).close()  # one that needs no tokens
