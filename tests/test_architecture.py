@@ -17,7 +17,7 @@ PACKAGE = ROOT / "integrations"
 HTTP_CLIENTS = {"httpx", "httpx_aiohttp", "aiohttp", "requests", "urllib3", "urllib.request", "http.client", "pyreqwest"}
 NOUNS = [f"integrations.{noun}" for noun in ("errors", "phone", "never", "profile", "conditions")]
 MODELS = [*NOUNS, "integrations.models*"]
-REGISTRY = ["integrations.connectors", "integrations.connectors.base"]
+REGISTRY = ["integrations.connectors", "integrations.connectors.{base,recording}"]
 LOOKUP_RESULTS = ["integrations.lookup", "integrations.lookup.result"]
 DOMAIN = [*MODELS, *REGISTRY, "integrations.lookup*", "integrations.disclosure*", "integrations.calls*"]
 DELIVERY = [*DOMAIN, "integrations.invitations"]
@@ -37,8 +37,9 @@ RULES = [
     *(Rule(noun, NOUNS, django=False) for noun in NOUNS),
     Rule("integrations.connectors", [*NOUNS, *REGISTRY, "integrations.connectors.http"], django=False),
     Rule("integrations.connectors.base", NOUNS, django=False),
-    Rule("integrations.connectors.http", [*NOUNS, "integrations.connectors.base"], django=False),
-    Rule("integrations.connectors.sql", [*NOUNS, "integrations.connectors.base"], django=False),
+    Rule("integrations.connectors.recording", [], django=False),
+    Rule("integrations.connectors.http", [*NOUNS, "integrations.connectors.{base,recording}"], django=False),
+    Rule("integrations.connectors.sql", [*NOUNS, "integrations.connectors.{base,recording}"], django=False),
     Rule("integrations.connectors.*", [*NOUNS, "integrations.connectors.{base,http,sql,signing}", "<own kind>"], django=False),
     Rule("integrations.models*", MODELS),
     Rule("integrations.lookup*", [*MODELS, *REGISTRY, "integrations.lookup*"]),

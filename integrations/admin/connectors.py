@@ -8,17 +8,21 @@ from django import forms
 from django.contrib import admin
 from django.db import transaction
 from django.db.models import JSONField, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
+from unfold.decorators import action as detail_action
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from integrations.admin.checks import OBJECTS, SECRET, connector_problems
 from integrations.admin.tenancy import TenantAdmin, TenantForm, administered, record_refusal
+from integrations.admin.trial import report_on
 from integrations.connectors import kinds
 from integrations.models import Connector, CustomField
+from integrations.phone import MAX_RAW_LENGTH
 
 
 class NewConnectorForm(TenantForm):
@@ -92,6 +96,25 @@ class ConnectorAdmin(TenantAdmin):
     exclude = ("secrets",)
     formfield_overrides = {JSONField: {"widget": UnfoldAdminTextareaWidget(attrs={"rows": 4})}}
     actions = ("deactivate",)
+    actions_detail = ("try_it",)
+
+    @detail_action(description=_("Try it with a number"), url_path="try")  # type: ignore[untyped-decorator]
+    def try_it(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """A page on which one number is asked for, whether the system is enabled or not."""
+        connector = self.get_object(request, object_id)
+        if connector is None:
+            raise Http404
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _t("Try %(name)s") % {"name": connector.name},
+            "opts": self.model._meta,
+            "connector": connector,
+        }
+        if request.method == "POST":
+            typed = request.POST.get("number", "")
+            found = report_on(request, connector, typed)
+            context |= {"typed": typed[:MAX_RAW_LENGTH], "problem" if isinstance(found, str) else "report": found}
+        return TemplateResponse(request, "admin/try_connector.html", context, headers={"Cache-Control": "no-store"})
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         kwargs["form"] = _with_secrets(obj.kind) if obj else NewConnectorForm

@@ -218,6 +218,11 @@ class Connector(ABC):
     def mapping(self) -> FieldMapping:
         return FieldMapping(self.field_table, self.settings.mapping, self.settings.vocabulary)
 
+    @property
+    def reads(self) -> dict[str, str]:
+        """Field → expression, as it is configured."""
+        return dict(self.mapping.expressions)
+
     @cached_property
     def _external_id(self) -> Any:
         return compiled(self.options.external_id, "external_id") if self.options.external_id else None

@@ -11,6 +11,7 @@ import ipaddress
 import re
 import socket
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -27,6 +28,7 @@ import orjson
 from httpx_aiohttp import AiohttpTransport
 
 from integrations.connectors.base import Deadline, NetworkPolicy
+from integrations.connectors.recording import record_sent
 from integrations.errors import (
     AddressRefused,
     AuthFailed,
@@ -125,7 +127,13 @@ class HttpDoor:
         """The whole answer, whatever its status, unless ``explain`` knows better. Raises as ``request()``."""
         sent = self.headers | _checked_headers(headers) if headers else self.headers
         request = httpx.Request(method, self._url(path, query), headers=sent, json=json, data=form)
-        answer = await self._exchange(request, deadline)
+        began, status = time.monotonic(), ""
+        try:
+            answer = await self._exchange(request, deadline)
+            status = str(answer.status)
+        finally:
+            # Not the query: it may hold a key.
+            record_sent(f"{method} {self.base_url}{path}", status, began)
         if self.explain and answer.status >= 400:
             self.explain(self.connector, answer)
         return answer

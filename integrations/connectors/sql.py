@@ -12,6 +12,7 @@ import socket
 import sqlite3
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from integrations.connectors.base import Deadline, NetworkPolicy
+from integrations.connectors.recording import record_sent
 from integrations.errors import (
     AddressRefused,
     AuthFailed,
@@ -148,7 +150,13 @@ class SqlDoor:
 
     async def fetch(self, statement: str, values: Mapping[str, Any], deadline: Deadline) -> list[dict[str, JSON]]:
         """Rows as dicts, at most MAX_ROWS. ``:name`` in the statement is bound. Raises SourceError, ConfigurationError."""
-        return await self._in_thread(lambda: self._fetch(statement, values, deadline), deadline)
+        began, status = time.monotonic(), ""
+        try:
+            rows = await self._in_thread(lambda: self._fetch(statement, values, deadline), deadline)
+            status = "ok"
+        finally:
+            record_sent(" ".join(statement.split()), status, began)
+        return rows
 
     async def columns(self, table: str, deadline: Deadline) -> list[str]:
         """The names of a table's columns; ``[]`` if there is no such table."""

@@ -66,7 +66,7 @@ async def ask(inquiry: Inquiry, page: Page, overall: Deadline) -> Settled:
         return failed(source, SourceTimeout(source.key), time.monotonic() - began)
     except (SourceError, ConfigurationError) as error:
         return failed(source, error, time.monotonic() - began)
-    return _answered(source, records, time.monotonic() - began)
+    return answered(source, records, time.monotonic() - began)
 
 
 def at_hand(inquiry: Inquiry, page: Page) -> Settled | None:
@@ -76,9 +76,9 @@ def at_hand(inquiry: Inquiry, page: Page) -> Settled | None:
     if kept is None or not source.terms.is_usable(kept):
         return None
     if source.terms.is_fresh(kept):
-        return _answered(source, list(kept.records), 0.0, kept)
+        return answered(source, list(kept.records), 0.0, kept)
     _refresh_behind(inquiry, page)
-    return _answered(source, list(source.terms.as_stale(kept, inquiry.vocabulary)), 0.0, kept)
+    return answered(source, list(source.terms.as_stale(kept, inquiry.vocabulary)), 0.0, kept)
 
 
 def _refresh_behind(inquiry: Inquiry, page: Page) -> None:
@@ -218,7 +218,8 @@ async def _once(inquiry: Inquiry, deadline: Deadline) -> list[SourceRecord]:
 # -- What became of it ---------------------------------------------------------------------------------------------
 
 
-def _answered(source: Source, records: list[SourceRecord], seconds: float, kept: Kept | None = None) -> Settled:
+def answered(source: Source, records: list[SourceRecord], seconds: float, kept: Kept | None = None) -> Settled:
+    """The outcome of a question that was answered, now or, if ``kept``, earlier."""
     status = (SourceStatus.NOT_FOUND, SourceStatus.FOUND, SourceStatus.MANY)[min(len(records), 2)]
     outcome = SourceOutcome(
         source.key,

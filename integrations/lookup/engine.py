@@ -247,7 +247,7 @@ class _Lookup:
         return LookupResult(
             organization_id=self.plan.organization_id,
             caller_id=self.number,
-            status=_status(outcomes, len(people)),
+            status=status_of(outcomes, len(people)),
             people=tuple(people),
             sources=outcomes,
             at=datetime.now(UTC),
@@ -284,7 +284,8 @@ def _why_skipped(source: Source) -> str:
     return "It is not asked by phone number."
 
 
-def _status(outcomes: tuple[SourceOutcome, ...], match_count: int) -> LookupStatus:
+def status_of(outcomes: tuple[SourceOutcome, ...], match_count: int) -> LookupStatus:
+    """The word of CONTRACTS.md for how a lookup ended, in its order."""
     asked = [outcome for outcome in outcomes if outcome.status is not SourceStatus.SKIPPED]
     pending = any(outcome.status is SourceStatus.PENDING for outcome in asked)
     answered = [outcome for outcome in asked if outcome.status.answered]

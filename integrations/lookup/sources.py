@@ -93,6 +93,18 @@ def _load_plan(organization_id: int) -> Plan:
     return Plan(organization_id, vocabulary, sources)
 
 
+def plan_with(organization_id: int, connector_id: int) -> tuple[Plan, Source]:
+    """The organisation's plan, and one of its connectors as a source, whether it is enabled or not. (sync)
+
+    Raises Connector.DoesNotExist for one of another organisation.
+    """
+    organization = Organization.objects.get(pk=organization_id)
+    plan = _load_plan(organization_id)
+    row = organization.connectors.get(pk=connector_id)
+    keys = dict(organization.connectors.values_list("pk", "key"))
+    return plan, _source(row, organization, plan.vocabulary, keys)
+
+
 _plans = Snapshots(_load_plan)
 
 
