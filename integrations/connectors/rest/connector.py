@@ -47,11 +47,10 @@ class RestConnector(Connector):
         """Each step with its map. The admin's changes go where the field is mapped, else to the first step."""
         steps = self.options.lookup.steps if self.options.lookup else []
         later = {name for step in steps[1:] for name in step.map}
-        changes = self.settings.mapping
         found = []
         for number, step in enumerate(steps):
             table = {name: mapped.expression for name, mapped in step.map.items() if name not in OWN}
-            own = {name: value for name, value in changes.items() if (name in later) == bool(number)}
+            own = {name: value for name, value in self.settings.mapping.items() if (name in later) == bool(number)}
             found.append((step, FieldMapping(table, own, self.settings.vocabulary)))
         return found
 
@@ -61,6 +60,10 @@ class RestConnector(Connector):
         _ = self.door
         return self.steps[0][1] if self.steps else FieldMapping({}, {}, self.settings.vocabulary)
 
+    @property
+    def reads(self) -> dict[str, str]:
+        return {name: text for _step, mapping in self.steps for name, text in mapping.expressions.items()}
+
     def can(self, capability: str) -> bool:
         """By what is described: a system may know only services, or be asked only by somebody's id."""
         if capability == "find":
@@ -69,16 +72,14 @@ class RestConnector(Connector):
         return described.get(capability, super().can(capability))
 
     async def find(self, number: Number, deadline: Deadline) -> list[SourceRecord]:
-        notations = dict.fromkeys([self.options.phone.format, *self.options.phone.variants])
-        for notation in notations:
+        for notation in dict.fromkeys([self.options.phone.format, *self.options.phone.variants]):
             if found := await self._look_up(phone_inputs(number, notation), "", number, deadline):
                 return found
         return []
 
     async def details(self, keys: DetailKeys, deadline: Deadline) -> list[SourceRecord]:
         inputs = self._inputs(keys)
-        known = inputs["customer_id"] or inputs["account_id"] or inputs["email"]
-        records = await self._look_up(inputs, known, None, deadline)
+        records = await self._look_up(inputs, inputs["customer_id"] or inputs["account_id"] or inputs["email"], None, deadline)
         if len(records) > 1:  # such as a couple with one e-mail address: what belongs to whom cannot be told
             raise InvalidResponse(self.key, "several records where one person's was asked for")
         return records
@@ -96,10 +97,7 @@ class RestConnector(Connector):
         step = self.options.availability
         asked = {"service_type": question.service_type, "location": question.location, **days(self.settings.zone, question.day)}
         request = request_of(step, asked)
-        if request is None:
-            return Availability(None)
-        answer = await self.door.ask(request, deadline)
-        if says_not_found(self.options.errors, answer, self.key):
+        if request is None or says_not_found(self.options.errors, answer := await self.door.ask(request, deadline), self.key):
             return Availability(None)
         return availability_in(step, self.door.checked(answer), self.key)
 
@@ -112,8 +110,6 @@ class RestConnector(Connector):
 
     async def close(self) -> None:
         await self.door.close()
-
-    # -- Asking ---------------------------------------------------------------------------------------------------
 
     async def _look_up(self, inputs: Inputs, known_id: str, number: Number | None, deadline: Deadline) -> list[SourceRecord]:
         if not self.steps:  # it knows services and nobody
@@ -148,6 +144,5 @@ class RestConnector(Connector):
         if request is None:
             return []
         answer = await self.door.ask(request, deadline)
-        if says_not_found(self.options.errors, answer, self.key):
-            return []
-        return records_in(step, self.door.checked(answer), self.key)
+        nobody = says_not_found(self.options.errors, answer, self.key)
+        return [] if nobody else records_in(step, self.door.checked(answer), self.key)
