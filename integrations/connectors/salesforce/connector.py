@@ -65,6 +65,15 @@ class SalesforceConnector(Connector):
         return FieldMapping(self.field_table, self.settings.mapping, self.settings.vocabulary)
 
     @property
+    def reads(self) -> dict[str, str]:
+        """Field → expression, with its object's name where objects differ."""
+        by_field: dict[str, dict[str, str]] = {}
+        for one in self.objects.values():
+            for field, expression in one.mapping.expressions.items():
+                by_field.setdefault(field, {})[one.name] = expression
+        return {field: _told(texts) for field, texts in by_field.items()}
+
+    @property
     def usage(self) -> Usage | None:
         """As of the last answer; None before the first."""
         return self.session.usage
@@ -116,6 +125,12 @@ def _current(rows: list[Row]) -> list[Row]:
     organisation or household is not another person."""
     accounts = {row.get("AccountId") for row in rows if row.attributes.type == "Contact"}
     return [row for row in rows if row.get("IsConverted") is not True and row.Id not in accounts]
+
+
+def _told(texts: dict[str, str]) -> str:
+    """One expression if all objects share it, else each object's."""
+    shared = set(texts.values())
+    return shared.pop() if len(shared) == 1 else "; ".join(f"{name}: {text}" for name, text in texts.items())
 
 
 def _in_words(field: str, name: str) -> str:

@@ -251,6 +251,13 @@ def test_objects_that_cannot_be_searched_are_refused_before_anyone_calls(stub: S
         _ = salesforce(stub, objects=objects).mapping
 
 
+def test_what_is_read_is_told_with_its_object_where_objects_differ(stub: Stub) -> None:
+    reads = salesforce(stub, {"email": False}, objects=[HOUSEHOLD]).reads
+    assert (reads["name"], reads["preferred_agent"]) == ("Name", "Case_Worker__r.Name")
+    assert reads["company"] == "Contact: Account.Name; Lead: Company"
+    assert "email" not in reads
+
+
 # -- Injection ------------------------------------------------------------------------------------------------------
 
 EVIL = ("Name FROM User WHERE Id != '' LIMIT 1", "Id, (SELECT Id FROM Cases)", "x' OR Name LIKE '%", "Ünicode", "a.b.c.d.e.f.g")
