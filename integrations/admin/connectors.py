@@ -18,6 +18,7 @@ from unfold.decorators import action as detail_action
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from integrations.admin.checks import OBJECTS, SECRET, connector_problems
+from integrations.admin.option_fields import PREFIX, option_fields, option_value
 from integrations.admin.tenancy import TenantAdmin, TenantForm, administered, record_refusal
 from integrations.admin.trial import report_on
 from integrations.connectors import kinds
@@ -37,12 +38,43 @@ class NewConnectorForm(TenantForm):
 class ConnectorForm(TenantForm):
     """Checked by the kind's own models. Secrets are entered and never shown; an empty one is kept."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # What has an input of its own is not shown twice.
+        stored = self.instance.options if isinstance(self.instance.options, dict) else {}
+        self.initial["options"] = {name: value for name, value in stored.items() if f"{PREFIX}{name}" not in self.fields}
+
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or self.cleaned_data
         data.update({name: {} for name in OBJECTS if name in data and data[name] is None})
+        if isinstance(data.get("options"), dict):
+            data["options"] = self._options(data["options"])
         for name, sentence in connector_problems(self.instance, data, self._secrets()):
-            self.add_error(name if name in self.fields else None, sentence)
+            self.add_error(*self._placed(name, sentence))
         return data
+
+    @property
+    def changed_data(self) -> list[str]:
+        """Without the inputs that were not sent: what a program leaves out stays as it is."""
+        return [name for name in super().changed_data if not name.startswith(PREFIX) or name in self.data]
+
+    def _options(self, others: dict[str, Any]) -> dict[str, Any]:
+        """Those with an input of their own, over ``others``; an empty input means the default."""
+        options = dict(others)
+        for name, field in self.fields.items():
+            if name.startswith(PREFIX) and name in self.data:
+                value = option_value(field, self.cleaned_data.get(name))
+                options.pop(name.removeprefix(PREFIX), None)
+                if value is not None:
+                    options[name.removeprefix(PREFIX)] = value
+        return options
+
+    def _placed(self, name: str, sentence: str) -> tuple[str | None, str]:
+        """At the input that the sentence is about."""
+        option, _colon, rest = sentence.partition(": ")
+        if name == "options" and rest and f"{PREFIX}{option}" in self.data:
+            return f"{PREFIX}{option}", rest
+        return (name if name in self.fields else None), sentence
 
     def _entered(self) -> dict[str, str]:
         typed = {name: self.cleaned_data.get(name) for name in self.fields if name.startswith(SECRET)}
@@ -59,9 +91,10 @@ class ConnectorForm(TenantForm):
         return super().save(commit)
 
 
-def _with_secrets(kind_name: str) -> type[ConnectorForm]:
-    """The form with an input for each secret of the kind; with none for a kind that this version does not have."""
-    kind = kinds().get(kind_name)
+def _form_of(connector: Connector) -> type[ConnectorForm]:
+    """The form with an input for each plain option and each secret of the kind; with none for a kind that this version
+    does not have."""
+    kind = kinds().get(connector.kind)
     kept = _("Never shown again. Leave empty to keep what is stored.")
     inputs = {
         f"{SECRET}{name}": forms.CharField(
@@ -72,15 +105,20 @@ def _with_secrets(kind_name: str) -> type[ConnectorForm]:
         )
         for name, field in (kind.Secrets.model_fields if kind else {}).items()
     }
-    return type("ConnectorForm", (ConnectorForm,), inputs)
+    options = option_fields(kind.Options, connector.options) if kind else {}
+    return type("ConnectorForm", (ConnectorForm,), {**options, **inputs})
 
 
 def _help_texts(kind_name: str) -> dict[str, Any]:
     kind = kinds().get(kind_name)
     options = kind.Options.model_fields if kind else {}
-    known = [f"{name}: {(field.description or '').rstrip('.')}".rstrip(": ") for name, field in options.items()]
+    plain = option_fields(kind.Options, {}) if kind else {}
+    others = {name: field for name, field in options.items() if f"{PREFIX}{name}" not in plain}
+    known = [f"{name}: {(field.description or '').rstrip('.')}".rstrip(": ") for name, field in others.items()]
     return {
-        "options": format_lazy("{} {}", _("An object in curly brackets. Known here:"), "; ".join(known)),
+        "options": format_lazy(
+            "{} {}", _("What has no input above, in curly brackets. Known here:"), "; ".join(known) or _("nothing.")
+        ),
         "fields": _("Changes to what is read, by field: a JMESPath expression, or false to leave the field out."),
         "cache": _("Seconds: fresh_s, stale_s, negative_s."),
         "limits": _("rps: questions in a second; concurrency: questions at a time."),
@@ -117,12 +155,20 @@ class ConnectorAdmin(TenantAdmin):
         return TemplateResponse(request, "admin/try_connector.html", context, headers={"Cache-Control": "no-store"})
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        kwargs["form"] = _with_secrets(obj.kind) if obj else NewConnectorForm
+        kwargs["form"] = _form_of(obj) if obj else NewConnectorForm
         kwargs["help_texts"] = _help_texts(obj.kind) if obj else {}
         return super().get_form(request, obj, change, **kwargs)
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return super().get_fields(request, obj) if obj else ("organization", "kind", "key", "name")
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:
+            return [(None, {"fields": ["organization", "kind", "key", "name"]})]
+        own = list(_form_of(obj).declared_fields)
+        return [
+            (None, {"fields": ["organization", "kind", "key", "name", "enabled", "essential"]}),
+            (_("How it is reached"), {"fields": [*own, "allow_private"]}),
+            (_("What is read, and by what it is asked"), {"fields": ["fields", "details_by"]}),
+            (_("Fine tuning"), {"fields": ["priority", "fallback_for", "timeout_ms", "cache", "limits", "options"]}),
+        ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         closed = () if administered(request) is None else ("allow_private",)

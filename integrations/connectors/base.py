@@ -21,6 +21,7 @@ from jmespath.exceptions import JMESPathError
 from jmespath.parser import ParsedResult
 from jmespath.visitor import TreeInterpreter
 from pydantic import BaseModel, ConfigDict
+from pydantic import Field as PydanticField
 
 from integrations.errors import AddressRefused, ConfigurationError, InvalidResponse
 from integrations.never import is_never
@@ -107,7 +108,9 @@ class ConnectorOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    external_id: str | None = None
+    external_id: str | None = PydanticField(
+        None, description="Where an id stands that other systems have too, to recognise the same person."
+    )
 
 
 class ConnectorSecrets(BaseModel):
