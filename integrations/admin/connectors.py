@@ -115,10 +115,9 @@ def _help_texts(kind_name: str) -> dict[str, Any]:
     plain = option_fields(kind.Options, {}) if kind else {}
     others = {name: field for name, field in options.items() if f"{PREFIX}{name}" not in plain}
     known = [f"{name}: {(field.description or '').rstrip('.')}".rstrip(": ") for name, field in others.items()]
+    named = "; ".join(known) or _("nothing.")
     return {
-        "options": format_lazy(
-            "{} {}", _("What has no input above, in curly brackets. Known here:"), "; ".join(known) or _("nothing.")
-        ),
+        "options": format_lazy("{} {}", _("What has no input above, in curly brackets. Known here:"), named),
         "fields": _("Changes to what is read, by field: a JMESPath expression, or false to leave the field out."),
         "cache": _("Seconds: fresh_s, stale_s, negative_s."),
         "limits": _("rps: questions in a second; concurrency: questions at a time."),
