@@ -90,6 +90,7 @@ def _table() -> Iterable[Field]:
             ("account_id", "Account", s.ACCOUNT, t.TEXT),
             ("status", "Status", s.ACCOUNT, t.TEXT),
             ("vip_status", "VIP", s.IDENTITY, t.FLAG),
+            ("restricted", "Restricted record", s.ACCOUNT, t.FLAG),
             ("member_since", "Member since", s.ACCOUNT, t.MOMENT),
             ("last_contact", "Last contact", s.ACCOUNT, t.MOMENT),
             ("last_visit", "Last visit", s.ACCOUNT, t.MOMENT),

@@ -17,6 +17,7 @@ from integrations.disclosure.fields import Disclosed, disclosed_fields, shown_as
 from integrations.disclosure.masking import mask
 from integrations.disclosure.matches import DISAMBIGUATORS, MatchCard, cards_of, match_id, tells
 from integrations.disclosure.policy import Policy, policy_of
+from integrations.disclosure.restricted import as_seen_by
 from integrations.disclosure.viewers import Viewer
 from integrations.errors import AccessDenied
 from integrations.lookup.result import LookupResult, LookupStatus, SourceOutcome
@@ -112,7 +113,7 @@ class Showing:
 
     async def disclose(self, result: LookupResult) -> Disclosure:
         """As ``disclose()``: an entry is committed for what is new, before anything of it is returned."""
-        _same_organization(result, self.viewer)
+        result = _for(self.viewer, result)
         policy = await self.prepare()
         one = None if result.undecided or not result.people else result.people[0]
         fields = disclosed_fields(one, policy, result.vocabulary) if one else {}
@@ -169,7 +170,7 @@ async def reveal(result: LookupResult, viewer: Viewer, name: str, context: Conte
 
     ``context.purpose`` is the reason. Raises AccessDenied (the denial committed) where no reveal is due, AuditUnavailable.
     """
-    _same_organization(result, viewer)
+    result = _for(viewer, result)
     policy = await policy_of(viewer.tier_id)
     definition = result.vocabulary.get(name)
     one = None if result.undecided or not result.people else result.people[0]
@@ -197,14 +198,14 @@ async def pick(result: LookupResult, viewer: Viewer, wanted: str, context: Conte
 
     Empty, without an entry, when there is no such person (any more). Raises AuditUnavailable.
     """
-    _same_organization(result, viewer)
+    result = _for(viewer, result)
     chosen = next((person for person in result.people if match_id(person, result.organization_id) == wanted), None)
     return await _choose("pick", [chosen], result, viewer, context) if chosen else frozenset()
 
 
 async def set_aside(result: LookupResult, viewer: Viewer, context: Context) -> frozenset[Ref]:
     """The records of all who were shown and are not who is calling, after the entry is committed. Raises AuditUnavailable."""
-    _same_organization(result, viewer)
+    result = _for(viewer, result)
     return await _choose("not_this_person", result.people, result, viewer, context) if result.people else frozenset()
 
 
@@ -233,9 +234,11 @@ def _number_text(number: Number | None, policy: Policy) -> str:
     return number.national if effect is Effect.CLEAR else mask(definition, number.national)
 
 
-def _same_organization(result: LookupResult, viewer: Viewer) -> None:
+def _for(viewer: Viewer, result: LookupResult) -> LookupResult:
+    """The result as far as it exists for this viewer. Raises AccessDenied for one of another organisation."""
     if result.organization_id != viewer.organization_id:
         raise AccessDenied("a result of another organisation")
+    return as_seen_by(viewer, result)
 
 
 def _occasion(context: Context) -> dict[str, str]:

@@ -35,7 +35,7 @@ _COLUMNS = (
     (Section.PAYMENTS, Section.PROGRAMS, Section.CARE, Section.CRM, Section.IDENTITY),
 )
 # Shown in the header, so not on a card; only a conflict brings them back.
-_IN_HEADER = {"name", "vip_status", "status"}
+_IN_HEADER = {"name", "vip_status", "status", "restricted"}
 _NAME_PARTS = {"first_name", "last_name"}
 _GOOD_STANDING = {"active", "current", "good", "enrolled"}
 _BAD_STANDING = {"closed", "suspended", "inactive", "overdue", "blocked", "deceased"}
@@ -180,6 +180,8 @@ def _attention(shown: Disclosure, reader: Reader) -> list[str]:
     """Only what this viewer sees in the clear can call for attention."""
     clear = {name: item.value for name, item in shown.fields.items() if item.effect is Effect.CLEAR}
     notes = []
+    if clear.get("restricted"):
+        notes.append(_("Restricted record: only administrators see it"))
     if (balance := clear.get("outstanding_balance")) and int(balance["amount_minor"]) > 0:
         notes.append(_("Balance %(amount)s open") % {"amount": money(balance)})
     for appointment in clear.get("appointments", []):
