@@ -194,6 +194,7 @@ UNFOLD = {
             "950": "#0a2148",
         }
     },
+    "DASHBOARD_CALLBACK": "integrations.admin.home.overview",
     "SIDEBAR": {"show_search": False, "navigation": "integrations.admin.navigation.sidebar"},
 }
 

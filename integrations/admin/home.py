@@ -1,0 +1,119 @@
+"""The admin's first page: what is connected, what is wrong, what is missing, and the next step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from integrations.admin.tenancy import administered
+from integrations.connectors import kinds
+from integrations.lookup.sources import plan_with
+from integrations.models import Connector, Organization
+
+
+@dataclass(frozen=True)
+class System:
+    """One connected system. ``tone``: good | idle | bad."""
+
+    name: str
+    kind: str
+    tone: str
+    state: str
+    change: str
+    trial: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that a portal needs before its first call."""
+
+    done: bool
+    what: str
+    link: str
+
+
+@dataclass(frozen=True)
+class Overview:
+    """One organisation at a glance."""
+
+    name: str
+    systems: list[System]
+    steps: list[Step]
+
+    @property
+    def next_step(self) -> Step | None:
+        return next((step for step in self.steps if not step.done), None)
+
+
+def overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Unfold asks for this before it draws the first page."""
+    ids = administered(request)
+    organizations = Organization.objects.tenants()
+    chosen = organizations if ids is None else organizations.filter(pk__in=ids)
+    return {**context, "overviews": [_overview(organization) for organization in chosen]}
+
+
+def _overview(organization: Organization) -> Overview:
+    rows = list(organization.connectors.order_by("priority", "key"))
+    systems = [_system(row) for row in rows]
+    return Overview(organization.name, systems, _steps(organization, rows))
+
+
+def _steps(organization: Organization, rows: list[Connector]) -> list[Step]:
+    enabled = [row for row in rows if row.enabled]
+    tried = organization.access_entries.filter(event="lookup", channel="admin").exists()
+    trial = _trial(rows[0]) if rows else reverse("admin:integrations_connector_add")
+    return [
+        Step(
+            bool(rows), _("Connect the system that knows most about your callers"), reverse("admin:integrations_connector_add")
+        ),
+        Step(tried, _("Try it with the number of somebody you know is in it"), trial),
+        Step(bool(enabled), _("Enable it, so that calls ask it"), _change(rows[0]) if rows else trial),
+        Step(
+            organization.people.filter(role="agent", active=True).exists(),
+            _("Add the people who take calls, each with a tier that says what they may see"),
+            reverse("admin:integrations_person_add"),
+        ),
+        Step(
+            organization.api_keys.filter(active=True).exists(),
+            _("Make an API key for Twilio Studio or other programs"),
+            reverse("admin:integrations_apikey_add"),
+        ),
+    ]
+
+
+def _system(row: Connector) -> System:
+    tone, state = _state(row)
+    kind = kinds().get(row.kind)
+    return System(row.name, kind.label if kind else row.kind, tone, state, _change(row), _trial(row))
+
+
+def _state(row: Connector) -> tuple[str, str]:
+    if row.kind not in kinds():
+        return "bad", _("This version of the portal does not know this kind of system.")
+    _plan, source = plan_with(row.organization_id, row.pk)
+    if source.connector is None:
+        return "bad", _("Something is missing or wrong in its settings. Open them and save: the form says what.")
+    if not row.enabled:
+        return "idle", _("Switched off: it is not asked.")
+    words = {
+        "circuit_open": _("It failed several times in a row and is left alone for a moment."),
+        "auth": _("It no longer accepts our sign-in. Enter its secret anew."),
+        "scope": _("Our sign-in may not read what is mapped. Widen its permissions at the vendor."),
+        "rate_limited": _("It asked us to slow down."),
+    }
+    if source.breaker.pause:
+        return "bad", words[source.breaker.pause.word]
+    return "good", _("Asked on every call.") if source.asked_by_phone else _("Asked once it is known who calls.")
+
+
+def _change(row: Connector) -> str:
+    return reverse("admin:integrations_connector_change", args=[row.pk])
+
+
+def _trial(row: Connector) -> str:
+    return reverse("admin:integrations_connector_try_it", args=[row.pk])

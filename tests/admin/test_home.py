@@ -1,0 +1,70 @@
+"""The admin's first page says what is connected, what is wrong, what is missing, and the next step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from integrations.lookup.breaker import Pause
+from integrations.lookup.sources import plan_with
+from integrations.models import Person
+from tests.factories import World, make_api_key, make_connector
+from tests.known_callers import Source, install_fake_kind
+
+LogIn = Callable[[Person], Client]
+
+
+def home(client: Client) -> str:
+    response = client.get("/admin/")
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def test_a_new_organisation_is_told_to_connect_its_first_system(world: World, log_in: LogIn) -> None:
+    html = home(log_in(world.ann))
+    assert "Riverside Senior Services" in html
+    assert "No system connected yet." in html
+    assert "<strong>Next:</strong>" in html
+    assert html.index("Connect the system that knows most") < html.index("Before the first call")
+
+
+def test_each_step_follows_from_what_is_there(world: World, log_in: LogIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    install_fake_kind(monkeypatch)
+    monkeypatch.setattr("integrations.admin.home.kinds", lambda: {"fake": Source})
+    monkeypatch.setattr(Source, "label", "Fake", raising=False)
+    Source(world)
+    make_api_key(world.riverside)
+    ann = log_in(world.ann)
+    assert "Next:</strong> <a" in home(ann)
+    assert "Try it with the number" in home(ann).split("Next:")[1].split("</p>")[0]
+
+
+@pytest.mark.parametrize(
+    ("word", "says"), [("auth", "It no longer accepts our sign-in."), ("circuit_open", "left alone for a moment")]
+)
+def test_what_is_paused_says_why(world: World, log_in: LogIn, word: str, says: str) -> None:
+    row = make_connector(world.riverside, "crm", "hubspot", secrets={"token": "t"})
+    _plan, source = plan_with(world.riverside.pk, row.pk)
+    source.breaker.pause = Pause(word, 9e12, 9e12)
+    assert says in home(log_in(world.ann))
+
+
+def test_what_is_not_set_up_and_what_is_switched_off_are_told_apart(world: World, log_in: LogIn) -> None:
+    make_connector(world.riverside, "crm", "hubspot")
+    make_connector(world.riverside, "later", "hubspot", secrets={"token": "t"}, enabled=False)
+    html = home(log_in(world.ann))
+    assert "Something is missing or wrong in its settings." in html
+    assert "Switched off: it is not asked." in html
+
+
+def test_nobody_sees_another_organisations_systems(world: World, log_in: LogIn) -> None:
+    make_connector(world.riverside, "crm", "hubspot", name="Riverside HubSpot", secrets={"token": "t"})
+    assert "Riverside" not in home(log_in(world.cy))
+
+
+def test_a_superuser_sees_every_organisation(root: Client) -> None:
+    html = home(root)
+    assert "Harbor Food Pantry" in html
+    assert "Riverside Senior Services" in html
