@@ -108,6 +108,8 @@ def _state(row: Connector) -> tuple[str, str]:
     }
     if source.breaker.pause:
         return "bad", words[source.breaker.pause.word]
+    if not source.knows_people:
+        return "good", _("Asked when somebody looks for a service.")
     return "good", _("Asked on every call.") if source.asked_by_phone else _("Asked once it is known who calls.")
 
 
