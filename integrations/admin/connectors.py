@@ -22,6 +22,7 @@ from integrations.admin.option_fields import PREFIX, option_fields, option_value
 from integrations.admin.tenancy import TenantAdmin, TenantForm, administered, record_refusal
 from integrations.admin.trial import report_on
 from integrations.connectors import kinds
+from integrations.lookup import end_pause
 from integrations.models import Connector, CustomField
 from integrations.phone import MAX_RAW_LENGTH
 
@@ -132,7 +133,7 @@ class ConnectorAdmin(TenantAdmin):
     search_fields = ("name", "key", "kind")
     exclude = ("secrets",)
     formfield_overrides = {JSONField: {"widget": UnfoldAdminTextareaWidget(attrs={"rows": 4})}}
-    actions = ("deactivate",)
+    actions = ("deactivate", "ask_again")
     actions_detail = ("try_it",)
 
     @detail_action(description=_("Try it with a number"), url_path="try")  # type: ignore[untyped-decorator]
@@ -188,6 +189,13 @@ class ConnectorAdmin(TenantAdmin):
         if not self.get_queryset(request).exists():
             self.message_user(request, _t("No system connected yet. Add the one that knows most about your callers."))
         return super().changelist_view(request, extra_context)  # type: ignore[no-any-return]
+
+    @admin.action(description=_("Ask the chosen systems again at once, if they are paused"))
+    def ask_again(self, request: HttpRequest, queryset: QuerySet[Connector]) -> None:
+        for connector in queryset:
+            end_pause(connector.organization_id, connector.pk)
+            self.record_change(request, connector, "pause ended")
+        self.message_user(request, _t("They are asked again with the next call."))
 
     @admin.action(description=_("Deactivate the chosen systems"))
     def deactivate(self, request: HttpRequest, queryset: QuerySet[Connector]) -> None:

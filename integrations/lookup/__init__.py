@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from integrations.lookup.asking import end_pause
 from integrations.lookup.engine import close_sources, look_up, stream
 from integrations.lookup.result import Choice, LookupResult, LookupStatus, Question, SourceOutcome, SourceStatus
 
@@ -13,6 +14,7 @@ __all__ = [
     "SourceOutcome",
     "SourceStatus",
     "close_sources",
+    "end_pause",
     "look_up",
     "stream",
 ]

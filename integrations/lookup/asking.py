@@ -10,13 +10,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 import structlog
+from asgiref.sync import async_to_sync
 
 from integrations.connectors.base import Connector, Deadline
 from integrations.errors import ConfigurationError, OverBudget, RateLimited, SourceError, SourceTimeout, SourceUnavailable
 from integrations.lookup.cache import Kept, Outcome, Page, may_be_kept
 from integrations.lookup.result import SourceOutcome, SourceStatus
 from integrations.lookup.shared import store
-from integrations.lookup.sources import Source
+from integrations.lookup.sources import Source, plan_with
 from integrations.profile import Field, SourceRecord
 
 log = structlog.get_logger(__name__)
@@ -213,6 +214,13 @@ async def _once(inquiry: Inquiry, deadline: Deadline) -> list[SourceRecord]:
         # A connector's own mistake must not cost the agent the other sources. Its text may hold data: the type only.
         log.error("source.crashed", connector=source.key, kind=source.kind, problem=type(error).__name__)
         raise ConfigurationError(source.key) from None
+
+
+def end_pause(organization_id: int, connector_id: int) -> None:
+    """Ask a paused source again with the next call, in every process. (sync)"""
+    _plan, source = plan_with(organization_id, connector_id)
+    source.breaker.reset()
+    async_to_sync(store().tell_pause)(source.fingerprint, None)
 
 
 # -- What became of it ---------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from django.test import Client
 
 from integrations.lookup.breaker import Pause
 from integrations.lookup.sources import plan_with
-from integrations.models import Person
+from integrations.models import AccessEntry, Person
 from tests.factories import World, make_api_key, make_connector
 from tests.known_callers import Source, install_fake_kind
 
@@ -68,3 +68,14 @@ def test_a_superuser_sees_every_organisation(root: Client) -> None:
     html = home(root)
     assert "Harbor Food Pantry" in html
     assert "Riverside Senior Services" in html
+
+
+def test_a_pause_is_ended_on_record(world: World, log_in: LogIn) -> None:
+    row = make_connector(world.riverside, "crm", "hubspot", secrets={"token": "t"})
+    _plan, source = plan_with(world.riverside.pk, row.pk)
+    source.breaker.pause = Pause("auth", 9e12, 9e12)
+    ann = log_in(world.ann)
+    chosen = {"action": "ask_again", "_selected_action": [row.pk]}
+    assert ann.post("/admin/integrations/connector/", chosen).status_code == 302
+    assert "It no longer accepts our sign-in." not in home(ann)
+    assert AccessEntry.objects.filter(event="admin_change", outcome="pause ended").count() == 1
