@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import DatabaseError
 from django.http import HttpRequest
@@ -60,6 +62,15 @@ async def authenticate(request: HttpRequest, scope: str) -> Client:
         key.last_used_at = now
         await hop(_note_use, key.pk, now)
     return Client(viewer, key.organization.region)
+
+
+async def refuse_another_organization(client: Client, body: Mapping[str, Any], what: str) -> None:
+    """A key belongs to one organisation; a body that names another one is refused, on record. Raises Forbidden."""
+    named = body.get("organization", body.get("org"))
+    if named is None or named == client.viewer.organization:
+        return
+    await audit.record(client.viewer.entry("denied", outcome="another organisation", detail={"what": what}))
+    raise Forbidden("This API key belongs to another organisation.")
 
 
 def _find(hashed: str) -> ApiKey | None:

@@ -12,10 +12,10 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 
 from integrations.api.errors import json_response
-from integrations.api.keys import Client, Forbidden
+from integrations.api.keys import Client, refuse_another_organization
 from integrations.api.views import ApiView, BadRequest, validated
 from integrations.calls import CallFacts, open_call
-from integrations.disclosure import Context, Disclosure, Showing, audit
+from integrations.disclosure import Context, Disclosure, Showing
 from integrations.lookup import LookupStatus, Question, SourceStatus, look_up
 from integrations.models.hop import hop
 from integrations.phone import MAX_RAW_LENGTH, NotANumber, classify
@@ -106,7 +106,7 @@ class LookupView(ApiView):
         context = Context(
             purpose=asked.get("reason") or "", call_sid=asked.get("call_sid") or "", task_sid=asked.get("task_sid") or ""
         )
-        await _check_organization(body, client)
+        await refuse_another_organization(client, body, "lookup")
         organization_id = client.viewer.organization_id
         seconds = (asked.get("deadline_ms") or DEFAULT_DEADLINE_MS) / 1000
         showing = Showing(client.viewer, context)
@@ -115,15 +115,6 @@ class LookupView(ApiView):
         facts = CallFacts(caller_id, context.call_sid, context.task_sid)
         result, *_done = await asyncio.gather(look_up(question), showing.prepare(), _note_call(organization_id, facts))
         return json_response(answer_of(await showing.disclose(result)))
-
-
-async def _check_organization(body: dict[str, Any], client: Client) -> None:
-    """A key belongs to one organisation; a body that names another one is refused, on record."""
-    named = body.get("organization", body.get("org"))
-    if named is None or named == client.viewer.organization:
-        return
-    await audit.record(client.viewer.entry("denied", outcome="another organisation", detail={"what": "lookup"}))
-    raise Forbidden("This API key belongs to another organisation.")
 
 
 async def _note_call(organization_id: int, facts: CallFacts) -> None:

@@ -49,9 +49,10 @@ class ApiView(APIView):
 
     async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
         method = (request.method or "").lower()
-        handler = getattr(self, method, None) if method in {"get", "post"} else None
+        offered = [name for name in ("get", "post") if name in self.http_method_names and hasattr(self, name)]
+        handler = getattr(self, method) if method in offered else None
         if handler is None:
-            allowed = ", ".join(name.upper() for name in ("get", "post") if hasattr(self, name))
+            allowed = ", ".join(name.upper() for name in offered)
             response = error_response("method_not_allowed", f"Use {allowed} here.")
             response["Allow"] = allowed
             return response
