@@ -26,6 +26,7 @@ from integrations.calls.choices import choice_of
 from integrations.disclosure import Disclosure, Showing, announce, clean_reason, disclose, reveal
 from integrations.errors import AccessDenied, AuditUnavailable
 from integrations.lookup import Choice, LookupResult, LookupStatus, Question, look_up, stream
+from integrations.lookup.availability import knows_services
 from integrations.panel.cards import lay_out, row_of
 from integrations.panel.values import Reader
 from integrations.panel.visits import Visit, enter
@@ -103,12 +104,12 @@ async def call_page(request: HttpRequest, org: str, key: str) -> HttpResponseBas
         text = await announce(number, visit.viewer, visit.context())
     except AuditUnavailable as problem:
         return await cannot_be_recorded(request, visit, problem)
-    return await _render(request, visit, "call.html", {"number": text, "waiting": True})
+    return await draw_page(request, visit, "call.html", {"number": text, "waiting": True})
 
 
 async def cannot_be_recorded(request: HttpRequest, visit: Visit, problem: AuditUnavailable) -> HttpResponseBase:
     """The call's page without the caller: what is not on record is not shown."""
-    return await _render(request, visit, "call.html", {"unrecorded": problem.public_message}, status=503)
+    return await draw_page(request, visit, "call.html", {"unrecorded": problem.public_message}, status=503)
 
 
 @never_cache
@@ -116,15 +117,15 @@ async def cannot_be_recorded(request: HttpRequest, visit: Visit, problem: AuditU
 async def caller(request: HttpRequest, org: str, key: str) -> HttpResponseBase:
     """The content of the panel: the fragment alone for htmx, else the whole page with it."""
     if not (await request.auser()).is_authenticated:
-        return _to_log_in(request, org, key)
+        return to_log_in(request, org, key)
     visit = await sync_to_async(enter)(request, org, key)
     template = "_caller.html" if request.htmx else "call.html"  # type: ignore[attr-defined]  # django-htmx adds it
     try:
         shown = await disclose(await looked_up(visit, refresh=_asks_anew(request)), visit.viewer, visit.context())
     except AuditUnavailable as problem:
         # 200: htmx swaps nothing else in, and the person must read this.
-        return await _render(request, visit, template, {"unrecorded": problem.public_message})
-    return await _render(request, visit, template, _board(shown, visit))
+        return await draw_page(request, visit, template, {"unrecorded": problem.public_message})
+    return await draw_page(request, visit, template, _board(shown, visit))
 
 
 def _board(shown: Disclosure, visit: Visit) -> dict[str, Any]:
@@ -156,7 +157,7 @@ async def _events(request: HttpRequest, visit: Visit) -> AsyncIterator[bytes]:
                 context = _board(await showing.disclose(result), visit)
             except AuditUnavailable as problem:
                 context = {"unrecorded": problem.public_message}
-            fragment = await _render(request, visit, "_caller.html", context)
+            fragment = await draw_page(request, visit, "_caller.html", context)
             yield _event("done" if result.complete or "unrecorded" in context else "board", fragment.content)
             if "unrecorded" in context:
                 return
@@ -167,7 +168,7 @@ def _event(name: str, body: bytes) -> bytes:
     return b"event: " + name.encode() + b"\n" + b"\n".join(lines) + b"\n\n"
 
 
-def _to_log_in(request: HttpRequest, org: str, key: str) -> HttpResponse:
+def to_log_in(request: HttpRequest, org: str, key: str) -> HttpResponse:
     """To the log-in and back to the call. htmx would swap the log-in page into the panel, so it is told to go there."""
     redirection = redirect_to_login(reverse("panel-call", args=[org, key]))
     return HttpResponseClientRedirect(redirection.url) if request.htmx else redirection  # type: ignore[attr-defined]
@@ -178,7 +179,7 @@ def _to_log_in(request: HttpRequest, org: str, key: str) -> HttpResponse:
 async def reveal_field(request: HttpRequest, org: str, key: str) -> HttpResponseBase:
     """One field's value, for a reason that is committed to the audit trail before the value leaves."""
     if not (await request.auser()).is_authenticated:
-        return _to_log_in(request, org, key)
+        return to_log_in(request, org, key)
     visit = await sync_to_async(enter)(request, org, key)
     name = request.POST.get("field", "")[:64]
     said = (clean_reason(_posted(request, "reason")), clean_reason(_posted(request, "more")))
@@ -197,7 +198,7 @@ async def reveal_field(request: HttpRequest, org: str, key: str) -> HttpResponse
         return await _refused(request, visit, result, name, problem.public_message, again=True)
     labels = {source.key: source.label for source in result.sources}
     row = row_of(shown, _reader(visit), labels, revealed=True)
-    return await _render(request, visit, "_field.html" if request.htmx else "revealed.html", {"row": row})  # type: ignore[attr-defined]
+    return await draw_page(request, visit, "_field.html" if request.htmx else "revealed.html", {"row": row})  # type: ignore[attr-defined]
 
 
 async def _refused(
@@ -212,7 +213,7 @@ async def _refused(
         "problem": problem,
     }
     context = {"row": row, "view_id": _posted(request, "view_id")}
-    return await _render(request, visit, "_field.html" if request.htmx else "revealed.html", context)  # type: ignore[attr-defined]
+    return await draw_page(request, visit, "_field.html" if request.htmx else "revealed.html", context)  # type: ignore[attr-defined]
 
 
 def _posted(request: HttpRequest, name: str) -> str:
@@ -237,10 +238,13 @@ def _reader(visit: Visit) -> Reader:
     return Reader(visit.zone, visit.organization.region)
 
 
-async def _render(
+async def draw_page(
     request: HttpRequest, visit: Visit, template: str, context: dict[str, Any], *, status: int = 200
 ) -> HttpResponse:
+    """A template of the panel, in the organisation's time."""
     context |= {"organization": visit.organization, "call": visit.call}
+    if template == "call.html" and "unrecorded" not in context:
+        context["knows_services"] = await knows_services(visit.organization.pk)
 
     def draw() -> HttpResponse:
         with timezone.override(visit.zone):

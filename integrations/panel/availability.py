@@ -1,0 +1,96 @@
+"""What is free: an agent asks the systems that know services, beside the call. Nothing of the caller goes along."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from integrations.connectors.base import AvailabilityOption
+from integrations.disclosure import audit
+from integrations.errors import AuditUnavailable
+from integrations.lookup.availability import Free, what_is_free
+from integrations.panel.values import Reader
+from integrations.panel.views import draw_page, to_log_in
+from integrations.panel.visits import Visit, enter
+
+MAX_TEXT = 200
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the form holds. ``day`` is text as it was sent, or empty for today."""
+
+    service: str
+    where: str
+    day: str
+
+    @property
+    def problem(self) -> str:
+        """Why it cannot be asked, or empty."""
+        if not self.service or not self.where:
+            return _("Say which service, and where.")
+        if len(self.service) > MAX_TEXT or len(self.where) > MAX_TEXT:
+            return _("That is too long. Use a few words.")
+        if self.day and _day(self.day) is None:
+            return _("This day cannot be read. Choose one, or leave it empty for today.")
+        return ""
+
+
+@never_cache
+@require_POST
+async def free(request: HttpRequest, org: str, key: str) -> HttpResponseBase:
+    """The answer: for htmx alone, else as a page with the form."""
+    if not (await request.auser()).is_authenticated:
+        return to_log_in(request, org, key)
+    visit = await sync_to_async(enter)(request, org, key)
+    wanted = Wanted(*(" ".join(request.POST.get(name, "").split()) for name in ("service_type", "location", "date")))
+    context: dict[str, Any] = {"wanted": wanted, "problem": wanted.problem}
+    if not wanted.problem:
+        context |= await _answered(visit, wanted)
+    template = "_free_answer.html" if request.htmx else "free.html"  # type: ignore[attr-defined]  # django-htmx adds it
+    return await draw_page(request, visit, template, context)
+
+
+async def _answered(visit: Visit, wanted: Wanted) -> dict[str, Any]:
+    answer = await what_is_free(visit.organization.pk, wanted.service, wanted.where, _day(wanted.day))
+    named = {"call_sid": visit.call.call_sid or "", "panel_key": visit.call.key} if visit.call else {}
+    try:
+        await audit.record(visit.viewer.entry("availability", outcome=answer.status, sources=answer.sources, **named))
+    except AuditUnavailable:
+        return {"problem": _("The access record could not be written, so this cannot be shown. Try again in a minute.")}
+    return {"answer": _readable(answer, Reader(visit.zone, visit.organization.region))}
+
+
+def _readable(answer: Free, reader: Reader) -> dict[str, Any]:
+    return {
+        "status": answer.status,
+        "options": [replace(option, next_at=_when(option, reader)) for option in answer.options],
+        "sources": answer.labels,
+        "silent": answer.silent,
+        "at": datetime.fromisoformat(answer.as_of),
+    }
+
+
+def _when(option: AvailabilityOption, reader: Reader) -> str:
+    """A day, or a time that carries its zone, as people read it; anything else as the system writes it."""
+    if _day(option.next_at):
+        return reader.moment(option.next_at)
+    try:
+        aware = datetime.fromisoformat(option.next_at).tzinfo is not None
+    except ValueError:
+        aware = False
+    return reader.moment(option.next_at) if aware else option.next_at
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
