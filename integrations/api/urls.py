@@ -11,6 +11,7 @@ from django.views.decorators.csp import csp_override
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from integrations.api.availability import AvailabilityView
+from integrations.api.health import HealthView
 from integrations.api.lookup import LookupView
 
 # Swagger UI styles its elements one by one.
@@ -19,6 +20,7 @@ _DOCS_CSP: dict[str, Any] = {**settings.SECURE_CSP, "style-src": [CSP.SELF, CSP.
 urlpatterns = [
     path("v1/lookup", LookupView.as_view(), name="api-lookup"),
     path("v1/availability", AvailabilityView.as_view(), name="api-availability"),
+    path("v1/health", HealthView.as_view(), name="api-health"),
     path("schema", SpectacularAPIView.as_view(), name="api-schema"),
     path("docs", csp_override(_DOCS_CSP)(SpectacularSwaggerSplitView.as_view(url_name="api-schema")), name="api-docs"),
 ]
