@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from integrations.lookup.asking import end_pause
-from integrations.lookup.engine import close_sources, look_up, stream
+from integrations.lookup.engine import close_sources, look_up, so_far, stream
 from integrations.lookup.result import Choice, LookupResult, LookupStatus, Question, SourceOutcome, SourceStatus
 
 __all__ = [
@@ -16,5 +16,6 @@ __all__ = [
     "close_sources",
     "end_pause",
     "look_up",
+    "so_far",
     "stream",
 ]

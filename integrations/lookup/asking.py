@@ -6,8 +6,9 @@ import asyncio
 import contextvars
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 from asgiref.sync import async_to_sync
@@ -83,22 +84,27 @@ def at_hand(inquiry: Inquiry, page: Page) -> Settled | None:
 
 
 def _refresh_behind(inquiry: Inquiry, page: Page) -> None:
-    task = asyncio.create_task(_flights.join(inquiry.entry, page, lambda: _fetch(inquiry, page)), context=contextvars.Context())
+    go_on_behind(_flights.join(inquiry.entry, page, lambda: _fetch(inquiry, page)))
+
+
+def go_on_behind(work: Coroutine[Any, Any, object]) -> None:
+    """Run to its end what nobody waits for."""
+    task = asyncio.create_task(work, context=contextvars.Context())
     _behind.add(task)
     task.add_done_callback(_let_go)
 
 
-def _let_go(task: asyncio.Task[Outcome]) -> None:
+def _let_go(task: asyncio.Task[object]) -> None:
     _behind.discard(task)
     if not task.cancelled() and (problem := task.exception()):
         log.info("source.refresh_failed", problem=type(problem).__name__)
 
 
-_behind: set[asyncio.Task[Outcome]] = set()
+_behind: set[asyncio.Task[object]] = set()
 
 
 async def finish_behind() -> None:
-    """End what still refreshes entries of the running loop."""
+    """End what still goes on behind, in the running loop."""
     loop = asyncio.get_running_loop()
     tasks = [task for task in _behind if task.get_loop() is loop]
     for task in tasks:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from integrations.connectors import close_clients
 from integrations.connectors.base import Deadline, DetailKeys
 from integrations.errors import SourceTimeout
-from integrations.lookup.asking import Inquiry, Request, Settled, ask, at_hand, failed, finish_behind
+from integrations.lookup.asking import Inquiry, Request, Settled, ask, at_hand, failed, finish_behind, go_on_behind
 from integrations.lookup.cache import NO_PAGE, Page
 from integrations.lookup.merge import link, merge
 from integrations.lookup.result import LookupResult, LookupStatus, Question, SourceOutcome, SourceStatus
@@ -59,6 +59,19 @@ async def stream(question: Question) -> AsyncGenerator[LookupResult]:
     async with aclosing(lookup.steps()) as steps:
         async for _step in steps:
             yield lookup.result()
+
+
+async def so_far(question: Question, seconds: float) -> LookupResult:
+    """What is known ``seconds`` from now. The lookup goes on behind, so that who asks again joins it and begins none."""
+    lookup = await _begin(question)
+    if isinstance(lookup, LookupResult):
+        return lookup
+    go_on_behind(look_up(question))
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds), aclosing(lookup.steps()) as steps:
+            async for _step in steps:
+                pass
+    return lookup.result()
 
 
 async def _begin(question: Question) -> _Lookup | LookupResult:

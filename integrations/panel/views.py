@@ -25,7 +25,7 @@ from integrations.calls import CallFacts, open_call
 from integrations.calls.choices import choice_of
 from integrations.disclosure import Disclosure, Showing, announce, clean_reason, disclose, reveal
 from integrations.errors import AccessDenied, AuditUnavailable
-from integrations.lookup import Choice, LookupResult, LookupStatus, Question, look_up, stream
+from integrations.lookup import Choice, LookupResult, LookupStatus, Question, look_up, so_far, stream
 from integrations.lookup.availability import knows_services
 from integrations.panel.cards import lay_out, row_of
 from integrations.panel.values import Reader
@@ -33,6 +33,8 @@ from integrations.panel.visits import Visit, enter
 from integrations.phone import NotANumber, Number, Withheld, classify
 
 MAX_REASON = 500
+# How long a script that cannot read a stream waits for each of its answers.
+POLL_S = 0.7
 _COMPLETE = {LookupStatus.OK, LookupStatus.NOT_FOUND, LookupStatus.AMBIGUOUS}
 _DENIED = gettext_lazy("This cannot be revealed. The attempt is on record.")
 _NOT_NOW = gettext_lazy(
@@ -115,13 +117,18 @@ async def cannot_be_recorded(request: HttpRequest, visit: Visit, problem: AuditU
 @never_cache
 @require_GET
 async def caller(request: HttpRequest, org: str, key: str) -> HttpResponseBase:
-    """The content of the panel: the fragment alone for htmx, else the whole page with it."""
+    """The content of the panel: the fragment alone for htmx, else the whole page with it.
+
+    With ``poll`` what is known after a moment, for a script that asks again until it is complete.
+    """
     if not (await request.auser()).is_authenticated:
         return to_log_in(request, org, key)
     visit = await sync_to_async(enter)(request, org, key)
     template = "_caller.html" if request.htmx else "call.html"  # type: ignore[attr-defined]  # django-htmx adds it
     try:
-        shown = await disclose(await looked_up(visit, refresh=_asks_anew(request)), visit.viewer, visit.context())
+        question = await _question(visit, refresh=_asks_anew(request))
+        result = await so_far(question, POLL_S) if "poll" in request.GET else await look_up(question)
+        shown = await disclose(result, visit.viewer, visit.context())
     except AuditUnavailable as problem:
         # 200: htmx swaps nothing else in, and the person must read this.
         return await draw_page(request, visit, template, {"unrecorded": problem.public_message})

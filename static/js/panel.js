@@ -6,6 +6,7 @@ const currentCaller = () => document.getElementById("caller");
 
 // -- Filling in --------------------------------------------------------------------------------------------------
 
+const POLL_PAUSE_MS = 300;
 let listening = null;
 
 // Each event holds the whole fragment as far as it is known; only what differs is put into the page.
@@ -31,11 +32,15 @@ async function listen(anew) {
 
 function show(event) {
   const lines = event.split("\n");
-  const html = lines.filter((line) => line.startsWith("data: ")).map((line) => line.slice(6)).join("\n");
+  return put(lines.filter((line) => line.startsWith("data: ")).map((line) => line.slice(6)).join("\n"));
+}
+
+// Whether it is the last one.
+function put(html) {
   const template = document.createElement("template");
   template.innerHTML = html;
   const fresh = template.content.getElementById("caller");
-  const done = lines[0] === "event: done";
+  const done = "complete" in fresh.dataset;
   if (isAnotherView(currentCaller(), fresh)) replace(currentCaller(), fresh);
   else patch(currentCaller(), fresh);
   htmx.process(currentCaller());
@@ -94,11 +99,25 @@ function partsWithin(known, part) {
   return inUse(known) && fields.every(Boolean) ? fields : null;
 }
 
+// Where no stream gets through, such as behind a proxy that gathers answers: ask again until all is there.
+async function poll(anew) {
+  listening = new AbortController();
+  const options = { signal: listening.signal, headers: { "HX-Request": "true" } };
+  for (let done = false; !done; anew = false) {
+    const response = await fetch(`${currentCaller().dataset.whole}?poll=1${anew ? "&refresh=1" : ""}`, options);
+    if (response.headers.has("HX-Redirect")) return location.reload();
+    if (!response.ok) throw new Error("no answer");
+    done = put(await response.text());
+    if (!done) await new Promise((resolve) => setTimeout(resolve, POLL_PAUSE_MS));
+  }
+}
+
+const aborted = (error) => error.name === "AbortError";
+
 function start(anew = false) {
   listen(anew).catch((error) => {
-    if (error.name === "AbortError") return;
-    // No stream to be had: the whole content at once will do.
-    htmx.ajax("GET", currentCaller().dataset.whole + (anew ? "?refresh=1" : ""), { target: "#caller", swap: "outerHTML" });
+    if (aborted(error)) return;
+    poll(anew).catch((problem) => aborted(problem) || failed());
   });
 }
 
@@ -137,12 +156,9 @@ document.addEventListener("keydown", (event) => {
 
 // -- When it does not come ----------------------------------------------------------------------------------------
 
-function failed(event) {
-  if (event.detail.target?.id !== "caller") return;
-  event.detail.target.replaceChildren(document.getElementById("state-failed").content.cloneNode(true));
+function failed() {
+  currentCaller().replaceChildren(document.getElementById("state-failed").content.cloneNode(true));
 }
-document.body.addEventListener("htmx:responseError", failed);
-document.body.addEventListener("htmx:sendError", failed);
 
 // The place is not lost when a field is revealed.
 document.body.addEventListener("htmx:afterSwap", (event) => {
