@@ -55,7 +55,7 @@ async def probe(organization_id: int, *, anew: bool = False) -> list[Probe]:
         return [Probe(**facts) for facts in orjson.loads(kept)]
     overall = Deadline(OVERALL_S)
     found = await asyncio.gather(*(_probed(source, overall) for source in sources))
-    probes = [await _with_since(organization_id, one) for one in found]
+    probes = await _with_since(organization_id, found)
     await cache.aset(key, orjson.dumps([asdict(one) for one in probes]).decode(), KEPT_S)
     return probes
 
@@ -101,12 +101,16 @@ def _of(error: SourceError | ConfigurationError) -> Health:
     return Health("degraded" if isinstance(error, RateLimited) else "unhealthy", error.public_message)
 
 
-async def _with_since(organization_id: int, found: Probe) -> Probe:
-    """The status's beginning, kept for as long as the cache keeps it."""
-    key = f"health-since:{organization_id}:{found.key}"
+async def _with_since(organization_id: int, found: Sequence[Probe]) -> list[Probe]:
+    """With each status's beginning, remembered for as long as the cache remembers it."""
+    key = f"health-since:{organization_id}"
     known = orjson.loads(await cache.aget(key) or "{}")
-    if known.get("status") == found.status:
-        return replace(found, since=known["since"])
-    since = datetime.now(UTC).isoformat(timespec="seconds")
-    await cache.aset(key, orjson.dumps({"status": found.status, "since": since}).decode(), None)
-    return replace(found, since=since)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    probes = []
+    for one in found:
+        before = known.get(one.key, {})
+        probes.append(replace(one, since=before["since"] if before.get("status") == one.status else now))
+    statuses = {one.key: {"status": one.status, "since": one.since} for one in probes}
+    if statuses != known:
+        await cache.aset(key, orjson.dumps(statuses).decode(), None)
+    return probes

@@ -113,7 +113,8 @@ def test_who_polls_is_told_what_was_found_a_moment_ago(world: World, connected: 
 
 
 def test_since_is_when_the_status_last_changed(world: World, connected: Connector) -> None:
-    cache.set(f"health-since:{world.riverside.pk}:care", f'{{"status": "healthy", "since": "{SINCE}"}}', None)
+    known = f'{{"care": {{"status": "healthy", "since": "{SINCE}"}}}}'
+    cache.set(f"health-since:{world.riverside.pk}", known, None)
     key, _row = make_api_key(world.riverside, scopes=["health"])
     assert answered(key).json()["services"]["care"]["since"] == SINCE
     connected.options = {"health": "unavailable"}
