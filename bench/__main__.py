@@ -10,11 +10,16 @@ import platform
 import signal
 import sys
 from contextlib import aclosing
-from pathlib import Path
+from datetime import UTC, datetime
 
-from bench.scenarios import SCENARIOS, Row, run
+from bench.scenarios import SCENARIOS, Row, run, shared
 from bench.servers import ROOT, stubs
-from tests.servers import MissingServer, mariadb
+from tests.servers import MissingServer, mariadb, redis_server
+
+ON_MARIADB = ("empty", "cached")
+NAMES = (*SCENARIOS, "shared")
+# A commit is on disk when it is answered, as in production; the tests' server trades that for speed.
+DURABLE = ("--innodb-flush-log-at-trx-commit=1", "--innodb-flush-method=fsync")
 
 
 async def measured(names: list[str], database_url: str) -> list[Row]:
@@ -33,35 +38,60 @@ def line(row: Row) -> str:
 
 def heading(database: str) -> str:
     titles = f"{'':84} {'ours':>24} {'reference':>24} {'ratio':>7}  {'must':>18} {'aim':>14}"
-    return f"\n== {database}, one process, {os.cpu_count()} cores, Python {platform.python_version()} ==\n{titles}"
+    return f"\n== {database}; {os.cpu_count()} cores, Python {platform.python_version()} ==\n{titles}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("--only", default=",".join(SCENARIOS), help=f"out of: {', '.join(SCENARIOS)}")
+    parser.add_argument("--only", default=",".join(NAMES), help=f"out of: {', '.join(NAMES)}")
     wanted = parser.parse_args().only.split(",")
-    if unknown := set(wanted) - set(SCENARIOS):
+    if unknown := set(wanted) - set(NAMES):
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
     # As an exception, so that everything that was started is ended on the way out.
     signal.signal(signal.SIGTERM, lambda *_received: sys.exit(143))
-    print(heading("SQLite"))
-    results = {"sqlite": asyncio.run(measured(wanted, ""))}
-    if "empty" in wanted:
-        print(heading("MariaDB"))
-        try:
-            with mariadb() as server:
-                results["mariadb"] = asyncio.run(measured(["empty"], server.django_url))
-        except MissingServer as missing:
-            print(f"not run: {missing}")
-    folder = ROOT / "var" / "bench"
+    results: dict[str, list[Row]] = {}
+    try:
+        if alone := [name for name in wanted if name in SCENARIOS]:
+            print(heading("SQLite, one process"))
+            results["sqlite"] = asyncio.run(measured(alone, ""))
+        if set(wanted) & {*ON_MARIADB, "shared"}:
+            results["mariadb"] = on_mariadb(wanted)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    write(results, whole=set(wanted) == set(NAMES))
+
+
+def on_mariadb(wanted: list[str]) -> list[Row]:
+    print(heading("MariaDB that flushes each commit"))
+    rows = []
+    try:
+        with mariadb(*DURABLE) as server:
+            if names := [name for name in wanted if name in ON_MARIADB]:
+                rows += asyncio.run(measured(names, server.django_url))
+        # A database of its own, because a portal's is made anew.
+        if "shared" in wanted:
+            with mariadb(*DURABLE) as server, redis_server() as redis:
+                rows.append(asyncio.run(across(server.django_url, redis.url)))
+                print(line(rows[-1]), flush=True)
+    except MissingServer as missing:
+        print(f"not run: {missing}")
+    return rows
+
+
+async def across(database_url: str, redis_url: str) -> Row:
+    async with stubs() as systems:
+        return await shared(systems, database_url, redis_url)
+
+
+def write(results: dict[str, list[Row]], *, whole: bool) -> None:
+    """A part of the rows goes to a file of its own: figures of two runs are not to be compared."""
+    folder = ROOT / os.environ.get("CONNIE_DATA_DIR", "var") / "bench"
     folder.mkdir(parents=True, exist_ok=True)
-    write(folder / "figures.json", results)
-
-
-def write(path: Path, results: dict[str, list[Row]]) -> None:
-    facts = {database: [row.facts() for row in rows] for database, rows in results.items()}
-    path.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(f"\n{path.relative_to(ROOT)}")
+    facts: dict[str, object] = {database: [row.facts() for row in rows] for database, rows in results.items()}
+    machine = {"cores": os.cpu_count(), "python": platform.python_version(), "at": datetime.now(UTC).isoformat("T", "seconds")}
+    path = folder / ("figures.json" if whole else "figures-part.json")
+    path.write_text(json.dumps({"machine": machine, **facts}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(f"\n{path}")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,7 @@ async def process(command: Sequence[str], port: int, environment: Mapping[str, s
             running.wait(10)
         except subprocess.TimeoutExpired:
             running.kill()
+            running.wait()
 
 
 @dataclass(frozen=True)
@@ -119,25 +120,46 @@ class Portal:
 
 
 @asynccontextmanager
-async def portal(organizations: Mapping[str, Sources], database_url: str = "") -> AsyncIterator[Portal]:
-    """As in production: one uvicorn process, SQLite with synchronous=FULL or the database of ``database_url``."""
-    port = free_port()
-    with data_directory() as folder:
+async def portals(
+    organizations: Mapping[str, Sources], database_url: str = "", redis_url: str = "", count: int = 1
+) -> AsyncIterator[list[Portal]]:
+    """As in production: uvicorn processes, SQLite with synchronous=FULL or the database of ``database_url``."""
+    async with AsyncExitStack() as stack:
         environment = {
-            "CONNIE_DATA_DIR": folder,
+            "CONNIE_DATA_DIR": stack.enter_context(data_directory()),
             "CONNIE_SECRET_KEY": "bench-" * 10,
             "CONNIE_ENCRYPTION_KEYS": "YmVuY2gtYmVuY2gtYmVuY2gtYmVuY2gtYmVuY2gtMTI=",
             "CONNIE_INDEX_KEY": "bench-" * 8,
             "CONNIE_ALLOW_PRIVATE": "1",
             "CONNIE_DATABASE_URL": database_url,
+            "CONNIE_REDIS_URL": redis_url,
             "CONNIE_LOG_LEVEL": "ERROR",
         }
-        prepare = [sys.executable, "-m", "bench.prepare", json.dumps({slug: list(row) for slug, row in organizations.items()})]
-        made = subprocess.run(prepare, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=True)
-        options = ["--port", str(port), "--log-level", "error", "--no-access-log", "--lifespan", "off", "--no-server-header"]
-        command = [sys.executable, "-m", "uvicorn", "bench.asgi:application", *options]
-        async with process(command, port, environment) as running:
-            yield Portal(port, running.pid, json.loads(made.stdout.splitlines()[-1]))
+        keys = prepared(organizations, environment)
+        found = []
+        for port in (free_port() for _process in range(count)):
+            options = [
+                "--port",
+                str(port),
+                "--log-level",
+                "error",
+                "--no-access-log",
+                "--lifespan",
+                "off",
+                "--no-server-header",
+            ]
+            command = [sys.executable, "-m", "uvicorn", "bench.asgi:application", *options]
+            running = await stack.enter_async_context(process(command, port, environment))
+            found.append(Portal(port, running.pid, keys))
+        yield found
+
+
+def prepared(organizations: Mapping[str, Sources], environment: Mapping[str, str]) -> dict[str, str]:
+    """A database with these organisations; returns an API key for each."""
+    command = [sys.executable, "-m", "bench.prepare", json.dumps({slug: list(row) for slug, row in organizations.items()})]
+    made = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True, check=True)
+    keys: dict[str, str] = json.loads(made.stdout.splitlines()[-1])
+    return keys
 
 
 @contextmanager
