@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 
 from bench.load import Figures, Target, ask, load, phone_body
-from bench.servers import node, reference, stubs
+from bench.scenarios import all_asked, cpu_slope, fresh_numbers, known_numbers
+from bench.servers import node, portals, reference, stubs
 
 
 def test_percentiles_are_of_the_requests_in_the_order_they_were_sent() -> None:
@@ -19,9 +21,9 @@ def test_percentiles_are_of_the_requests_in_the_order_they_were_sent() -> None:
     assert (figures.per_second, figures.cpu_ms) == (10.0, 5.0)
 
 
-async def answered(target: Target, number: int) -> dict[str, object]:
+async def answered(target: Target, number: int) -> dict[str, Any]:
     reader, writer = await asyncio.open_connection("127.0.0.1", target.port)
-    body: dict[str, object] = json.loads(await ask(reader, writer, target, phone_body(number)))
+    body: dict[str, Any] = json.loads(await ask(reader, writer, target, phone_body(number)))
     writer.close()
     await writer.wait_closed()
     return body
@@ -32,9 +34,46 @@ async def test_the_reference_asks_every_system_at_once_and_strips_what_must_not_
         pytest.skip("Node is not installed, so there is no reference to try")
     async with stubs() as systems, reference(systems.delayed(1, 1)) as target:
         body = await answered(target, 5)
-        assert body["caller"]["name"] == "Rosa Castillo"  # type: ignore[index]
+        assert body["caller"]["name"] == "Rosa Castillo"
         assert "ssn" not in str(body)
         assert (await systems.tell("_counts"))["calls"] == {"s1": 1, "s2": 1}
+
+
+async def test_the_reference_tells_of_one_caller_what_the_portal_tells() -> None:
+    if not node():
+        pytest.skip("Node is not installed, so there is no reference to try")
+    async with (
+        stubs() as systems,
+        reference(systems.delayed(1, 1)) as theirs,
+        portals({"one": systems.delayed(1, 1)}) as (ours,),
+    ):
+        mine, other = await answered(ours.target("one"), 5), await answered(theirs, 5)
+    assert mine["lookup_status"] == "ok"
+    # Ours also tells, masked, what the reference leaves out.
+    open_fields = {name: value for name, value in mine["caller"].items() if not mine["fields"][name]["masked"]}
+    assert open_fields == other["caller"]
+
+
+async def test_a_side_that_leaves_a_system_out_is_no_figure() -> None:
+    async with stubs() as systems:
+        for name in ("s1", "s2", "s1"):
+            await systems.tell(f"delay/0/{name}/people?phone=1")
+        with pytest.raises(RuntimeError, match="asked 2 times"):
+            await all_asked(systems, 2)
+
+
+def test_fresh_numbers_are_asked_once_and_known_ones_again() -> None:
+    first, second = fresh_numbers(50), fresh_numbers(50)
+    fresh = {body(number) for body in (first, second) for number in range(50)}
+    known = {known_numbers(50)(number) for number in range(50)}
+    assert len(fresh) == 100
+    assert 1 < len(known) < 50
+    assert not fresh & known
+
+
+def test_the_slope_is_of_one_source() -> None:
+    few, many = ([Figures([0.1] * 10, 1.0, cpu)] for cpu in (0.010, 0.035))
+    assert cpu_slope(few, many) == pytest.approx(0.5)
 
 
 async def test_a_load_asks_as_often_as_it_says_and_the_stubs_count() -> None:
