@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from asgiref.sync import async_to_sync
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import JSONField, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -23,6 +24,7 @@ from integrations.admin.tenancy import TenantAdmin, TenantForm, administered, re
 from integrations.admin.trial import report_on
 from integrations.connectors import kinds
 from integrations.lookup import end_pause
+from integrations.lookup.probes import probe_one
 from integrations.models import Connector, CustomField
 from integrations.phone import MAX_RAW_LENGTH
 
@@ -184,6 +186,16 @@ class ConnectorAdmin(TenantAdmin):
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
         self.message_user(request, _t("Now enter how to reach this system, then enable it."))
         return HttpResponseRedirect(reverse("admin:integrations_connector_change", args=[obj.pk]))
+
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        """What is saved is kept even if the system does not answer: it may be switched on only later. But it is said."""
+        found = async_to_sync(probe_one)(obj.organization_id, obj.pk)
+        if found and found.status == "healthy":
+            self.message_user(request, _t("%(name)s answers and accepts the sign-in.") % {"name": obj.name})
+        elif found:
+            said = _t("Saved, but %(name)s cannot be used as it is. %(why)s") % {"name": obj.name, "why": found.message}
+            self.message_user(request, said, messages.WARNING)
+        return super().response_change(request, obj)  # type: ignore[no-any-return]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if not self.get_queryset(request).exists():

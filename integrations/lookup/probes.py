@@ -14,7 +14,8 @@ from django.core.cache import cache
 
 from integrations.connectors.base import Connector, Deadline, Health
 from integrations.errors import AuthFailed, ConfigurationError, RateLimited, SourceError, SourceTimeout
-from integrations.lookup.sources import Source, plan_of
+from integrations.lookup.sources import Source, plan_of, plan_with
+from integrations.models.hop import hop
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +59,14 @@ async def probe(organization_id: int, *, anew: bool = False) -> list[Probe]:
     probes = await _with_since(organization_id, found)
     await cache.aset(key, orjson.dumps([asdict(one) for one in probes]).decode(), KEPT_S)
     return probes
+
+
+async def probe_one(organization_id: int, connector_id: int) -> Probe | None:
+    """One connector now, enabled or not; None for a kind that cannot be probed."""
+    _plan, source = await hop(plan_with, organization_id, connector_id)
+    if source.connector is not None and not source.connector.can("health"):
+        return None
+    return await _probed(source, Deadline(OVERALL_S))
 
 
 def overall_of(probes: Sequence[Probe]) -> str:

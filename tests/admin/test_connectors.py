@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
+from django.contrib.messages import get_messages
 from django.db import OperationalError, models
 from django.http import HttpRequest
 from django.test import Client
@@ -16,6 +17,7 @@ from django.urls import reverse
 
 from integrations.disclosure import audit
 from integrations.errors import AuditUnavailable
+from integrations.lookup.probes import Probe, probe_one
 from integrations.models import AccessEntry, Call, CallRecord, Connector, Person, TwilioAccount
 from tests.admin.conftest import AUTH_TOKEN, NUMBER, TOKEN, admin_changes, denials, page, registered
 from tests.factories import World, make_connector
@@ -253,3 +255,25 @@ def test_what_the_portal_writes_itself_cannot_be_written_here(world: World, fill
         for action in ("change", "delete"):
             url = reverse(f"admin:integrations_{name}_{action}", args=[row.pk])
             assert root.post(url, {"post": "yes"}).status_code == 403, (name, action)
+
+
+def test_saving_says_whether_the_system_answers(
+    world: World, filled: Filled, log_in: LogIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, connector = log_in(world.ann), make_connector(world.riverside, "members", "database")
+    connector.options = {"url": "sqlite:///members.sqlite3"}
+    connector.save()
+
+    def said() -> str:
+        response = save(ann, connector)
+        assert response.status_code == 302
+        return " ".join(str(message) for message in get_messages(response.wsgi_request))
+
+    monkeypatch.setattr("integrations.admin.connectors.probe_one", probe_one)
+    assert "Saved, but Members cannot be used as it is." in said()
+
+    async def healthy(*_: object) -> Probe:
+        return Probe("members", "members", False, "healthy", "")
+
+    monkeypatch.setattr("integrations.admin.connectors.probe_one", healthy)
+    assert "Members answers and accepts the sign-in." in said()
