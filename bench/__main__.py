@@ -12,7 +12,7 @@ import sys
 from contextlib import aclosing
 from datetime import UTC, datetime
 
-from bench.scenarios import SCENARIOS, Row, run, shared
+from bench.scenarios import FAILED, SCENARIOS, Row, run, shared
 from bench.servers import ROOT, stubs
 from tests.servers import MissingServer, mariadb, redis_server
 
@@ -59,6 +59,8 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     write(results, whole=set(wanted) == set(NAMES))
+    if any(row.ours == FAILED for rows in results.values() for row in rows):
+        sys.exit(1)
 
 
 def on_mariadb(wanted: list[str]) -> list[Row]:

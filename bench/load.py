@@ -61,7 +61,12 @@ async def load(target: Target, count: int, concurrency: int, body: Body = phone_
     figures = Figures(seconds=[0.0] * count)
     numbers = iter(range(count))
     cpu, began = cpu_seconds(target.pid), time.perf_counter()
-    await asyncio.gather(*(_user(target, numbers, body, figures) for _user_number in range(min(concurrency, count))))
+    try:
+        async with asyncio.TaskGroup() as users:
+            for _user_number in range(min(concurrency, count)):
+                users.create_task(_user(target, numbers, body, figures))
+    except* RuntimeError as failed:
+        raise failed.exceptions[0] from None
     figures.whole_s, figures.cpu_s = time.perf_counter() - began, cpu_seconds(target.pid) - cpu
     return figures
 

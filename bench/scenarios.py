@@ -15,6 +15,7 @@ ROUNDS = 3
 KNOWN = 20
 COLD = (80, 120, 60, 90)
 NOT_RUN = "not run: Node is not installed"
+FAILED = "failed"
 
 
 @dataclass(frozen=True)
@@ -245,8 +246,12 @@ def _by(mine: float, theirs: float | None) -> float | None:
 
 
 async def run(names: list[str], stubs: Stubs, database_url: str = "") -> AsyncGenerator[Row]:
-    """The rows of the named scenarios on one portal."""
+    """The rows of the named scenarios on one portal. One with an answer that is none has no figure, and says why."""
     async with portals(organizations(stubs), database_url) as (ours,):
         for name in names:
-            for row in await SCENARIOS[name](stubs, ours):
+            try:
+                rows = await SCENARIOS[name](stubs, ours)
+            except RuntimeError as failed:
+                rows = [Row(name, f"{name}: {failed}"[:160], FAILED, "", None, "", "")]
+            for row in rows:
                 yield row

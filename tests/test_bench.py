@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from typing import Any
 
 import pytest
@@ -74,6 +75,18 @@ def test_fresh_numbers_are_asked_once_and_known_ones_again() -> None:
 def test_the_slope_is_of_one_source() -> None:
     few, many = ([Figures([0.1] * 10, 1.0, cpu)] for cpu in (0.010, 0.035))
     assert cpu_slope(few, many) == pytest.approx(0.5)
+
+
+async def test_an_answer_that_is_none_is_no_figure() -> None:
+    async def refuse(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 2\r\n\r\n{}")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    async with server:
+        with pytest.raises(RuntimeError, match="503"):
+            await load(Target(server.sockets[0].getsockname()[1], "/lookup", os.getpid()), 10, 5)
 
 
 async def test_a_load_asks_as_often_as_it_says_and_the_stubs_count() -> None:
