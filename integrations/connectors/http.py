@@ -12,20 +12,21 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import aiohttp
-import httpx
+import certifi
 import orjson
-from httpx_aiohttp import AiohttpTransport
+from multidict import CIMultiDict
+from yarl import URL
 
 from integrations.connectors.base import Deadline, NetworkPolicy
 from integrations.connectors.recording import record_sent
@@ -49,10 +50,10 @@ USER_AGENT = "connie-portal"
 
 @dataclass(frozen=True)
 class Answer:
-    """A whole answer: its status, headers and raw body (at most MAX_BODY bytes)."""
+    """A whole answer: its status, headers (whatever their case) and raw body (at most MAX_BODY bytes)."""
 
     status: int
-    headers: httpx.Headers
+    headers: Mapping[str, str]
     body: bytes
 
     def json(self, connector: str) -> JSON:
@@ -89,7 +90,8 @@ class HttpDoor:
         self.network = network
         # Compressed bodies could unpack to anything: none is asked for, and none is accepted.
         own = {"Accept": "application/json", "User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
-        self.headers = own | _checked_headers(headers or {})
+        self.headers = CIMultiDict(own)
+        self.headers.update(_checked_headers(headers or {}))
         self.explain = explain
 
     async def request(
@@ -125,8 +127,7 @@ class HttpDoor:
         form: Mapping[str, Any] | None = None,
     ) -> Answer:
         """The whole answer, whatever its status, unless ``explain`` knows better. Raises as ``request()``."""
-        sent = self.headers | _checked_headers(headers) if headers else self.headers
-        request = httpx.Request(method, self._url(path, query), headers=sent, json=json, data=form)
+        request = self._prepared(method, self._url(path, query), headers, json, form)
         began, status = time.monotonic(), ""
         try:
             answer = await self._exchange(request, deadline)
@@ -143,23 +144,37 @@ class HttpDoor:
         raise_for_status(self.connector, answer)
         return answer.json(self.connector)
 
-    def _url(self, path: str, query: Mapping[str, Any] | None) -> httpx.URL:
+    def _prepared(
+        self, method: str, url: URL, headers: Mapping[str, str] | None, json: JSON, form: Mapping[str, Any] | None
+    ) -> _Prepared:
+        sent, body = self.headers, None
+        if headers or json is not None or form is not None:
+            sent = sent.copy()
+        if json is not None:
+            sent["Content-Type"], body = "application/json", orjson.dumps(json)
+        elif form is not None:
+            sent["Content-Type"], body = "application/x-www-form-urlencoded", urlencode(form).encode()
+        if headers:
+            sent.update(_checked_headers(headers))
+        return _Prepared(method, url, sent, body)
+
+    def _url(self, path: str, query: Mapping[str, Any] | None) -> URL:
         segments = path.partition("?")[0].split("/")
         if not path.startswith("/") or path.startswith("//") or any(unquote(part) in {".", ".."} for part in segments):
             raise ConfigurationError("A path must begin with one '/' and may not hold '.' or '..'.")
         if _NOT_IN_PATH.search(path) or not path.isprintable():
             raise ConfigurationError("A path may not hold spaces, '\\', '#' or '?'; put parameters into the query.")
-        return httpx.URL(f"{self.base_url}{path}?{urlencode(query)}" if query else self.base_url + path)
+        return URL(f"{self.base_url}{path}?{urlencode(query)}" if query else self.base_url + path)
 
-    async def _exchange(self, request: httpx.Request, deadline: Deadline) -> Answer:
+    async def _exchange(self, request: _Prepared, deadline: Deadline) -> Answer:
         refused: list[AddressRefused] = []
         marker = _refusals.set(refused)
         try:
-            async with asyncio.timeout(deadline.left()), _sent(request, self.network) as response:
+            async with asyncio.timeout(deadline.left()), request.sent_by(_session(self.network)) as response:
                 encoding = response.headers.get("content-encoding", "identity")
                 if encoding.lower() != "identity":
                     raise InvalidResponse(self.connector, "the body is compressed, which was not asked for")
-                return Answer(response.status_code, response.headers, await self._body(response))
+                return Answer(response.status, response.headers, await self._body(response))
         except SourceError:
             raise
         except Exception as error:
@@ -169,23 +184,21 @@ class HttpDoor:
         finally:
             _refusals.reset(marker)
 
-    async def _body(self, response: httpx.Response) -> bytes:
+    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
         received = bytearray()
-        async for chunk in cast("httpx.AsyncByteStream", response.stream):
+        while chunk := await response.content.readany():
             received += chunk
             if len(received) > MAX_BODY:
                 raise InvalidResponse(self.connector, f"the body is larger than {MAX_BODY // 1024} KiB")
         return bytes(received)
 
     def _classified(self, error: Exception) -> Exception:
-        """The transport maps unlike failures to one class, so the class of the cause decides."""
-        cause = error.__cause__ if isinstance(error, httpx.TransportError) and error.__cause__ else error
-        if isinstance(cause, TimeoutError | httpx.TimeoutException):
+        if isinstance(error, TimeoutError):
             return SourceTimeout(self.connector)
-        if isinstance(cause, aiohttp.ClientPayloadError | aiohttp.ClientResponseError):
+        if isinstance(error, aiohttp.ClientPayloadError | aiohttp.ClientResponseError):
             return InvalidResponse(self.connector, "the answer is cut off or is not HTTP")
-        if isinstance(cause, aiohttp.ClientError | OSError | httpx.TransportError):
-            return SourceUnavailable(self.connector, type(cause).__name__)
+        if isinstance(error, aiohttp.ClientError | OSError):
+            return SourceUnavailable(self.connector, type(error).__name__)
         return error
 
 
@@ -227,8 +240,8 @@ def checked_base_url(url: str, network: NetworkPolicy) -> str:
     try:
         parts = urlsplit(url)
         host, _port = parts.hostname, parts.port
-        httpx.URL(url)
-    except (ValueError, httpx.InvalidURL):
+        URL(url)
+    except ValueError:
         raise ConfigurationError("base_url: this is not a web address.") from None
     if parts.scheme not in {"https", "http"} or not host:
         raise ConfigurationError("base_url: give a web address like https://api.example.org.")
@@ -262,31 +275,37 @@ def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 # What the guard refused during the current request: the client library would bury it in an error of its own.
 _refusals: ContextVar[list[AddressRefused]] = ContextVar("refusals")
-_transports: dict[tuple[asyncio.AbstractEventLoop, NetworkPolicy], AiohttpTransport] = {}
+_sessions: dict[tuple[asyncio.AbstractEventLoop, NetworkPolicy], aiohttp.ClientSession] = {}
+# The deadline is around the whole exchange; the client's own would only be further timers beside it.
+_NO_TIMEOUT = aiohttp.ClientTimeout()
 
 
-@asynccontextmanager
-async def _sent(request: httpx.Request, network: NetworkPolicy) -> AsyncIterator[httpx.Response]:
-    response = await _transport(network).handle_async_request(request)
-    try:
-        yield response
-    finally:
-        await response.aclose()
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A request that is ready to be sent."""
 
+    method: str
+    url: URL
+    headers: CIMultiDict[str]
+    body: bytes | None
 
-def _transport(network: NetworkPolicy) -> AiohttpTransport:
-    """One pool of connections per running loop and policy: a pool outlives no loop, and no policy borrows another's."""
-    loop = asyncio.get_running_loop()
-    transport = _transports.get((loop, network))
-    if transport is None:
-        for closed in [key for key in _transports if key[0].is_closed()]:
-            del _transports[closed]
-        transport = AiohttpTransport(verify=_ssl_context(), trust_env=False, client=lambda: _session(network))
-        _transports[loop, network] = transport
-    return transport
+    def sent_by(self, session: aiohttp.ClientSession) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """The answer to it, as far as its headers; its connection is kept if the body was read, and closed if not."""
+        return session.request(self.method, self.url, headers=self.headers, data=self.body, allow_redirects=False)
 
 
 def _session(network: NetworkPolicy) -> aiohttp.ClientSession:
+    """One pool of connections per running loop and policy: a pool outlives no loop, and no policy borrows another's."""
+    loop = asyncio.get_running_loop()
+    session = _sessions.get((loop, network))
+    if session is None:
+        for closed in [key for key in _sessions if key[0].is_closed()]:
+            del _sessions[closed]
+        session = _sessions[loop, network] = _new_session(network)
+    return session
+
+
+def _new_session(network: NetworkPolicy) -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(
         limit=0,
         keepalive_timeout=KEEP_ALIVE_S,
@@ -294,7 +313,13 @@ def _session(network: NetworkPolicy) -> aiohttp.ClientSession:
         use_dns_cache=False,
         socket_factory=lambda info: _guarded_socket(network, info),
     )
-    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+        auto_decompress=False,
+        timeout=_NO_TIMEOUT,
+    )
 
 
 def _guarded_socket(network: NetworkPolicy, info: tuple[Any, Any, int, str, tuple[Any, ...]]) -> socket.socket:
@@ -312,7 +337,7 @@ def _guarded_socket(network: NetworkPolicy, info: tuple[Any, Any, int, str, tupl
 @cache
 def _ssl_context() -> ssl.SSLContext:
     """Building one takes tens of milliseconds, so there is one per process."""
-    return httpx.create_ssl_context(trust_env=False)
+    return ssl.create_default_context(cafile=certifi.where())
 
 
 def warm_up() -> None:
@@ -323,5 +348,5 @@ def warm_up() -> None:
 async def close_clients() -> None:
     """Close every connection of the running loop."""
     loop = asyncio.get_running_loop()
-    for key in [key for key in _transports if key[0] is loop]:
-        await _transports.pop(key).aclose()
+    for key in [key for key in _sessions if key[0] is loop]:
+        await _sessions.pop(key).close()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from integrations.connectors.base import Deadline, NetworkPolicy
-from integrations.connectors.http import HttpDoor, close_clients, segment
+from integrations.connectors.http import MAX_BODY, HttpDoor, close_clients, segment
 from integrations.errors import (
     AddressRefused,
     AuthFailed,
@@ -57,6 +57,49 @@ async def test_connections_are_kept_and_shared(stub: Stub) -> None:
     for _request in range(5):
         await get(stub)
     assert stub.opened == 1
+
+
+async def test_a_form_is_sent_as_a_form(stub: Stub) -> None:
+    stub.answer(reply({}))
+    await door(stub.url).request("POST", "/token", Deadline(5), form={"grant_type": "a&b", "scope": "é"})
+    (request,) = stub.requests
+    assert request.body == b"grant_type=a%26b&scope=%C3%A9"
+    assert request.headers["content-type"] == "application/x-www-form-urlencoded"
+
+
+async def test_a_requests_own_header_takes_the_place_of_the_doors_whatever_its_case(stub: Stub) -> None:
+    stub.answer(reply({}))
+    there = door(stub.url, headers={"accept": "text/plain"})
+    await there.request("GET", "/x", Deadline(5), headers={"ACCEPT": "application/fhir+json"})
+    await there.request("GET", "/x", Deadline(5))
+    assert [request.headers["accept"] for request in stub.requests] == ["application/fhir+json", "text/plain"]
+    assert there.headers.getall("Accept") == ["text/plain"]
+
+
+async def test_the_headers_of_an_answer_are_found_whatever_their_case(stub: Stub) -> None:
+    stub.answer(reply({}, RETRY_after="7"))
+    answer = await door(stub.url).ask("GET", "/x", Deadline(5))
+    assert answer.headers["Retry-After"] == answer.headers["retry-after"] == "7"
+
+
+async def test_the_environments_proxies_are_not_used(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+    stub.answer(reply({"direct": True}))
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    assert await get(stub) == {"direct": True}
+
+
+async def test_after_a_cancelled_request_the_kept_connections_go_on(stub: Stub) -> None:
+    stub.answer(reply({}), http_stub.hang, reply({}))
+    await get(stub)
+    with pytest.raises(SourceTimeout):
+        await get(stub, seconds=0.2)
+    await get(stub)
+    await get(stub)
+    # The one that hung was the kept one: it is closed, and its successor is kept in turn.
+    assert stub.opened == 2
+    await close_clients()
+    await asyncio.wait_for(stub.all_closed.wait(), 5)
 
 
 async def test_cookies_are_not_sent_back(stub: Stub) -> None:
@@ -128,6 +171,7 @@ async def test_retry_after_is_read_where_it_can_be(stub: Stub, header: str, seco
         (http_stub.truncated, InvalidResponse),
         (http_stub.not_http, InvalidResponse),
         (http_stub.huge, InvalidResponse),
+        (reply(b'"' + b"a" * MAX_BODY + b'"'), InvalidResponse),
         (http_stub.endless, InvalidResponse),
         (http_stub.gzip_bomb, InvalidResponse),
         (reply(b"<html>Sorry</html>"), InvalidResponse),
