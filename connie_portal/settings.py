@@ -116,6 +116,9 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+# Uploaded lists hold people: they are kept in memory and never written to a temporary file. Larger ones are dropped.
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+FILE_UPLOAD_MAX_MEMORY_SIZE = 21 * 1024 * 1024
 
 # -- People ------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "integrations.User"

@@ -4,7 +4,8 @@
 
     PortalError
     ├── ConfigurationError        a setting that an admin must change; never hidden by graceful degradation
-    │   └── AddressRefused        a host that connectors may not reach (private, loopback, metadata, the portal's own)
+    │   ├── AddressRefused        a host that connectors may not reach (private, loopback, metadata, the portal's own)
+    │   └── NoListYet             a system that is a list, before the first one was read
     ├── SourceError               one source did not give a usable answer; the others go on
     │   ├── SourceTimeout         timeout            retryable
     │   ├── SourceUnavailable     unavailable        retryable   refused, reset, TLS, name not resolved, 5xx
@@ -42,6 +43,12 @@ class AddressRefused(ConfigurationError):
     """A connector tried to reach an address that is closed to it."""
 
     public_message = "This system's address is not allowed. Please tell your administrator."
+
+
+class NoListYet(ConfigurationError):
+    """A kind that works on an uploaded list has none."""
+
+    public_message = "Its list has not been uploaded yet. Please tell your administrator."
 
 
 class SourceError(PortalError):

@@ -17,10 +17,10 @@ PACKAGE = ROOT / "integrations"
 HTTP_CLIENTS = {"httpx", "httpx_aiohttp", "aiohttp", "requests", "urllib3", "urllib.request", "http.client", "pyreqwest"}
 NOUNS = [f"integrations.{noun}" for noun in ("errors", "phone", "never", "profile", "conditions")]
 MODELS = [*NOUNS, "integrations.models*"]
-REGISTRY = ["integrations.connectors", "integrations.connectors.{base,recording}"]
+REGISTRY = ["integrations.connectors", "integrations.connectors.{base,recording,rows}"]
 LOOKUP_RESULTS = ["integrations.lookup", "integrations.lookup.result"]
 DOMAIN = [*MODELS, *REGISTRY, "integrations.lookup*", "integrations.disclosure*", "integrations.calls*"]
-DELIVERY = [*DOMAIN, "integrations.invitations"]
+DELIVERY = [*DOMAIN, "integrations.invitations", "integrations.lists"]
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,21 @@ RULES = [
     Rule("integrations.connectors", [*NOUNS, *REGISTRY, "integrations.connectors.http"], django=False),
     Rule("integrations.connectors.base", NOUNS, django=False),
     Rule("integrations.connectors.recording", [], django=False),
+    Rule("integrations.connectors.expressions", [], django=False),
+    Rule("integrations.connectors.rows", [*NOUNS, "integrations.connectors.base"], django=False),
     Rule("integrations.connectors.http", [*NOUNS, "integrations.connectors.{base,recording}"], django=False),
     Rule("integrations.connectors.sql", [*NOUNS, "integrations.connectors.{base,recording}"], django=False),
-    Rule("integrations.connectors.*", [*NOUNS, "integrations.connectors.{base,http,sql,signing}", "<own kind>"], django=False),
+    Rule(
+        "integrations.connectors.*",
+        [*NOUNS, "integrations.connectors.{base,http,sql,signing,rows,expressions}", "<own kind>"],
+        django=False,
+    ),
     Rule("integrations.models*", MODELS),
     Rule("integrations.lookup*", [*MODELS, *REGISTRY, "integrations.lookup*"]),
     Rule("integrations.disclosure*", [*MODELS, *LOOKUP_RESULTS, "integrations.disclosure*"]),
     Rule("integrations.calls*", [*DOMAIN]),
     Rule("integrations.invitations", [*MODELS]),
+    Rule("integrations.lists", [*DOMAIN]),
     Rule("integrations.configuration*", [*DOMAIN, "integrations.invitations", "integrations.configuration*"]),
     Rule("integrations.panel*", [*DELIVERY, "integrations.panel*", "integrations.templatetags*"]),
     Rule("integrations.dashboard*", [*DELIVERY, "integrations.dashboard*", "integrations.templatetags*"]),

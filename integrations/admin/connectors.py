@@ -19,6 +19,7 @@ from unfold.decorators import action as detail_action
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from integrations.admin.checks import OBJECTS, SECRET, connector_problems
+from integrations.admin.lists import is_a_list, list_page
 from integrations.admin.option_fields import PREFIX, option_fields, option_value
 from integrations.admin.tenancy import TenantAdmin, TenantForm, administered, record_refusal
 from integrations.admin.trial import report_on
@@ -136,7 +137,7 @@ class ConnectorAdmin(TenantAdmin):
     exclude = ("secrets",)
     formfield_overrides = {JSONField: {"widget": UnfoldAdminTextareaWidget(attrs={"rows": 4})}}
     actions = ("deactivate", "ask_again")
-    actions_detail = ("try_it",)
+    actions_detail = ("try_it", "list_of")
 
     @detail_action(description=_("Try it with a number"), url_path="try")  # type: ignore[untyped-decorator]
     def try_it(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -155,6 +156,22 @@ class ConnectorAdmin(TenantAdmin):
             found = report_on(request, connector, typed)
             context |= {"typed": typed[:MAX_RAW_LENGTH], "problem" if isinstance(found, str) else "report": found}
         return TemplateResponse(request, "admin/try_connector.html", context, headers={"Cache-Control": "no-store"})
+
+    @detail_action(description=_("List"), url_path="list", permissions=("list_of",))  # type: ignore[untyped-decorator]
+    def list_of(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The page on which a list is uploaded or read, for the kinds that are one."""
+        connector = self.get_object(request, object_id)
+        if connector is None or not is_a_list(connector):
+            raise Http404
+        title = _t("The list of %(name)s") % {"name": connector.name}
+        return list_page(
+            request, connector, {**self.admin_site.each_context(request), "title": title, "opts": self.model._meta}
+        )
+
+    def has_list_of_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        """Whether the settings have the button; Unfold asks by this name. Another organisation's is refused by the page."""
+        connector = self.get_queryset(request).filter(pk=object_id).first()
+        return connector is None or is_a_list(connector)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         kwargs["form"] = _form_of(obj) if obj else NewConnectorForm

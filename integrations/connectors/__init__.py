@@ -13,6 +13,7 @@ from functools import cache
 from integrations.connectors.base import Connector, SourceSettings
 from integrations.connectors.http import close_clients
 from integrations.connectors.http import warm_up as warm_up_http
+from integrations.connectors.rows import RowReader, RowsConnector
 from integrations.errors import ConfigurationError
 
 __all__ = ["build", "close_clients", "kind_named", "kinds", "warm_up"]
@@ -42,9 +43,13 @@ def kind_named(name: str) -> type[Connector]:
         raise ConfigurationError(f"There is no kind of system called {name!r}. Known kinds: {known}.") from None
 
 
-def build(settings: SourceSettings) -> Connector:
-    """A connector ready to be asked. Raises ConfigurationError, or pydantic's ValidationError for options."""
-    return kind_named(settings.kind)(settings)
+def build(settings: SourceSettings, reader: RowReader | None = None) -> Connector:
+    """A connector ready to be asked. Raises ConfigurationError, or pydantic's ValidationError for options.
+
+    ``reader`` gives a kind that declares ``needs_rows`` the rows that are stored for it.
+    """
+    kind = kind_named(settings.kind)
+    return kind(settings, reader) if issubclass(kind, RowsConnector) else kind(settings)
 
 
 def warm_up() -> None:

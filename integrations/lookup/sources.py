@@ -20,6 +20,7 @@ from integrations.errors import ConfigurationError
 from integrations.lookup.breaker import Breaker
 from integrations.lookup.cache import Terms
 from integrations.lookup.limiter import Limiter
+from integrations.lookup.stored_rows import StoredRows
 from integrations.models import Connector as ConnectorRow
 from integrations.models import Organization
 from integrations.models.snapshots import Snapshots
@@ -197,7 +198,7 @@ def _built(pk: int, configured: SourceSettings) -> Connector | None:
         if known and known[0] == configured:
             return known[1]
         try:
-            connector = build(configured)
+            connector = build(configured, StoredRows(pk))
             # Options, secrets and mapping are read lazily; a mistake in them shows here and not in mid-lookup.
             _ = connector.options, connector.secrets, connector.mapping
         except (ConfigurationError, ValidationError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from integrations.models.audit import AccessEntry, AuditHead
 from integrations.models.calls import Call, CallRecord, CallTask, PanelOpening, Reservation
 from integrations.models.connectors import Connector, CustomField
+from integrations.models.directory import DirectoryKey, DirectoryList, DirectoryRow, DirectoryUpload
 from integrations.models.organizations import Organization, TwilioAccount
 from integrations.models.people import ApiKey, Person, Role, Tier, TierRule, User
 from integrations.models.snapshots import ConfigurationVersion
@@ -19,6 +20,10 @@ __all__ = [
     "ConfigurationVersion",
     "Connector",
     "CustomField",
+    "DirectoryKey",
+    "DirectoryList",
+    "DirectoryRow",
+    "DirectoryUpload",
     "Organization",
     "PanelOpening",
     "Person",

@@ -8,7 +8,8 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from integrations.connectors.base import MAX_RECORDS, Connector, ConnectorOptions, ConnectorSecrets, Deadline, Health
-from integrations.connectors.database.statement import Join, Statement, checked_query, columns_of
+from integrations.connectors.database.statement import Join, Statement, checked_query
+from integrations.connectors.expressions import columns_of
 from integrations.connectors.sql import SqlDoor, checked_name
 from integrations.errors import ConfigurationError, InvalidResponse
 from integrations.never import is_never

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
-import jmespath
 
 from integrations.connectors.sql import SqlDoor
 from integrations.errors import ConfigurationError
@@ -118,21 +116,3 @@ class Statement:
 
 def _alias(column: str) -> str:
     return f"joined_{column}"
-
-
-def columns_of(expressions: Iterable[str]) -> set[str]:
-    """The columns that JMESPath expressions read: the names that they look up in the row itself."""
-    return {name for text in expressions for name in _roots(jmespath.compile(text).parsed)}
-
-
-def _roots(node: Mapping[str, Any]) -> Iterator[str]:
-    if node["type"] == "field":
-        yield node["value"]
-        return
-    # What follows a dot, a pipe or a projection looks into what came before it, not into the row.
-    children = node["children"][:1] if node["type"] in _LOOKS_INTO else node["children"]
-    for child in children:
-        yield from _roots(child)
-
-
-_LOOKS_INTO = {"subexpression", "pipe", "projection", "value_projection", "filter_projection", "flatten", "index_expression"}

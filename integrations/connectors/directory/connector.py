@@ -1,0 +1,138 @@
+"""A list that the organisation keeps itself: an uploaded CSV file, or a Google Sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, SecretStr, field_validator
+
+from integrations.connectors.base import MAX_RECORDS, ConnectorOptions, ConnectorSecrets, Deadline, FieldMapping, Health
+from integrations.connectors.directory.columns import guess, reading
+from integrations.connectors.directory.filing import Filing, checked_columns, dated_columns, phone_key, raw_of
+from integrations.connectors.directory.sheet import Sheet, service_account, spreadsheet_id
+from integrations.connectors.expressions import columns_of
+from integrations.connectors.rows import LEFT_OUT, PHONE, RECORD_ID, Column, Filed, Reading, RowReader, RowsConnector, Table
+from integrations.errors import ConfigurationError
+from integrations.phone import Number
+from integrations.profile import FIELDS, Match, Sensitivity, SourceRecord
+
+
+class DirectoryOptions(ConnectorOptions):
+    phone_columns: list[str] = Field(
+        ["phone"], min_length=1, description="The columns with phone numbers. Choosing columns at an upload sets them."
+    )
+    id_column: str = Field("", description="The column with an id of each person; empty if the list has none.")
+    spreadsheet: str = Field("", description="For a Google Sheet: its address in the browser. Empty for uploaded files.")
+    tab: str = Field("", description="The sheet's tab; empty for the first one.")
+    base_url: str = Field("https://sheets.googleapis.com", description="Where Google's service answers.")
+
+    @field_validator("spreadsheet")
+    @classmethod
+    def known_spreadsheet(cls, entered: str) -> str:
+        """Raises ValueError, pydantic's way."""
+        try:
+            return spreadsheet_id(entered) if entered else ""
+        except ConfigurationError as problem:
+            raise ValueError(str(problem).removeprefix("spreadsheet: ")) from None
+
+
+class DirectorySecrets(ConnectorSecrets):
+    service_account: SecretStr = Field(
+        SecretStr(""), description="For a Google Sheet: the JSON key file of the service account that it is shared with."
+    )
+
+
+class DirectoryConnector(RowsConnector):
+    kind = "directory"
+    label = "List: CSV file or Google Sheet"
+    capabilities = frozenset({"find", "health"})
+    Options = DirectoryOptions
+    Secrets = DirectorySecrets
+    default_timeout_ms = 2_000
+    field_table = {
+        **{name: name for name, field in FIELDS.items() if field.sensitivity is not Sensitivity.NEVER},
+        "name": "name || join(' ', [first_name, last_name][?@])",
+    }
+
+    @cached_property
+    def mapping(self) -> FieldMapping:
+        """Whatever else cannot be used is found here too, before anyone calls."""
+        _ = self._sheet
+        return super().mapping
+
+    async def find(self, number: Number, deadline: Deadline) -> list[SourceRecord]:
+        stored = await self._stored.rows([phone_key(number.e164)])
+        records = []
+        for row in stored[:MAX_RECORDS]:
+            numbers = row.content["numbers"]
+            matched = tuple(Match(column, written) for column, written, e164 in numbers if e164 == number.e164)
+            raw = raw_of(row.content)
+            records.append(self.record(raw, raw["id"], matched=matched, fetched_at=row.read_at))
+        return records
+
+    async def health(self, deadline: Deadline) -> Health:
+        await self._stored.count()
+        if self._sheet:
+            await self._sheet.check(deadline)
+        return Health("healthy")
+
+    async def close(self) -> None:
+        if sheet := self.__dict__.get("_sheet"):
+            await sheet.close()
+
+    @property
+    def origin(self) -> str:
+        return "Google Sheet" if self.options.spreadsheet else ""
+
+    async def fetch(self, deadline: Deadline) -> Table:
+        if self._sheet is None:
+            raise ConfigurationError("spreadsheet: enter the address of a Google Sheet, or upload a file.")
+        return await self._sheet.table(deadline)
+
+    def guess(self, columns: Sequence[Column]) -> dict[str, str]:
+        return guess(columns, self.settings.vocabulary)
+
+    def as_configured(self, columns: Sequence[Column]) -> dict[str, str]:
+        chosen = {text: name for name, text in self.mapping.expressions.items() if name not in ("phone", "phones")}
+        chosen |= dict.fromkeys(self.options.phone_columns, PHONE) | {self.options.id_column: RECORD_ID}
+        return {column.name: chosen.get(column.name, LEFT_OUT) for column in columns}
+
+    @classmethod
+    def reading(cls, chosen: Mapping[str, str]) -> Reading:
+        return reading(chosen, cls.field_table)
+
+    def filer(self, columns: Sequence[Column]) -> Callable[[Mapping[str, str]], Filed]:
+        options, given = self.options, self.settings
+        needed = dict.fromkeys(options.phone_columns, "phone_columns")
+        needed |= {options.id_column: "id_column"} if options.id_column else {}
+        own = [(name, text) for name, text in given.mapping.items() if isinstance(text, str)]
+        needed |= {column: f"fields.{name}" for name, text in own for column in columns_of([text])}
+        checked_columns(columns, needed)
+        read = [*self.mapping.expressions.values(), *([options.external_id] if options.external_id else [])]
+        return Filing(
+            options.phone_columns,
+            options.id_column,
+            frozenset(columns_of(read)) - {"phone", "phones"},  # made of the columns with numbers
+            dated_columns(self.mapping, given.vocabulary),
+            self.mapping,
+            given.region,
+            ZoneInfo(given.zone),
+        ).filed
+
+    @property
+    def _stored(self) -> RowReader:
+        if self.reader is None:
+            raise ConfigurationError(f"{self.key}: no reader of rows was given")
+        return self.reader
+
+    @cached_property
+    def _sheet(self) -> Sheet | None:
+        key = self.secrets.service_account.get_secret_value()
+        if not self.options.spreadsheet:
+            return None
+        if not key:
+            raise ConfigurationError("service_account: a Google Sheet needs the JSON key file of a service account.")
+        options, network = self.options, self.settings.network
+        return Sheet(self.key, options.base_url, network, service_account(key), options.spreadsheet, options.tab)

@@ -1,0 +1,128 @@
+"""From a row of a list to what is stored of it, and the keys by which it is found again."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from integrations.connectors.base import FieldMapping
+from integrations.connectors.rows import Column, Filed, UnusableRow
+from integrations.errors import ConfigurationError
+from integrations.never import is_never, scrub
+from integrations.phone import NotANumber, Number, Withheld, classify
+from integrations.profile import JSON, Field, FieldType
+
+# Where people write the day first (unlike the United States).
+_MONTH_FIRST = frozenset({"US", "PH", "FM", "MH", "PW", "AS", "GU", "MP", "PR", "VI"})
+_WRITTEN_DATE = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4}|\d{2})(?=$|\s)")
+_SEVERAL = re.compile(r"[;\n]| / | or ")
+
+
+def phone_key(e164: str) -> str:
+    return f"phone:{e164}"
+
+
+def record_key(record_id: str) -> str:
+    return f"id:{record_id}"
+
+
+@dataclass(frozen=True)
+class Filing:
+    """How rows are filed. ``kept`` names the columns whose cells are stored; no other cell is."""
+
+    phone_columns: Sequence[str]
+    id_column: str
+    kept: frozenset[str]
+    dated: Mapping[str, Field]  # columns that hold a date
+    mapping: FieldMapping
+    region: str
+    zone: ZoneInfo
+
+    def filed(self, cells: Mapping[str, str]) -> Filed:
+        """Raises UnusableRow for one that no call could find."""
+        numbers = self._numbers(cells)
+        record_id = cells.get(self.id_column, "") if self.id_column else _made_up(cells, numbers)
+        if not record_id:
+            raise UnusableRow("It has no record id.")
+        kept = {name: cell for name, cell in cells.items() if name in self.kept and not is_never(name)}
+        values = scrub({name: self._as_iso(name, cell) for name, cell in kept.items()})
+        content: dict[str, JSON] = {"id": record_id, "numbers": numbers, "values": values}
+        keys = {phone_key(e164) for _column, _stored, e164 in numbers} | {record_key(record_id)}
+        _fields, unreadable = self.mapping.read(raw_of(content), self.zone)
+        return Filed(content, frozenset(keys), unreadable)
+
+    def _numbers(self, cells: Mapping[str, str]) -> list[list[str]]:
+        """[column, as written, E.164] for each number of the row that can call."""
+        found: dict[str, list[str]] = {}
+        problem = ""
+        for column in self.phone_columns:
+            for written in filter(None, (part.strip() for part in _SEVERAL.split(cells.get(column, "")))):
+                number = classify(written, self.region)
+                if isinstance(number, Number):
+                    found.setdefault(number.e164, [column, written, number.e164])
+                elif isinstance(number, NotANumber | Withheld):
+                    problem = f"What stands in {column!r} is not a phone number that can be looked up."
+        if not found:
+            raise UnusableRow(problem or "It has no phone number.")
+        return list(found.values())
+
+    def _as_iso(self, column: str, cell: str) -> str:
+        """Dates as they are written in the organisation's country, in the order of the rest of the world's programs."""
+        if column not in self.dated:
+            return cell
+        written = _WRITTEN_DATE.match(cell)
+        if not written:
+            return cell
+        first, second, year = (int(part) for part in written.groups())
+        month, day = (first, second) if self.region in _MONTH_FIRST else (second, first)
+        try:
+            return date(_full(year), month, day).isoformat()
+        except ValueError:
+            return cell
+
+
+def raw_of(content: Mapping[str, JSON]) -> dict[str, JSON]:
+    """A stored row as expressions see it: its columns by name, ``phone`` and ``phones`` from the columns of numbers."""
+    written = [stored for _column, stored, _e164 in content["numbers"]]
+    return {"id": content["id"], **content["values"], "phone": written[0], "phones": written[1:]}
+
+
+def dated_columns(mapping: FieldMapping, vocabulary: Mapping[str, Field]) -> dict[str, Field]:
+    """The columns that a field of dates is read from as they are."""
+    dates = (FieldType.DATE, FieldType.MOMENT)
+    return {text: vocabulary[name] for name, text in mapping.expressions.items() if vocabulary[name].type in dates}
+
+
+def checked_columns(columns: Sequence[Column], needed: Mapping[str, str]) -> None:
+    """Raises ConfigurationError for the first of ``needed`` (column → the option that names it) that the list lacks."""
+    known = {column.name for column in columns}
+    for name, option in needed.items():
+        if name not in known:
+            has = ", ".join(sorted(known)[:20])
+            raise ConfigurationError(f"{option}: the list has no column {name!r}. It has: {has}.")
+
+
+def _made_up(cells: Mapping[str, str], numbers: Sequence[Sequence[str]]) -> str:
+    """An id for a row of a list without ids: the same as long as its names and numbers stay."""
+    named = [folded(cells.get(name, "")) for name in ("name", "first_name", "last_name")]
+    facts = "\0".join([*named, *sorted(e164 for *_other, e164 in numbers)])
+    return f"row-{hashlib.blake2b(facts.encode(), digest_size=10).hexdigest()}"
+
+
+def folded(text: str) -> str:
+    """As it is compared: without accents and capitals."""
+    plain = unicodedata.normalize("NFKD", text)
+    return "".join(letter for letter in plain if not unicodedata.combining(letter)).casefold().strip()
+
+
+def _full(year: int) -> int:
+    """Two digits mean a year that has been: nobody is born, or was last seen, in years to come."""
+    if year >= 100:
+        return year
+    this_century = date.today().year // 100 * 100 + year
+    return this_century if this_century <= date.today().year else this_century - 100
