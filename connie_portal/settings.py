@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from django.templatetags.static import static
 from django.utils.csp import CSP
 
 from connie_portal.database import database_settings
@@ -197,6 +198,7 @@ UNFOLD = {
             "950": "#0a2148",
         }
     },
+    "STYLES": [lambda _request: static("css/tokens.css"), lambda _request: static("css/admin.css")],
     "DASHBOARD_CALLBACK": "integrations.admin.home.overview",
     "SIDEBAR": {"show_search": False, "navigation": "integrations.admin.navigation.sidebar"},
 }

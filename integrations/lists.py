@@ -74,9 +74,12 @@ def table_of(upload: DirectoryUpload) -> Table:
 
 
 def likely_columns(row: Connector, table: Table) -> dict[str, str]:
-    """What each column is taken for: as it is configured, if the list has those columns; else as it is headed."""
+    """What each column is taken for: as was chosen before, if the list has those columns; else as it is headed."""
     connector = _connector(row)
-    return connector.as_configured(table.columns) if _fits(connector, table) else connector.guess(table.columns)
+    chosen_before = bool(row.fields) or "phone_columns" in row.options
+    if chosen_before and _fits(connector, table):
+        return connector.as_configured(table.columns)
+    return connector.guess(table.columns)
 
 
 def fetched(row: Connector) -> Table:
@@ -162,7 +165,7 @@ def _read_as(row: Connector, reading: Reading, table: Table) -> None:
 
 @dataclass
 class _Lines:
-    """What became of the lines that are not rows now: (line, why)."""
+    """Lines that are not rows now, as (line, why), and those that lost a value, as (line, the fields' labels)."""
 
     refused: list[tuple[int, str]]
     unreadable: list[tuple[int, str]] = field(default_factory=list)

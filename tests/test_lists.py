@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from integrations.lookup.stored_rows import StoredRows
 from integrations.models import AccessEntry, Connector, DirectoryKey, DirectoryList, DirectoryRow, DirectoryUpload
 from integrations.phone import Number
 from tests.factories import World, make_connector
+from tests.test_commands import run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -124,7 +126,7 @@ def test_lines_that_cannot_be_used_are_told_by_number_and_reason(row: Connector,
     assert used.refused == [
         (3, "It has no phone number."), (4, "It has 4 values, and there are 3 columns."), (5, "Line 2 is the same person."),
     ]  # fmt: skip
-    assert used.unreadable == [(2, "date_of_birth")]
+    assert used.unreadable == [(2, "Date of birth")]
 
 
 def test_what_is_stored_is_not_readable(row: Connector, ann: Viewer, world: World) -> None:
@@ -203,3 +205,32 @@ def _fail(*_: object) -> None:
 
 def _no_audit(*_: object) -> None:
     raise AuditUnavailable
+
+
+# -- The command ----------------------------------------------------------------------------------------------------
+
+
+def test_the_command_puts_a_file_in_use_and_tells_what_was_left_out(row: Connector, tmp_path: Path) -> None:
+    file = tmp_path / "clients.csv"
+    file.write_text(FIRST + "Nobody,,\n", encoding="utf-8")
+    code, out, err = run("load_list", "riverside", "list", str(file))
+    assert (code, out) == (0, "2 people are looked up from now on; 1 lines were left out.\n")
+    assert err == "line 4: It has no phone number.\n"
+    assert statuses(row) == ["active"]
+    entry = AccessEntry.objects.get(event="admin_change")
+    assert (entry.actor_kind, entry.channel) == ("operator", "command")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["riverside", "crm", "x.csv"], 2, "There is no system called 'crm' in riverside. Its lists: list."),
+        (["riverside", "list", "nowhere.csv"], 2, "nowhere.csv cannot be read: No such file"),
+        (["riverside", "list"], 2, "spreadsheet: enter the address of a Google Sheet"),
+        (["nowhere", "list"], 2, "There is no organisation called 'nowhere'."),
+    ],
+)
+def test_the_command_says_what_to_change(row: Connector, arguments: list[str], code: int, says: str) -> None:
+    ended, out, err = run("load_list", *arguments)
+    assert (ended, out) == (code, "")
+    assert says in err

@@ -163,10 +163,16 @@ class ConnectorAdmin(TenantAdmin):
         connector = self.get_object(request, object_id)
         if connector is None or not is_a_list(connector):
             raise Http404
-        title = _t("The list of %(name)s") % {"name": connector.name}
-        return list_page(
-            request, connector, {**self.admin_site.each_context(request), "title": title, "opts": self.model._meta}
-        )
+        title = _t("%(name)s: the list") % {"name": connector.name}
+        context = {**self.admin_site.each_context(request), "title": title, "opts": self.model._meta}
+        return list_page(request, connector, context, lambda: self._switch_on(request, connector))
+
+    def _switch_on(self, request: HttpRequest, connector: Connector) -> None:
+        with transaction.atomic():
+            connector.enabled = True
+            connector.save(update_fields=["enabled"])
+            self.record_change(request, connector, "changed", ["enabled"])
+        self.message_user(request, _t("Calls ask %(name)s from now on.") % {"name": connector.name})
 
     def has_list_of_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         """Whether the settings have the button; Unfold asks by this name. Another organisation's is refused by the page."""
@@ -201,6 +207,9 @@ class ConnectorAdmin(TenantAdmin):
             record_refusal(request, "allow private addresses", obj.organization_id)
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
+        if is_a_list(obj):
+            self.message_user(request, _t("Now upload the list. For a Google Sheet, enter its address in the settings first."))
+            return HttpResponseRedirect(reverse("admin:integrations_connector_list_of", args=[obj.pk]))
         self.message_user(request, _t("Now enter how to reach this system, then enable it."))
         return HttpResponseRedirect(reverse("admin:integrations_connector_change", args=[obj.pk]))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,10 +52,18 @@ def is_a_list(connector: Connector) -> bool:
     return kind is not None and issubclass(kind, RowsConnector)
 
 
-def list_page(request: HttpRequest, connector: Connector, context: dict[str, Any]) -> HttpResponse:
-    """The page, or what one of its buttons leads to. What it shows of anybody is on record before."""
+def list_page(
+    request: HttpRequest, connector: Connector, context: dict[str, Any], switch_on: Callable[[], None]
+) -> HttpResponse:
+    """The page, or what one of its buttons leads to. What it shows of anybody is on record before.
+
+    ``switch_on()`` enables the system, on record.
+    """
     page = _Page(request, connector, context)
     steps = {"upload": page.upload, "read": page.read_sheet, "use": page.use, "discard": page.discard}
+    if request.POST.get("step") == "enable":
+        switch_on()
+        return HttpResponseRedirect(request.path)
     try:
         if request.method == "POST":
             return steps.get(request.POST.get("step", ""), page.draw)()

@@ -73,7 +73,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Filed:
-    """A row ready to be stored: what it says, the keys by which it can be asked for, and what of it could not be read."""
+    """A row ready to be stored: what it says, by which keys it is asked for, and the labels of fields that were unreadable."""
 
     content: Mapping[str, JSON]
     keys: frozenset[str]

@@ -24,7 +24,7 @@ class DirectoryUpload(models.Model):
 class DirectoryList(models.Model):
     """One reading of a list. At most one of a connector is in use: the one whose ``current_for`` names it.
 
-    ``refused`` holds [line, sentence] of lines that no call could find, ``unreadable`` [line, names of fields] whose
+    ``refused`` holds [line, sentence] of lines that no call could find, ``unreadable`` [line, labels of fields] whose
     value was left out; both without what the lines hold, and no more than the first hundred.
     """
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
+import integrations.admin.home  # noqa: F401 -- before any test replaces the kinds that it imports
 from integrations.lookup.breaker import Pause
 from integrations.lookup.sources import plan_with
 from integrations.models import AccessEntry, Person

@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from integrations.connectors.base import MAX_RECORDS, ConnectorOptions, ConnectorSecrets, Deadline, FieldMapping, Health
 from integrations.connectors.directory.columns import guess, reading
-from integrations.connectors.directory.filing import Filing, checked_columns, dated_columns, phone_key, raw_of
+from integrations.connectors.directory.filing import Filing, checked_columns, phone_key, raw_of
 from integrations.connectors.directory.sheet import Sheet, service_account, spreadsheet_id
 from integrations.connectors.expressions import columns_of
 from integrations.connectors.rows import LEFT_OUT, PHONE, RECORD_ID, Column, Filed, Reading, RowReader, RowsConnector, Table
@@ -115,8 +115,9 @@ class DirectoryConnector(RowsConnector):
             options.phone_columns,
             options.id_column,
             frozenset(columns_of(read)) - {"phone", "phones"},  # made of the columns with numbers
-            dated_columns(self.mapping, given.vocabulary),
+            {column.name: column.label for column in columns},
             self.mapping,
+            given.vocabulary,
             given.region,
             ZoneInfo(given.zone),
         ).filed

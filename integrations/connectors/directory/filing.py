@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from integrations.connectors.base import FieldMapping
@@ -38,8 +39,9 @@ class Filing:
     phone_columns: Sequence[str]
     id_column: str
     kept: frozenset[str]
-    dated: Mapping[str, Field]  # columns that hold a date
+    labels: Mapping[str, str]  # how the list itself heads a column
     mapping: FieldMapping
+    vocabulary: Mapping[str, Field]
     region: str
     zone: ZoneInfo
 
@@ -54,7 +56,13 @@ class Filing:
         content: dict[str, JSON] = {"id": record_id, "numbers": numbers, "values": values}
         keys = {phone_key(e164) for _column, _stored, e164 in numbers} | {record_key(record_id)}
         _fields, unreadable = self.mapping.read(raw_of(content), self.zone)
-        return Filed(content, frozenset(keys), unreadable)
+        return Filed(content, frozenset(keys), tuple(self.vocabulary[name].label for name in unreadable))
+
+    @cached_property
+    def _dated(self) -> frozenset[str]:
+        """The columns that a field of dates is read from as they are."""
+        read = self.mapping.expressions.items()
+        return frozenset(text for name, text in read if self.vocabulary[name].type in (FieldType.DATE, FieldType.MOMENT))
 
     def _numbers(self, cells: Mapping[str, str]) -> list[list[str]]:
         """[column, as written, E.164] for each number of the row that can call."""
@@ -66,14 +74,14 @@ class Filing:
                 if isinstance(number, Number):
                     found.setdefault(number.e164, [column, written, number.e164])
                 elif isinstance(number, NotANumber | Withheld):
-                    problem = f"What stands in {column!r} is not a phone number that can be looked up."
+                    problem = f"What stands below “{self.labels[column]}” is not a phone number that can be looked up."
         if not found:
             raise UnusableRow(problem or "It has no phone number.")
         return list(found.values())
 
     def _as_iso(self, column: str, cell: str) -> str:
         """Dates as they are written in the organisation's country, in the order of the rest of the world's programs."""
-        if column not in self.dated:
+        if column not in self._dated:
             return cell
         written = _WRITTEN_DATE.match(cell)
         if not written:
@@ -90,12 +98,6 @@ def raw_of(content: Mapping[str, JSON]) -> dict[str, JSON]:
     """A stored row as expressions see it: its columns by name, ``phone`` and ``phones`` from the columns of numbers."""
     written = [stored for _column, stored, _e164 in content["numbers"]]
     return {"id": content["id"], **content["values"], "phone": written[0], "phones": written[1:]}
-
-
-def dated_columns(mapping: FieldMapping, vocabulary: Mapping[str, Field]) -> dict[str, Field]:
-    """The columns that a field of dates is read from as they are."""
-    dates = (FieldType.DATE, FieldType.MOMENT)
-    return {text: vocabulary[name] for name, text in mapping.expressions.items() if vocabulary[name].type in dates}
 
 
 def checked_columns(columns: Sequence[Column], needed: Mapping[str, str]) -> None:

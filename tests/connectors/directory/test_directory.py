@@ -128,7 +128,7 @@ def test_a_year_of_two_digits_is_one_that_has_been() -> None:
 @pytest.mark.parametrize("written", ["31/31/1941", "soon"])
 def test_a_value_of_the_wrong_type_is_named_and_the_row_is_used(written: str) -> None:
     (row,) = filed(f"phone,date_of_birth\n4155550123,{written}\n")
-    assert row.unreadable == ("date_of_birth",)
+    assert row.unreadable == ("Date of birth",)
 
 
 @pytest.mark.parametrize(
