@@ -47,7 +47,7 @@ def process_state_forgotten() -> Iterator[None]:
 
     forget_configuration()
     store.cache_clear()
-    chain.audit_secret.cache_clear()
+    chain.audit_key.cache_clear()
     refusals._counts.clear()
     cache.clear()
     yield

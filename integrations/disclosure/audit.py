@@ -130,6 +130,9 @@ async def record(entry: Entry) -> None:
             # Shielded: the entry of a request that goes away is written all the same.
             await asyncio.shield(asyncio.wrap_future(future))
     except TimeoutError as error:
+        if future.done():
+            # Committed, or refused, in time; it was this process that was too busy to look.
+            return future.result()
         future.cancel()
         raise AuditUnavailable("the entry was not committed in time") from error
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from concurrent.futures import Future, wait
 from dataclasses import replace
 
 import pytest
@@ -58,7 +59,7 @@ def test_a_number_has_another_key_in_another_organisation(world: World) -> None:
 def test_destroying_the_audit_secret_erases_the_subjects_and_keeps_the_chain(world: World) -> None:
     write(world, 2)
     Organization.objects.filter(pk=world.riverside.pk).update(audit_secret="")
-    chain.audit_secret.cache_clear()
+    chain.audit_key.cache_clear()
     assert audit.subject_number(AccessEntry.objects.filter(organization=world.riverside)[0]) == ""
     assert audit.verify(world.riverside) == 2
 
@@ -179,6 +180,27 @@ async def test_a_slow_database_fails_closed_and_recovers_by_itself(world: World,
     assert await sync_to_async(audit.verify)(world.riverside) == 2
 
 
+@pytest.mark.parametrize("works", [True, False])
+async def test_an_entry_that_was_committed_in_time_counts_though_the_process_looked_late(
+    world: World, monkeypatch: pytest.MonkeyPatch, works: bool
+) -> None:
+    submit = audit.writer.submit
+
+    def busy_until_committed(entry: audit.Entry) -> Future[None]:
+        future = submit(entry)
+        wait([future], 10)
+        return future
+
+    monkeypatch.setattr(audit.writer, "submit", busy_until_committed)
+    monkeypatch.setattr(audit, "WAIT_S", 0)
+    if works:
+        await audit.record(entry(world))
+    else:
+        with pytest.raises(AuditUnavailable):
+            await audit.record(replace(entry(world), organization_id=999_999))
+    assert await sync_to_async(audit.verify)(world.riverside) == int(works)
+
+
 async def test_entries_that_arrive_during_a_commit_form_the_next_group(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     database = SlowDatabase(monkeypatch)
     monkeypatch.setattr(audit, "WAIT_S", 10)
@@ -241,6 +263,22 @@ async def test_too_many_waiting_entries_are_refused_at_once(world: World, monkey
     with pytest.raises(AuditUnavailable):
         await audit.record(entry(world))
     database.released.set()
+
+
+def test_every_column_is_read_back_as_it_was_hashed(world: World) -> None:
+    facts: dict[str, object] = {
+        "outcome": "ok", "actor_id": "7", "actor_label": "Zoë \U0001f4de 'x' %s", "person_id": 2**40,
+        "team": "t", "tier": "basic", "channel": "api", "address": "::1", "purpose": "a\\b\n\"c\"", "call_sid": "CA1",
+        "task_sid": "WT1", "panel_key": "p", "view_id": "v", "sources": ("crm", "é"),
+        "fields": ({"field": "name", "effect": "clear", "sources": ["crm"]},),
+        "detail": {"n": 1.5, "none": None, "deep": {"b": [True, 2**53], "a": "%(x)s"}},
+    }  # fmt: skip
+    audit.record_now(entry(world, **facts))
+    row = AccessEntry.objects.get(organization=world.riverside)
+    assert {name: getattr(row, name) for name in facts} == {**facts, "sources": ["crm", "é"], "fields": list(facts["fields"])}  # type: ignore[call-overload]
+    assert (row.seq, row.prev_hash, row.format_version, row.segment, row.key_version) == (1, "", 1, 0, 1)
+    assert row.subject_key == row.subject_sealed == ""
+    assert audit.verify(world.riverside) == 1
 
 
 def test_text_that_is_too_long_is_cut_rather_than_refused(world: World) -> None:
