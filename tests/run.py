@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests import fault_report
 from tests.servers import MissingServer, mariadb
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ONLY_ONCE = ["--ignore=tests/connectors", "--ignore=tests/test_make_run.py", "--ignore=tests/test_docs.py",
              "--ignore=tests/test_bench.py", "--ignore=tests/test_audit_database_faults.py",
              "--ignore=tests/test_architecture.py", "--ignore=tests/test_phone.py", "--ignore=tests/test_profile.py",
-             "--ignore=tests/browser", "--ignore=tests/sandbox"]  # fmt: skip
+             "--ignore=tests/test_fault_matrix.py", "--ignore=tests/browser", "--ignore=tests/sandbox"]  # fmt: skip
 
 
 def suite(name: str, environment: dict[str, str], *arguments: str) -> bool:
@@ -34,6 +35,7 @@ def suite(name: str, environment: dict[str, str], *arguments: str) -> bool:
 def main(arguments: list[str]) -> int:
     # As an exception, so that the servers are stopped on the way out.
     signal.signal(signal.SIGTERM, lambda *_received: sys.exit(143))
+    fault_report.begin()
     try:
         with mariadb() as own, mariadb() as sources:
             shared = {"CONNIE_TEST_MARIADB_PORT": str(sources.port)}
@@ -44,6 +46,8 @@ def main(arguments: list[str]) -> int:
     except MissingServer as missing:
         print(missing, file=sys.stderr)
         return 1
+    finally:
+        fault_report.write_table()
     return 0 if all(passed) else 1
 
 

@@ -22,6 +22,7 @@ import pymysql
 import pytest
 
 from integrations.errors import AuditUnavailable
+from tests.fault_report import note
 from tests.servers import PASSWORD, USER, MariaDb, MissingServer, free_port, mariadb
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -150,9 +151,10 @@ def withheld(html: str) -> None:
     assert "Kowalczyk" not in html
 
 
-def recovered(portal: Portal, panel: Panel) -> None:
+def recovered(portal: Portal, panel: Panel, fault: str) -> None:
     eventually(lambda: answers(portal), "lookups did not recover")
     assert "Kowalczyk" in panel.content()
+    note(f"its own database {fault}", "the portal", "503, no caller data, recovers")
 
 
 @contextmanager
@@ -172,7 +174,7 @@ def test_a_database_that_is_read_only(portal: Portal, panel: Panel) -> None:
         withheld(panel.content())
     finally:
         portal.run("SET GLOBAL read_only = 0")
-    recovered(portal, panel)
+    recovered(portal, panel, "is read-only")
 
 
 def test_a_database_whose_trail_is_held_up(portal: Portal, panel: Panel) -> None:
@@ -180,7 +182,7 @@ def test_a_database_whose_trail_is_held_up(portal: Portal, panel: Panel) -> None
         cursor.execute("SELECT * FROM integrations_audithead FOR UPDATE")
         refused(portal)
         withheld(panel.content())
-    recovered(portal, panel)
+    recovered(portal, panel, "is locked")
 
 
 def test_connections_that_the_server_ends(portal: Portal, panel: Panel) -> None:
@@ -201,7 +203,7 @@ def test_a_database_that_is_full(portal: Portal, panel: Panel) -> None:
         withheld(panel.content())
     finally:
         give_more_space(portal.server)
-    recovered(portal, panel)
+    recovered(portal, panel, "is full")
 
 
 def give_more_space(server: MariaDb) -> None:
@@ -229,7 +231,7 @@ def test_a_database_that_is_stopped(portal: Portal, panel: Panel) -> None:
         assert html.strip()
     finally:
         portal.server.start()
-    recovered(portal, panel)
+    recovered(portal, panel, "is down")
 
 
 def test_the_trail_is_whole_after_all_of_it(portal: Portal, tmp_path: Path) -> None:
