@@ -12,6 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from integrations.periodic import silence as runner_silence
+
 NO_REDIS = "The portal's Redis server does not answer."
 NO_DATABASE = "The portal's database does not answer."
 NOT_MIGRATED = "The portal's database is not up to date. Run: manage.py migrate"
@@ -57,18 +59,22 @@ def livez(_request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def readyz(_request: HttpRequest) -> HttpResponse:
-    """200 when the database answers and is up to date; else 503 with a sentence."""
+    """200 when the database answers and is up to date; else 503 with a sentence.
+
+    Without a runner calls are answered as before, so its absence is said, but takes no web process out of service.
+    """
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
         _migrated()
         if settings.REDIS_URL and not redis_answers():
             return _text(NO_REDIS, 503)
+        silence = runner_silence()
     except DatabaseError:
         return _text(NO_DATABASE, 503)
     except _NotMigratedYet:
         return _text(NOT_MIGRATED, 503)
-    return _text("ready")
+    return _text(f"ready\n{silence}".rstrip())
 
 
 def _text(sentence: str, status: int = 200) -> HttpResponse:

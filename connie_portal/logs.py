@@ -90,6 +90,7 @@ def configure(options: dict[str, Any]) -> None:
                 "uvicorn.access": {"level": "WARNING"},
                 "axes": {"level": "ERROR"},
                 "aiohttp.access": {"level": "WARNING"},
+                "huey": {"level": "WARNING"},
             },
         }
     )

@@ -121,6 +121,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 FILE_UPLOAD_MAX_MEMORY_SIZE = 21 * 1024 * 1024
 
+# -- Stored work -------------------------------------------------------------------------------------------------
+TASKS = {"default": {"BACKEND": "connie_portal.queue.QueueBackend"}}
+
 # -- People ------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "integrations.User"
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]

@@ -1,4 +1,4 @@
-"""Copies of one process behind one listening socket: started, watched, replaced when they die. Only the standard library."""
+"""The processes of one portal: started, watched, replaced when they die. Only the standard library."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ STEADY_S = 30.0
 class _Child:
     """One place, and the process that fills it. ``failures`` in a row lengthen the pause before the next start."""
 
+    command: Sequence[str]
     process: subprocess.Popen[bytes] | None = None
     began_at: float = 0.0
     next_at: float = 0.0
@@ -30,11 +31,10 @@ class _Child:
 
 @dataclass
 class Supervisor:
-    """Keeps ``count`` processes of ``command`` running. ``{parent_fd}`` in the command is replaced by the reading end of a
-    pipe that closes when this process ends, however it ends. ``shared`` are descriptors that the children inherit."""
+    """Keeps a process of each command running. ``{parent_fd}`` in a command is replaced by the reading end of a pipe that
+    closes when this process ends, however it ends. ``shared`` are descriptors that the children inherit."""
 
-    command: Sequence[str]
-    count: int
+    commands: Sequence[Sequence[str]]
     shared: Sequence[int] = ()
     _ending: threading.Event = field(default_factory=threading.Event)
 
@@ -43,7 +43,7 @@ class Supervisor:
         for wanted in (signal.SIGTERM, signal.SIGINT):
             signal.signal(wanted, lambda *_received: self._ending.set())
         reading, writing = os.pipe()
-        children = [_Child() for _place in range(self.count)]
+        children = [_Child(command) for command in self.commands]
         try:
             while not self._ending.is_set():
                 for child in children:
@@ -61,7 +61,7 @@ class Supervisor:
             child.next_at = now + min(2.0**child.failures / 2, LONGEST_PAUSE_S)
             child.process = None
         if child.process is None and now >= child.next_at:
-            command = [part.format(parent_fd=reading) for part in self.command]
+            command = [part.format(parent_fd=reading) for part in child.command]
             # The command is the portal's own.
             child.process = subprocess.Popen(command, pass_fds=(reading, *self.shared), stdin=subprocess.DEVNULL)  # noqa: S603
             child.began_at = now

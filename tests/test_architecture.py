@@ -20,7 +20,7 @@ MODELS = [*NOUNS, "integrations.models*"]
 REGISTRY = ["integrations.connectors", "integrations.connectors.{base,recording,rows}"]
 LOOKUP_RESULTS = ["integrations.lookup", "integrations.lookup.result"]
 DOMAIN = [*MODELS, *REGISTRY, "integrations.lookup*", "integrations.disclosure*", "integrations.calls*"]
-DELIVERY = [*DOMAIN, "integrations.invitations", "integrations.lists"]
+DELIVERY = [*DOMAIN, "integrations.invitations", "integrations.lists", "integrations.periodic"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,10 @@ RULES = [
     Rule("integrations.admin*", [*DELIVERY, "integrations.configuration*", "integrations.admin*"]),
     Rule("integrations.templatetags*", [*NOUNS, "integrations.models*", *LOOKUP_RESULTS, "integrations.disclosure"]),
     Rule("integrations.sandbox*", ["integrations.sandbox*", "integrations.phone"], django=False),
+    Rule("integrations.loop", [], django=False),
+    Rule("integrations.periodic", [*MODELS]),
+    Rule("integrations.retention", [*DOMAIN]),
+    Rule("integrations.tasks", ["integrations.*"]),
     Rule("integrations.management*", ["integrations.*", "connie_portal.*"]),
     Rule("integrations.apps", ["integrations.*"]),
     Rule("integrations.migrations*", ["integrations.*"]),

@@ -15,6 +15,7 @@ from pytest_django.fixtures import Settings
 from connie_portal import health
 from connie_portal.env import EnvironmentProblem
 from connie_portal.process import Port, address, listen
+from integrations.management.commands.serve import Layout
 
 
 @pytest.fixture(autouse=True)
@@ -63,8 +64,13 @@ NOWHERE = "redis://127.0.0.1:1/0"
         ({"web": 2}, NOWHERE, "mysql", "CONNIE_REDIS_URL does not answer"),
         ({"web": 1}, NOWHERE, "mysql", "CONNIE_REDIS_URL does not answer"),
         ({"web": 1}, "nonsense", "mysql", "CONNIE_REDIS_URL does not answer"),
-        ({"runners": 1}, "", "mysql", "Leave --runners out"),
-        ({"web": 0}, "", "mysql", "--web must be at least 1"),
+        ({"runners": 1}, "", "mysql", "a separate runner needs a Redis server"),
+        ({"runners": 1}, NOWHERE, "sqlite", "a SQLite file belongs to one process"),
+        ({"web": 0, "runners": 1}, "", "mysql", "a separate runner needs a Redis server"),
+        ({"web": 0, "runners": 1}, NOWHERE, "sqlite", "a SQLite file belongs to one process"),
+        ({"web": 0}, "", "mysql", "Nothing is left to run"),
+        ({"web": -1}, "", "mysql", "cannot be below 0"),
+        ({"runners": -1}, NOWHERE, "mysql", "cannot be below 0"),
     ],
 )
 def test_unsafe_combinations_are_refused_in_a_sentence(
@@ -74,6 +80,26 @@ def test_unsafe_combinations_are_refused_in_a_sentence(
     monkeypatch.setattr("integrations.management.commands.serve.connection", SimpleNamespace(vendor=vendor))
     with pytest.raises(CommandError, match=sentence):
         call_command("serve", **options)
+
+
+@pytest.mark.parametrize(
+    ("web", "runners", "redis", "layout"),
+    [
+        (1, None, "", Layout(1, 0, together=True)),
+        (1, 0, "", Layout(1, 0, together=True)),
+        (1, None, NOWHERE, Layout(1, 0, together=True)),
+        (1, 0, NOWHERE, Layout(1, 0)),
+        (1, 2, NOWHERE, Layout(1, 2)),
+        (3, None, NOWHERE, Layout(3, 1)),
+        (3, 0, NOWHERE, Layout(3, 0)),
+        (0, 1, NOWHERE, Layout(0, 1)),
+    ],
+)
+def test_somebody_does_the_stored_work_unless_it_is_said_that_others_do(
+    settings: Settings, web: int, runners: int | None, redis: str, layout: Layout
+) -> None:
+    settings.REDIS_URL = redis
+    assert Layout.of(web, runners) == layout
 
 
 @pytest.mark.django_db

@@ -1,4 +1,4 @@
-"""Two web processes on a real MariaDB and a real Redis: one trail, no single process that matters, a clean end."""
+"""Web processes and runners on a real MariaDB and a real Redis: one trail, no single process that matters, a clean end."""
 
 from __future__ import annotations
 
@@ -12,12 +12,18 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.db import connection
+from django.contrib.sessions.models import Session
+from django.db import connection, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
 
 from integrations.disclosure import audit
+from integrations.models import PeriodicRun
+from integrations.periodic import LEASE
 from tests.disclosure.test_processes import environment
 from tests.factories import World, make_api_key
 from tests.servers import RedisServer, free_port, redis_server
@@ -73,13 +79,15 @@ def look_up(port: int, key: str, count: int = 1) -> list[int]:
 
 
 @contextmanager
-def portal(redis: RedisServer) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def portal(redis: RedisServer, *layout: str, family: int = 2) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """Two web processes, or ``family`` of another layout."""
     port = free_port()
     more = {"CONNIE_REDIS_URL": redis.url, "CONNIE_PORT": str(port)}
-    command = [sys.executable, "manage.py", "serve", "--web", "2"]
+    command = [sys.executable, "manage.py", "serve", *(layout or ("--web", "2", "--runners", "0"))]
     process = subprocess.Popen(command, cwd=ROOT, env={**environment(), **more}, stdout=subprocess.DEVNULL)
     try:
-        eventually(lambda: ready(port) and len(children(process.pid)) == 2, "the portal did not start")
+        serves = "0" not in layout[:2]
+        eventually(lambda: len(children(process.pid)) == family and (ready(port) or not serves), "the portal did not start")
         yield process, port
     finally:
         process.kill()
@@ -118,6 +126,54 @@ def test_none_of_them_outlives_a_killed_parent(world: World, redis: RedisServer)
         family = children(process.pid)
         process.kill()
         eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in family), "a process was left")
+
+
+def sweeps() -> int:
+    return PeriodicRun.objects.filter(name="sweep", done_at__isnull=False).count()
+
+
+def test_runners_are_replaced_when_they_die_and_do_each_work_once(world: World, redis: RedisServer) -> None:
+    _needs_mariadb()
+    with portal(redis, "--web", "0", "--runners", "2") as (process, _port):
+        eventually(lambda: sweeps() > 0, "no runner worked")
+        first, second = children(process.pid)
+        for runner in (first, second):
+            os.kill(runner, signal.SIGKILL)
+        eventually(lambda: len(now := children(process.pid)) == 2 and not {first, second} & set(now), "not replaced")
+        PeriodicRun.objects.all().delete()
+        eventually(lambda: sweeps() > 0, "what replaced them does not work")
+        minutes = PeriodicRun.objects.filter(name="sweep").values_list("period", flat=True)
+        assert len(minutes) == len(set(minutes))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+
+
+def test_a_runner_may_stand_beside_the_web(world: World, redis: RedisServer) -> None:
+    _needs_mariadb()
+    key, _row = make_api_key(world.riverside)
+    with portal(redis, "--runners", "1") as (_process, port):
+        eventually(lambda: sweeps() > 0, "no runner worked")
+        assert look_up(port, key) == [200]
+
+
+def cleanings(*, done: bool) -> QuerySet[PeriodicRun]:
+    return PeriodicRun.objects.filter(name="cleaning", began_at__isnull=False, done_at__isnull=not done)
+
+
+def test_what_a_killed_runner_was_doing_is_done_by_the_next(world: World, redis: RedisServer) -> None:
+    _needs_mariadb()
+    Session.objects.create(session_key="old", expire_date=timezone.now() - timedelta(days=1))
+    # The runner waits for a row that is held here, and is killed meanwhile.
+    with portal(redis, "--web", "0", "--runners", "2") as (process, _port), transaction.atomic():
+        assert Session.objects.select_for_update().get()
+        eventually(lambda: cleanings(done=False).exists(), "no runner began")
+        for pid in [process.pid, *children(process.pid)]:
+            os.kill(pid, signal.SIGKILL)
+    assert Session.objects.exists()
+    assert cleanings(done=False).update(handed_at=timezone.now() - LEASE) == 1
+    with portal(redis, "--web", "0", "--runners", "2"):
+        eventually(lambda: cleanings(done=True).exists(), "it was left undone")
+    assert not Session.objects.exists()
 
 
 def test_the_portal_goes_on_without_redis_and_says_so(world: World) -> None:

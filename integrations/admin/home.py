@@ -13,6 +13,7 @@ from integrations.admin.tenancy import administered
 from integrations.connectors import kinds
 from integrations.lookup.sources import plan_with
 from integrations.models import Connector, Organization
+from integrations.periodic import silence
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ def overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     ids = administered(request)
     organizations = Organization.objects.tenants()
     chosen = organizations if ids is None else organizations.filter(pk__in=ids)
-    return {**context, "overviews": [_overview(organization) for organization in chosen]}
+    overviews = [_overview(organization) for organization in chosen]
+    return {**context, "overviews": overviews, "runner_silence": silence()}
 
 
 def _overview(organization: Organization) -> Overview:

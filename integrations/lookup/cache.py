@@ -146,6 +146,9 @@ class Store(ABC):
     async def tell_pause(self, source: str, pause: Pause | None) -> None:  # noqa: B027 -- nobody to tell in one process
         """Let the other processes know that a source is paused, or no longer."""
 
+    def sweep(self) -> None:  # noqa: B027 -- Redis does it by itself
+        """Let go of what has expired. On the loop that asks."""
+
     async def close(self) -> None:  # noqa: B027 -- memory holds none
         """Let go of connections."""
 
@@ -199,7 +202,6 @@ class MemoryStore(Store):
             self.sweep()
 
     def sweep(self) -> None:
-        """Let go of what has expired."""
         self._swept_at = now = time.monotonic()
         for key, entries in list(self.pages.items()):
             if all(until <= now for _kept, until in entries.values()):

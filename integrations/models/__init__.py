@@ -6,6 +6,7 @@ from integrations.models.audit import AccessEntry, AuditHead
 from integrations.models.calls import Call, CallRecord, CallTask, PanelOpening, Reservation
 from integrations.models.connectors import Connector, CustomField
 from integrations.models.directory import DirectoryKey, DirectoryList, DirectoryRow, DirectoryUpload
+from integrations.models.health import PeriodicRun
 from integrations.models.organizations import Organization, TwilioAccount
 from integrations.models.people import ApiKey, Person, Role, Tier, TierRule, User
 from integrations.models.snapshots import ConfigurationVersion
@@ -26,6 +27,7 @@ __all__ = [
     "DirectoryUpload",
     "Organization",
     "PanelOpening",
+    "PeriodicRun",
     "Person",
     "Reservation",
     "Role",

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 import integrations.admin.home  # noqa: F401 -- before any test replaces the kinds that it imports
+from integrations import periodic
 from integrations.lookup.breaker import Pause
 from integrations.lookup.sources import plan_with
 from integrations.models import AccessEntry, Person
@@ -80,3 +81,11 @@ def test_a_pause_is_ended_on_record(world: World, log_in: LogIn) -> None:
     assert ann.post("/admin/integrations/connector/", chosen).status_code == 302
     assert "It no longer accepts our sign-in." not in home(ann)
     assert AccessEntry.objects.filter(event="admin_change", outcome="pause ended").count() == 1
+
+
+def test_that_no_runner_works_is_said_to_whoever_looks_after_the_portal(
+    world: World, log_in: LogIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "No runner has worked" not in home(log_in(world.ann))
+    monkeypatch.setattr(periodic, "_awake_since", periodic.time.monotonic() - 3_600)
+    assert "No runner has worked yet" in home(log_in(world.ann))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import sys
+from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
@@ -14,6 +15,7 @@ from django.db import connection
 
 from connie_portal.health import redis_answers, unapplied_migrations
 from connie_portal.process import Port, address, end_with_parent, inherited, listen
+from connie_portal.runner import ServerWithRunner, run_alone
 from connie_portal.supervisor import Supervisor
 from integrations.connectors import warm_up
 from integrations.disclosure import audit, refusals
@@ -23,53 +25,83 @@ FIRST_PORT = 8000
 SHUTDOWN_S = 5
 
 
+@dataclass(frozen=True)
+class Layout:
+    """Which processes there are on this machine. ``together``: the one web process is the runner too."""
+
+    web: int
+    runners: int
+    together: bool = False
+
+    @classmethod
+    def of(cls, web: int, runners: int | None) -> Layout:
+        """As asked for. Somebody has to do the stored work, unless it is said with ``--runners 0`` that others do."""
+        if web == 1 and (runners is None or (runners == 0 and not settings.REDIS_URL)):
+            return cls(1, 0, together=True)
+        return cls(web, min(web, 1) if runners is None else runners)
+
+    @property
+    def processes(self) -> int:
+        return self.web + self.runners
+
+
 class Command(BaseCommand):
     help = "Serve the portal. Set CONNIE_PORT to choose the port; put a proxy that speaks https before it."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
         parser.add_argument("--web", type=int, default=1, metavar="N", help="web processes (1)")
-        parser.add_argument("--runners", type=int, default=0, metavar="N", help="separate runner processes (0)")
+        parser.add_argument("--runners", type=int, metavar="N", help="separate runner processes (none beside one web process)")
         parser.add_argument("--listen-fd", type=int, help="a listening socket that the parent process hands down")
         parser.add_argument("--one-of-several", action="store_true", help="set by a parent that has said where the portal is")
         parser.add_argument("--parent-fd", type=int, help="end when this pipe closes, that is, when the parent process ends")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        _refuse_unsafe(options["web"], options["runners"])
+        layout = Layout.of(options["web"], options["runners"])
+        _refuse_unsafe(layout)
         if missing := len(unapplied_migrations()):
             raise CommandError(
                 f"The portal's database lacks {missing} change(s) that this version needs. Run: manage.py migrate"
             )
-        if options["listen_fd"] is None:
-            listener = listen(Port("CONNIE_PORT", settings.PORT, FIRST_PORT), options["host"])
-        else:
-            listener = inherited(options["listen_fd"])
+        listener = _listener(options["host"], options["listen_fd"]) if layout.web else None
         if not options["one_of_several"]:
-            self.stdout.write(f"Portal: {address(listener)}/")
+            self.stdout.write(f"Portal: {address(listener)}/" if listener else "A runner without a web process.")
             self.stdout.flush()
-        if options["web"] > 1:
-            _several(listener, options["web"]).run()
-        else:
-            self._serve(listener, options["parent_fd"])
-
-    def _serve(self, listener: socket.socket, parent_fd: int | None) -> None:
+        if layout.processes > 1:
+            _several(layout, listener).run()
+            return
+        if options["parent_fd"] is not None:
+            end_with_parent(options["parent_fd"])
         warm_up()
-        classify("+14155550100", "US")  # loads the numbering plans
-        server = uvicorn.Server(_configuration())
+        try:
+            if listener:
+                _serve(listener, together=layout.together)
+            else:
+                run_alone()
+        finally:
+            audit.writer.close()
+            refusals.flush()
 
-        def end(_signal: int, _frame: object) -> None:
-            server.should_exit = True
 
-        # uvicorn raises the signal again after it has shut down; a handler of our own makes that a clean end.
-        signal.signal(signal.SIGTERM, end)
-        signal.signal(signal.SIGINT, end)
-        if parent_fd is not None:
-            end_with_parent(parent_fd)
-        server.run(sockets=[listener])
-        audit.writer.close()
-        refusals.flush()
-        if not server.started:
-            raise CommandError("The portal could not start; the reason is above.")
+def _listener(host: str, descriptor: int | None) -> socket.socket:
+    if descriptor is None:
+        return listen(Port("CONNIE_PORT", settings.PORT, FIRST_PORT), host)
+    return inherited(descriptor)
+
+
+def _serve(listener: socket.socket, *, together: bool) -> None:
+    classify("+14155550100", "US")  # loads the numbering plans
+    server = (ServerWithRunner if together else uvicorn.Server)(_configuration())
+
+    def end(_signal: int, _frame: object) -> None:
+        server.should_exit = True
+
+    # uvicorn raises the signal again after it has shut down; a handler of our own makes that a clean end.
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    server.run(sockets=[listener])
+    if not server.started:
+        raise CommandError("The portal could not start; the reason is above.")
 
 
 def _configuration() -> uvicorn.Config:
@@ -85,25 +117,32 @@ def _configuration() -> uvicorn.Config:
     )
 
 
-def _several(listener: socket.socket, count: int) -> Supervisor:
+def _several(layout: Layout, listener: socket.socket | None) -> Supervisor:
+    here = [sys.executable, str(settings.BASE_DIR / "manage.py"), "serve", "--one-of-several", "--parent-fd", "{parent_fd}"]
+    commands = [[*here, "--web", "0", "--runners", "1"]] * layout.runners
+    if listener is None:
+        return Supervisor(commands)
     listener.set_inheritable(True)
-    here = [sys.executable, str(settings.BASE_DIR / "manage.py"), "serve", "--one-of-several"]
-    descriptors = ["--listen-fd", str(listener.fileno()), "--parent-fd", "{parent_fd}"]
-    return Supervisor([*here, *descriptors], count, shared=[listener.fileno()])
+    web = [*here, "--runners", "0", "--listen-fd", str(listener.fileno())]
+    return Supervisor([web] * layout.web + commands, shared=[listener.fileno()])
 
 
-def _refuse_unsafe(web: int, runners: int) -> None:
+def _refuse_unsafe(layout: Layout) -> None:
     """Processes work together only through a database and a Redis server that all of them reach."""
-    if web < 1 or runners < 0:
-        raise CommandError("--web must be at least 1 and --runners at least 0.")
-    if runners:
-        raise CommandError("This version has no work for separate runners. Leave --runners out.")
-    if web > 1 and not settings.REDIS_URL:
-        raise CommandError("More than one process needs a Redis server that they share. Set CONNIE_REDIS_URL, or use --web 1.")
-    if web > 1 and connection.vendor != "mysql":
-        raise CommandError(
-            "More than one process needs a database server. Set CONNIE_DATABASE_URL to mysql://…, or use --web 1: "
-            "a SQLite file belongs to one process."
-        )
+    if layout.web < 0 or layout.runners < 0:
+        raise CommandError("--web and --runners are numbers of processes and cannot be below 0.")
+    if not layout.processes:
+        raise CommandError("Nothing is left to run. Use --web 1, or --web 0 --runners 1 for a machine that only runs jobs.")
+    if layout.processes > 1 or not layout.web:
+        if not settings.REDIS_URL:
+            raise CommandError(
+                "A second web process or a separate runner needs a Redis server that all processes share. "
+                "Set CONNIE_REDIS_URL, or use --web 1 without --runners: one process then does both."
+            )
+        if connection.vendor != "mysql":
+            raise CommandError(
+                "More than one process needs a database server. Set CONNIE_DATABASE_URL to mysql://…, or use --web 1 without "
+                "--runners: a SQLite file belongs to one process."
+            )
     if settings.REDIS_URL and not redis_answers():
         raise CommandError("The Redis server of CONNIE_REDIS_URL does not answer. Start it, or correct the address.")
