@@ -182,7 +182,11 @@ class ConnectorAdmin(TenantAdmin):
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         kwargs["form"] = _form_of(obj) if obj else NewConnectorForm
         kwargs["help_texts"] = _help_texts(obj.kind) if obj else {}
-        return super().get_form(request, obj, change, **kwargs)
+        form = super().get_form(request, obj, change, **kwargs)
+        if obj and "fallback_for" in form.base_fields:
+            others = form.base_fields["fallback_for"]
+            others.queryset = others.queryset.exclude(pk=obj.pk)
+        return form
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
@@ -214,14 +218,24 @@ class ConnectorAdmin(TenantAdmin):
         return HttpResponseRedirect(reverse("admin:integrations_connector_change", args=[obj.pk]))
 
     def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
-        """What is saved is kept even if the system does not answer: it may be switched on only later. But it is said."""
-        found = async_to_sync(probe_one)(obj.organization_id, obj.pk)
-        if found and found.status == "healthy":
-            self.message_user(request, _t("%(name)s answers and accepts the sign-in.") % {"name": obj.name})
-        elif found:
-            said = _t("Saved, but %(name)s cannot be used as it is. %(why)s") % {"name": obj.name, "why": found.message}
-            self.message_user(request, said, messages.WARNING)
+        request._saved = obj  # type: ignore[attr-defined]
         return super().response_change(request, obj)  # type: ignore[no-any-return]
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """What is saved is kept even if the system does not answer: it may be switched on only later. But it is said."""
+        response: HttpResponse = super().changeform_view(request, *args, **kwargs)
+        # Only now is it committed, and what is asked is what was saved.
+        if saved := getattr(request, "_saved", None):
+            self._say_how_it_is(request, saved)
+        return response
+
+    def _say_how_it_is(self, request: HttpRequest, connector: Connector) -> None:
+        found = async_to_sync(probe_one)(connector.organization_id, connector.pk)
+        if found and found.status == "healthy":
+            self.message_user(request, _t("%(name)s answers and accepts the sign-in.") % {"name": connector.name})
+        elif found:
+            said = _t("Saved, but %(name)s cannot be used as it is. %(why)s") % {"name": connector.name, "why": found.message}
+            self.message_user(request, said, messages.WARNING)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if not self.get_queryset(request).exists():

@@ -105,7 +105,9 @@ async def _health(source: Source, connector: Connector, overall: Deadline) -> He
 
 def _of(error: SourceError | ConfigurationError) -> Health:
     """What somebody has to see to needs attention; what passes by itself does not."""
-    if isinstance(error, AuthFailed | ConfigurationError):
+    if isinstance(error, ConfigurationError):
+        return Health("needs_attention", str(error) or error.public_message)  # its text says what to change
+    if isinstance(error, AuthFailed):
         return Health("needs_attention", error.public_message)
     return Health("degraded" if isinstance(error, RateLimited) else "unhealthy", error.public_message)
 

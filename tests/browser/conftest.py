@@ -86,6 +86,6 @@ def visitor(chromium: Browser, address: str) -> Iterator[Visitor]:
     page = context.new_page()
     problems: list[str] = []
     page.on("console", lambda message: problems.append(message.text) if message.type in {"error", "warning"} else None)
-    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("pageerror", lambda error: problems.append(f"{page.url}: {error.stack}"))
     yield Visitor(page, address, problems)
     context.close()
