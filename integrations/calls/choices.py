@@ -9,14 +9,16 @@ from django.db import transaction
 from integrations.lookup import Choice
 from integrations.models import Call, CallRecord, Connector
 from integrations.profile import Ref
+from integrations.sought import Sought, reopened
 
 
 def choice_of(call: Call) -> Choice:
     """What was said of this call's caller, and who was picked when the number called before. (sync)"""
-    said = call.records.values_list("state", "connector__key", "record_id")
-    picked = frozenset((key, record_id) for state, key, record_id in said if state == CallRecord.State.PICKED)
-    rejected = frozenset((key, record_id) for state, key, record_id in said if state == CallRecord.State.REJECTED)
-    return Choice(picked, rejected, _before(call))
+    said = call.records.values_list("state", "connector__key", "record_id", "found_by")
+    picked = frozenset((key, record_id) for state, key, record_id, _by in said if state == CallRecord.State.PICKED)
+    rejected = frozenset((key, record_id) for state, key, record_id, _by in said if state == CallRecord.State.REJECTED)
+    searched = next((by for state, _key, _id, by in said if state == CallRecord.State.PICKED and by), "")
+    return Choice(picked, rejected, _before(call), reopened(searched, call.organization.region) if searched else None)
 
 
 def _before(call: Call) -> frozenset[Ref]:
@@ -29,11 +31,14 @@ def _before(call: Call) -> frozenset[Ref]:
     return frozenset(picks.filter(call_id=last).values_list("connector__key", "record_id")) if last else frozenset()
 
 
-def pick(call: Call, refs: Iterable[Ref], person_id: int | None) -> None:
-    """The caller is the person with these records, and nobody else. (sync)"""
+def pick(call: Call, refs: Iterable[Ref], person_id: int | None, found_by: Sought | None = None) -> None:
+    """The caller is the person with these records, and nobody else. (sync)
+
+    ``found_by``: with what they were searched for, if the call's number did not find them.
+    """
     with transaction.atomic():
         call.records.filter(state=CallRecord.State.PICKED).delete()
-        _say(call, refs, CallRecord.State.PICKED, person_id)
+        _say(call, refs, CallRecord.State.PICKED, person_id, found_by.written if found_by else "")
 
 
 def reject(call: Call, refs: Iterable[Ref], person_id: int | None) -> None:
@@ -47,8 +52,8 @@ def choose_again(call: Call) -> None:
     call.records.all().delete()
 
 
-def _say(call: Call, refs: Iterable[Ref], state: CallRecord.State, person_id: int | None) -> None:
+def _say(call: Call, refs: Iterable[Ref], state: CallRecord.State, person_id: int | None, found_by: str = "") -> None:
     connectors = {row.key: row for row in Connector.objects.filter(organization_id=call.organization_id)}
     for key, record_id in refs:
-        said = {"state": state, "person_id": person_id}
+        said = {"state": state, "person_id": person_id, "found_by": found_by}
         CallRecord.objects.update_or_create(call=call, connector=connectors[key], record_id=record_id, defaults=said)

@@ -27,6 +27,7 @@ from integrations.errors import AddressRefused, ConfigurationError, InvalidRespo
 from integrations.never import is_never
 from integrations.phone import Number
 from integrations.profile import FIELDS, JSON, Field, Match, SourceRecord, WrongType, coerce
+from integrations.sought import Sought
 
 CAPABILITIES = frozenset({"find", "details", "search", "availability", "perform", "webhook", "poll", "health"})
 # More people than this behind one number cannot be chosen among on a screen.
@@ -241,6 +242,15 @@ class Connector(ABC):
     async def details(self, keys: DetailKeys, deadline: Deadline) -> list[SourceRecord]:
         """More about the one linked person; ``[]`` if this system does not know them."""
         raise NotImplementedError(f"{self.kind} has no details")
+
+    async def search(self, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
+        """People of this name or e-mail address, at most MAX_HITS. They are verified by whoever asks."""
+        raise NotImplementedError(f"{self.kind} cannot be searched")
+
+    async def find_again(self, record_id: str, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
+        """The record that ``sought`` once found: by asking the same again, unless a kind can ask for it by its id."""
+        found = await (self.find(sought.number, deadline) if sought.number else self.search(sought, deadline))
+        return [record for record in found if record.record_id == record_id]
 
     async def availability(self, question: AvailabilityQuestion, deadline: Deadline) -> Availability:
         """Whether a service can be had, which is no caller's data."""

@@ -6,56 +6,52 @@ returns may be rendered as it is; what a lookup returns may not.
 
 from __future__ import annotations
 
-import secrets
-import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from integrations.disclosure import audit
+from integrations.disclosure.context import (
+    Context,
+    choice_on_record,
+    clean_reason,
+    fields_on_record,
+    how_found,
+    new_view_id,
+    seen_by,
+    sources_of,
+)
 from integrations.disclosure.fields import Disclosed, disclosed_fields, shown_as
 from integrations.disclosure.masking import mask
-from integrations.disclosure.matches import DISAMBIGUATORS, MatchCard, cards_of, match_id, tells
+from integrations.disclosure.matches import MatchCard, cards_of, match_id
 from integrations.disclosure.policy import Policy, policy_of
-from integrations.disclosure.restricted import as_seen_by
+from integrations.disclosure.search import Found, allow_search, disclose_found
 from integrations.disclosure.viewers import Viewer
 from integrations.errors import AccessDenied
 from integrations.lookup.result import LookupResult, LookupStatus, SourceOutcome
 from integrations.models.people import Effect
 from integrations.phone import Number
 from integrations.profile import FIELDS, JSON, CallerProfile, Ref
+from integrations.sought import By
 
 __all__ = [
     "Context",
     "Disclosed",
     "Disclosure",
+    "Found",
     "MatchCard",
     "Showing",
     "Viewer",
+    "allow_search",
     "announce",
     "clean_reason",
     "disclose",
+    "disclose_found",
     "new_view_id",
     "pick",
     "reveal",
     "set_aside",
 ]
-
-
-def new_view_id() -> str:
-    """One showing of a panel or one answer (32 lower-hex characters)."""
-    return secrets.token_hex(16)
-
-
-@dataclass(frozen=True)
-class Context:
-    """On which occasion a viewer looks. ``purpose`` is the reason they gave, recorded as it is."""
-
-    purpose: str = ""
-    call_sid: str = ""
-    task_sid: str = ""
-    panel_key: str = ""
-    view_id: str = field(default_factory=new_view_id)
 
 
 @dataclass(frozen=True)
@@ -72,6 +68,7 @@ class Disclosure:
     view_id: str
     number_text: str = ""  # the number as this viewer may see it
     chosen: bool = False  # an agent picked this person for this call
+    found_by: By | None = None  # they were found by a search, not by the call's number
     set_aside: int = 0  # people who have the number too and were not picked, or are not who is calling
     complete: bool = True  # False while sources are still being asked
 
@@ -87,12 +84,6 @@ async def disclose(result: LookupResult, viewer: Viewer, context: Context) -> Di
     Raises AuditUnavailable if it cannot be committed, and AccessDenied if viewer and result are of two organisations.
     """
     return await Showing(viewer, context).disclose(result)
-
-
-def clean_reason(text: str) -> str:
-    """A reason as it goes on record; ``""`` for what says nothing: blanks, invisible characters, lone punctuation."""
-    visible = "".join(" " if unicodedata.category(character)[0] in "CZ" else character for character in text)
-    return " ".join(visible.split()) if any(character.isalnum() for character in visible) else ""
 
 
 class Showing:
@@ -113,12 +104,12 @@ class Showing:
 
     async def disclose(self, result: LookupResult) -> Disclosure:
         """As ``disclose()``: an entry is committed for what is new, before anything of it is returned."""
-        result = _for(self.viewer, result)
+        result = seen_by(self.viewer, result)
         policy = await self.prepare()
         one = None if result.undecided or not result.people else result.people[0]
         fields = disclosed_fields(one, policy, result.vocabulary) if one else {}
         matches = cards_of(result, policy) if result.undecided else ()
-        await self._record(result, _on_record(fields, matches))
+        await self._record(result, choice_on_record(matches) or fields_on_record(fields))
         return Disclosure(
             status=result.status,
             number=result.number,
@@ -131,6 +122,7 @@ class Showing:
             number_text=_number_text(result.number, policy),
             complete=result.complete,
             chosen=bool(result.choice.picked),
+            found_by=result.sought.by if result.sought else None,
             set_aside=result.set_aside,
         )
 
@@ -142,11 +134,11 @@ class Showing:
         entry = self.viewer.entry(
             "lookup",
             outcome=result.status.value if result.complete else "pending",
-            subject=result.number.e164 if result.number else "",
+            subject=result.subject,
             sources=tuple(source.key for source in result.sources),
             fields=news,
-            detail={"match_count": len(result.people)},
-            **_occasion(self.context),
+            detail={"match_count": len(result.people), **how_found(result)},
+            **self.context.facts,
         )
         await audit.record(entry)
         self._on_record += news
@@ -161,7 +153,7 @@ async def announce(number: Number | None, viewer: Viewer, context: Context) -> s
     policy = await policy_of(viewer.tier_id)
     subject = number.e164 if number else ""
     shown = ({"field": "phone", "effect": policy.decide(FIELDS["phone"]).effect.value, "sources": []},) if number else ()
-    await audit.record(viewer.entry("open", outcome="panel", subject=subject, fields=shown, **_occasion(context)))
+    await audit.record(viewer.entry("open", outcome="panel", subject=subject, fields=shown, **context.facts))
     return _number_text(number, policy)
 
 
@@ -170,25 +162,23 @@ async def reveal(result: LookupResult, viewer: Viewer, name: str, context: Conte
 
     ``context.purpose`` is the reason. Raises AccessDenied (the denial committed) where no reveal is due, AuditUnavailable.
     """
-    result = _for(viewer, result)
+    result = seen_by(viewer, result)
     policy = await policy_of(viewer.tier_id)
     definition = result.vocabulary.get(name)
     one = None if result.undecided or not result.people else result.people[0]
     value = one.fields.get(name) if one else None
-    subject = result.number.e164 if result.number else ""
+    subject = result.subject
     decision = policy.decide(definition).effect if definition else Effect.HIDE
     due = decision in (Effect.REVEAL, Effect.CLEAR) and clean_reason(context.purpose)
     if definition is None or value is None or not due:
         known = definition.name if definition else "unknown"
         detail = {"what": "reveal", "field": known}
-        await audit.record(viewer.entry("denied", outcome=decision.value, subject=subject, detail=detail, **_occasion(context)))
+        await audit.record(viewer.entry("denied", outcome=decision.value, subject=subject, detail=detail, **context.facts))
         raise AccessDenied(f"reveal of {known}")
     shown = shown_as(definition, value, Effect.CLEAR)
-    on_record = ({"field": name, "effect": "revealed", "sources": _sources_of(shown)},)
+    on_record = ({"field": name, "effect": "revealed", "sources": sources_of(shown)},)
     await audit.record(
-        viewer.entry(
-            "reveal", outcome="revealed", subject=subject, sources=(shown.source,), fields=on_record, **_occasion(context)
-        )
+        viewer.entry("reveal", outcome="revealed", subject=subject, sources=(shown.source,), fields=on_record, **context.facts)
     )
     return shown
 
@@ -198,14 +188,14 @@ async def pick(result: LookupResult, viewer: Viewer, wanted: str, context: Conte
 
     Empty, without an entry, when there is no such person (any more). Raises AuditUnavailable.
     """
-    result = _for(viewer, result)
+    result = seen_by(viewer, result)
     chosen = next((person for person in result.people if match_id(person, result.organization_id) == wanted), None)
     return await _choose("pick", [chosen], result, viewer, context) if chosen else frozenset()
 
 
 async def set_aside(result: LookupResult, viewer: Viewer, context: Context) -> frozenset[Ref]:
     """The records of all who were shown and are not who is calling, after the entry is committed. Raises AuditUnavailable."""
-    result = _for(viewer, result)
+    result = seen_by(viewer, result)
     return await _choose("not_this_person", result.people, result, viewer, context) if result.people else frozenset()
 
 
@@ -217,10 +207,10 @@ async def _choose(
     entry = viewer.entry(
         event,
         outcome="on record",
-        subject=result.number.e164 if result.number else "",
+        subject=result.subject,
         sources=tuple(sorted({key for key, _record_id in refs})),
-        detail={"match_count": len(result.people), "matches": matches},
-        **_occasion(context),
+        detail={"match_count": len(result.people), "matches": matches, **how_found(result)},
+        **context.facts,
     )
     await audit.record(entry)
     return refs
@@ -232,32 +222,3 @@ def _number_text(number: Number | None, policy: Policy) -> str:
     definition = FIELDS["phone"]
     effect = policy.decide(definition).effect
     return number.national if effect is Effect.CLEAR else mask(definition, number.national)
-
-
-def _for(viewer: Viewer, result: LookupResult) -> LookupResult:
-    """The result as far as it exists for this viewer. Raises AccessDenied for one of another organisation."""
-    if result.organization_id != viewer.organization_id:
-        raise AccessDenied("a result of another organisation")
-    return as_seen_by(viewer, result)
-
-
-def _occasion(context: Context) -> dict[str, str]:
-    return {
-        "purpose": context.purpose,
-        "call_sid": context.call_sid,
-        "task_sid": context.task_sid,
-        "panel_key": context.panel_key,
-        "view_id": context.view_id,
-    }
-
-
-def _sources_of(shown: Disclosed) -> list[str]:
-    return [shown.source, *(source for source, _value in shown.conflicts)]
-
-
-def _on_record(fields: Mapping[str, Disclosed], matches: tuple[MatchCard, ...]) -> tuple[dict[str, object], ...]:
-    if matches:
-        sources = sorted({source for card in matches for source in card.sources})
-        shown = ["name", *(name for name in DISAMBIGUATORS if any(tells(card, name) for card in matches))]
-        return tuple({"field": name, "effect": "choice", "sources": sources} for name in shown)
-    return tuple({"field": name, "effect": shown.effect.value, "sources": _sources_of(shown)} for name, shown in fields.items())

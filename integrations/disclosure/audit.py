@@ -16,11 +16,11 @@ from concurrent.futures import Future
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 
-from integrations.disclosure.chain import BrokenChain, Entry, extend, subject_number, verify
+from integrations.disclosure.chain import BrokenChain, Entry, extend, subject_text, verify
 from integrations.errors import AuditUnavailable
 
 __all__ = [
-    "BrokenChain", "Entry", "record", "record_anywhere", "record_now", "record_within", "subject_number", "verify", "writer",
+    "BrokenChain", "Entry", "record", "record_anywhere", "record_now", "record_within", "subject_text", "verify", "writer",
 ]  # fmt: skip
 
 WAIT_S = 0.5

@@ -40,7 +40,8 @@ _ADD = f"INSERT INTO {AccessEntry._meta.db_table} ({', '.join(_STORED)}) VALUES 
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing to be put on record. ``subject`` is the caller's number (E.164) and is stored keyed and sealed only.
+    """One thing to be put on record. ``subject`` is the caller's number (E.164), or what was searched for instead, and is
+    stored keyed and sealed only.
 
     ``fields`` are ``{"field", "effect", "sources"}``; ``detail`` holds what only this event has, never caller data.
     """
@@ -138,13 +139,13 @@ def audit_key(organization_id: int) -> AuditKey:
     return AuditKey(organization.audit_secret, organization.audit_key_version)
 
 
-def subject_key(secret: str, number: str) -> str:
-    """By which all entries about one number of one organisation are found (64 lower-hex characters)."""
-    return hmac.new(secret.encode(), number.encode(), hashlib.sha256).hexdigest()
+def subject_key(secret: str, subject: str) -> str:
+    """By which all entries about one number or search of one organisation are found (64 lower-hex characters)."""
+    return hmac.new(secret.encode(), subject.encode(), hashlib.sha256).hexdigest()
 
 
-def subject_number(entry: AccessEntry) -> str:
-    """The number that an entry is about; ``""`` if it is about none, or its subjects were erased."""
+def subject_text(entry: AccessEntry) -> str:
+    """The number or the search that an entry is about; ``""`` if it is about none, or its subjects were erased."""
     key = audit_key(entry.organization_id)
     if not entry.subject_sealed or not key.secret:
         return ""

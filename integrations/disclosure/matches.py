@@ -10,9 +10,12 @@ from integrations.disclosure.policy import Policy
 from integrations.lookup.result import LookupResult
 from integrations.models.encryption import blind_index
 from integrations.profile import FIELDS, CallerProfile, FieldType
+from integrations.sought import By
 
 # What tells two people of one number apart without saying much about either, in the order of preference.
 DISAMBIGUATORS = ("date_of_birth", "last_visit", "last_contact", "member_since", "company", "account_id", "language")
+# Why somebody was found by what an agent typed.
+_WHY = {By.NAME: "name", By.EMAIL: "e-mail address"}
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ def _card(person: CallerProfile, fields: Mapping[str, Disclosed], hint: str, res
         why = "; ".join(f"{labels.get(source, source)}: {match.field} {match.stored}" for source, match in matched)
     else:
         why = ", ".join(labels.get(source, source) for source in sources)
+        if result.sought and result.sought.by in _WHY:
+            why = f"{_WHY[result.sought.by]} in {why}"
     return MatchCard(
         match_id=match_id(person, result.organization_id),
         name=str(name.value) if name and not name.revealable else "",

@@ -140,8 +140,8 @@ class Store(ABC):
     """Where pages are."""
 
     @abstractmethod
-    async def page(self, organization_id: int, number: Number, sources: Sequence[str] = ()) -> Page:
-        """``sources`` names those whose pauses matter."""
+    async def page(self, organization_id: int, about: Number | str, sources: Sequence[str] = ()) -> Page:
+        """The page of a number, or of another question in words. ``sources`` names those whose pauses matter."""
 
     async def tell_pause(self, source: str, pause: Pause | None) -> None:  # noqa: B027 -- nobody to tell in one process
         """Let the other processes know that a source is paused, or no longer."""
@@ -161,8 +161,8 @@ class Store(ABC):
         """The same for every number under which the record was found."""
 
 
-def page_key(organization_id: int, number: Number) -> str:
-    return blind_index(number.e164, scope=f"cache:{organization_id}")
+def page_key(organization_id: int, about: Number | str) -> str:
+    return blind_index(about.e164 if isinstance(about, Number) else about, scope=f"cache:{organization_id}")
 
 
 class MemoryPage(Page):
@@ -185,8 +185,8 @@ class MemoryStore(Store):
         self._found_under: dict[str, set[str]] = {}
         self._swept_at = time.monotonic()
 
-    async def page(self, organization_id: int, number: Number, sources: Sequence[str] = ()) -> Page:
-        key = page_key(organization_id, number)
+    async def page(self, organization_id: int, about: Number | str, sources: Sequence[str] = ()) -> Page:
+        key = page_key(organization_id, about)
         if key in self.pages:
             self.pages.move_to_end(key)
         return MemoryPage(self, key)

@@ -23,6 +23,7 @@ from integrations.lookup.sources import Plan, Source, plan_of, take_all, take_re
 from integrations.models.encryption import blind_index
 from integrations.phone import Number
 from integrations.profile import CallerProfile, Field, SourceRecord, refs_of
+from integrations.sought import Sought
 
 # Stage 2 waits for every source of stage 1, so that it is only ever asked about the one person that all agree on; but
 # not longer than this, or a hanging source would hold back what the others could show. If the late one disagrees,
@@ -80,8 +81,9 @@ async def _begin(question: Question) -> _Lookup | LookupResult:
     plan = await plan_of(question.organization_id)
     for connector in take_retired():
         await connector.close()
-    if isinstance(question.caller_id, Number):
-        return _Lookup(plan, question.caller_id, deadline, question)
+    number = question.caller_id if isinstance(question.caller_id, Number) else None
+    if number or question.choice.found_by:
+        return _Lookup(plan, number, deadline, question)
     return LookupResult(
         question.organization_id, question.caller_id, LookupStatus.WITHHELD, (), (), datetime.now(UTC), plan.vocabulary
     )
@@ -97,11 +99,16 @@ async def close_sources() -> None:
 
 
 class _Lookup:
-    """The state of one lookup while its sources settle."""
+    """The state of one lookup while its sources settle.
 
-    def __init__(self, plan: Plan, number: Number, deadline: Deadline, question: Question) -> None:
+    Where the caller was found by a search, the systems that know them are asked for exactly their records, and no other
+    by number: whoever has the call's number is somebody else.
+    """
+
+    def __init__(self, plan: Plan, number: Number | None, deadline: Deadline, question: Question) -> None:
         self.plan = plan
         self.number = number
+        self.caller_id = question.caller_id
         self.deadline = deadline
         self.choice = question.choice
         self.refresh = question.refresh
@@ -118,9 +125,11 @@ class _Lookup:
     async def steps(self) -> AsyncGenerator[None]:
         """Asks, and yields each time that ``result()`` has something new; the last time when it is final."""
         fingerprints = [source.fingerprint for source in self.plan.sources]
-        self.page = await store().page(self.plan.organization_id, self.number, fingerprints)
+        self.page = await store().page(self.plan.organization_id, self._about, fingerprints)
         for source in sorted(self.plan.sources, key=lambda source: not source.essential):
-            if source.asked_by_phone and not source.stands_in_for:
+            if self.choice.found_by:
+                self._fetch_from(source, self.choice.found_by)
+            elif source.asked_by_phone and not source.stands_in_for:
                 self._find_in(source)
         try:
             self._ask_for_details()
@@ -135,8 +144,25 @@ class _Lookup:
             self._abandon()
         yield
 
+    @property
+    def _about(self) -> Number | str:
+        """Whose page of the cache it is."""
+        if self.number and not self.choice.found_by:
+            return self.number
+        return " ".join(sorted(f"{connector}:{record_id}" for connector, record_id in self.choice.picked))
+
     def _find_in(self, source: Source) -> None:
-        inquiry = self._inquiry(source, "find", lambda connector, left: connector.find(self.number, left))
+        if number := self.number:
+            self._ask_first(self._inquiry(source, "find", lambda connector, left: connector.find(number, left)))
+
+    def _fetch_from(self, source: Source, sought: Sought) -> None:
+        record_id = dict(self.choice.picked).get(source.key)
+        if record_id is not None:
+            name = f"fetch:{blind_index(record_id, scope='fetch')[:16]}"
+            self._ask_first(self._inquiry(source, name, lambda connector, left: connector.find_again(record_id, sought, left)))
+
+    def _ask_first(self, inquiry: Inquiry) -> None:
+        source = inquiry.source
         if settled := at_hand(inquiry, self.page):
             self.found[source.key] = settled
         else:
@@ -177,7 +203,7 @@ class _Lookup:
     def _settle(self, task: asyncio.Task[Settled], settled: Settled) -> None:
         if source := self.finding.pop(task, None):
             self.found[source.key] = settled
-            if not settled.outcome.status.answered and self.deadline.left() > 0:
+            if not settled.outcome.status.answered and self.deadline.left() > 0 and not self.choice.found_by:
                 for stand_in in self.plan.sources:
                     if stand_in.stands_in_for == source.key and stand_in.asked_by_phone:
                         self._find_in(stand_in)
@@ -213,7 +239,8 @@ class _Lookup:
             record_ids={record.connector: record.record_id for record in records},
             email=_text(profile, "email"),
             account_id=_text(profile, "account_id"),
-            phone=self.number.e164,
+            # Who was found by a search does not call from their own number, as far as is known.
+            phone=self.number.e164 if self.number and not self.choice.found_by else "",
             hints=own.hints if own else {},
         )
         if not source.details_by:
@@ -235,7 +262,7 @@ class _Lookup:
 
     def _merged(self, records: tuple[SourceRecord, ...], vocabulary: Mapping[str, Field]) -> CallerProfile:
         priority = {source.key: source.priority for source in self.plan.sources}
-        return merge(records, priority, vocabulary, self.number.region)
+        return merge(records, priority, vocabulary, self.number.region if self.number else self.plan.region)
 
     def _abandon_details(self) -> None:
         for task in self.detailing:
@@ -259,7 +286,7 @@ class _Lookup:
         outcomes = tuple(self._outcome(source) for source in self.plan.sources if source.knows_people)
         return LookupResult(
             organization_id=self.plan.organization_id,
-            caller_id=self.number,
+            caller_id=self.caller_id,
             status=status_of(outcomes, len(people)),
             people=tuple(people),
             sources=outcomes,
@@ -267,6 +294,7 @@ class _Lookup:
             vocabulary=self.plan.vocabulary,
             choice=self.choice,
             set_aside=len(self._everybody()) - len(people),
+            sought=self.choice.found_by,
         )
 
     def _outcome(self, source: Source) -> SourceOutcome:
@@ -281,20 +309,21 @@ class _Lookup:
         if self.finding and source.has_details and not source.stands_in_for:
             # It is asked once it is known who is calling.
             return SourceOutcome(source.key, source.label, source.kind, SourceStatus.PENDING)
-        return SourceOutcome(source.key, source.label, source.kind, SourceStatus.SKIPPED, message=_why_skipped(source))
+        return SourceOutcome(source.key, source.label, source.kind, SourceStatus.SKIPPED, message=self._why_skipped(source))
+
+    def _why_skipped(self, source: Source) -> str:
+        if source.details_by:
+            return "Nothing is known about the caller that it could be asked with."
+        if self.choice.found_by:
+            return "The caller was found by a search, and not in this system."
+        if source.stands_in_for:
+            return "It stands in for another system and was not needed."
+        return "It is not asked by phone number."
 
 
 def _text(profile: CallerProfile, name: str) -> str:
     value = profile.fields.get(name)
     return str(value.value) if value else ""
-
-
-def _why_skipped(source: Source) -> str:
-    if source.stands_in_for:
-        return "It stands in for another system and was not needed."
-    if source.details_by:
-        return "Nothing is known about the caller that it could be asked with."
-    return "It is not asked by phone number."
 
 
 def status_of(outcomes: tuple[SourceOutcome, ...], match_count: int) -> LookupStatus:

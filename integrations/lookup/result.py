@@ -10,6 +10,7 @@ from enum import StrEnum
 from integrations.errors import ConfigurationError
 from integrations.phone import CallerId, Number
 from integrations.profile import FIELDS, CallerProfile, Field, Ref
+from integrations.sought import Sought
 
 
 class SourceStatus(StrEnum):
@@ -62,11 +63,15 @@ class SourceOutcome:
 
 @dataclass(frozen=True)
 class Choice:
-    """Whom an agent picked for the call, who they said is not calling, and who was picked when the number called before."""
+    """Whom an agent picked for the call, who they said is not calling, and who was picked when the number called before.
+
+    ``found_by``: with what those who were picked were searched for, if it was not with the call's number.
+    """
 
     picked: frozenset[Ref] = frozenset()
     rejected: frozenset[Ref] = frozenset()
     before: frozenset[Ref] = frozenset()
+    found_by: Sought | None = None
 
     @property
     def must_pick(self) -> bool:
@@ -80,10 +85,11 @@ class Choice:
 
 @dataclass(frozen=True)
 class LookupResult:
-    """Everything that was found for one number in one organisation.
+    """Everything that was found for one number, or in one search, in one organisation.
 
     ``people`` are the callers after linking and the agent's choice: who was picked before first, then the most complete.
-    ``set_aside`` counts those whom the choice leaves out. ``vocabulary`` holds every field that may occur.
+    ``set_aside`` counts those whom the choice leaves out. ``vocabulary`` holds every field that may occur. ``sought``:
+    with what they were searched for instead of by the caller's id.
     """
 
     organization_id: int
@@ -95,6 +101,7 @@ class LookupResult:
     vocabulary: Mapping[str, Field] = field(default_factory=lambda: FIELDS)
     choice: Choice = Choice()
     set_aside: int = 0
+    sought: Sought | None = None
 
     @property
     def complete(self) -> bool:
@@ -109,6 +116,11 @@ class LookupResult:
     @property
     def number(self) -> Number | None:
         return self.caller_id if isinstance(self.caller_id, Number) else None
+
+    @property
+    def subject(self) -> str:
+        """Whom it is about, for the audit, which keeps it keyed and sealed: the number, or else what was searched for."""
+        return self.number.e164 if self.number else self.sought.text if self.sought else ""
 
 
 @dataclass(frozen=True)

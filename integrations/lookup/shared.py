@@ -145,8 +145,8 @@ class RedisStore(Store):
             self._clients[loop] = Redis.from_url(self._url, **options)
         return self._clients[loop]
 
-    async def page(self, organization_id: int, number: Number, sources: Sequence[str] = ()) -> Page:
-        key = f"connie:n:{page_key(organization_id, number)}"
+    async def page(self, organization_id: int, about: Number | str, sources: Sequence[str] = ()) -> Page:
+        key = f"connie:n:{page_key(organization_id, about)}"
         try:
             async with asyncio.timeout(WAIT_S), self._redis.pipeline(transaction=False) as pipeline:
                 pipeline.hgetall(key)

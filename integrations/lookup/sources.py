@@ -25,6 +25,7 @@ from integrations.models import Connector as ConnectorRow
 from integrations.models import Organization
 from integrations.models.snapshots import Snapshots
 from integrations.profile import FIELDS, Field
+from integrations.sought import Sought
 
 log = structlog.get_logger(__name__)
 
@@ -60,6 +61,10 @@ class Source:
     def has_details(self) -> bool:
         return self._can("details")
 
+    def can_be_searched(self, sought: Sought) -> bool:
+        """By a number as a caller's is looked up, else where the kind can."""
+        return self._can("find" if sought.number else "search")
+
     @property
     def knows_people(self) -> bool:
         """Unlike one that only knows services."""
@@ -80,6 +85,7 @@ class Plan:
     organization_id: int
     vocabulary: Mapping[str, Field]
     sources: tuple[Source, ...]
+    region: str  # for numbers that carry no country
 
 
 def _load_plan(organization_id: int) -> Plan:
@@ -91,7 +97,7 @@ def _load_plan(organization_id: int) -> Plan:
     # Who stands in for a system that is switched off takes its place.
     keys = {row.pk: row.key for row in rows}
     sources = tuple(_source(row, organization, vocabulary, keys) for row in rows)
-    return Plan(organization_id, vocabulary, sources)
+    return Plan(organization_id, vocabulary, sources, organization.region)
 
 
 def plan_with(organization_id: int, connector_id: int) -> tuple[Plan, Source]:

@@ -101,7 +101,10 @@ class Reservation(models.Model):
 
 
 class CallRecord(models.Model):
-    """A record in one system of which an agent said that it is the call's caller, or that it is not."""
+    """A record in one system of which an agent said that it is the call's caller, or that it is not.
+
+    ``found_by``: what the caller was searched for with; empty where they were found by their number.
+    """
 
     class State(models.TextChoices):
         PICKED = "picked", _("is calling")
@@ -111,6 +114,7 @@ class CallRecord(models.Model):
     connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="+")
     record_id = models.CharField(max_length=190)
     state = models.CharField(max_length=8, choices=State.choices, default=State.PICKED)
+    found_by = EncryptedTextField(blank=True, default="")
     person = models.ForeignKey(Person, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     at = models.DateTimeField(auto_now=True)
 

@@ -97,6 +97,7 @@ class Board:
     matches: tuple[object, ...]
     match_count: int
     chosen: bool
+    found_by: str
     set_aside: int
     sources: list[SourceMark]
     missing: list[SourceOutcome]
@@ -121,6 +122,7 @@ def lay_out(shown: Disclosure, reader: Reader) -> Board:
         matches=shown.matches,
         match_count=shown.match_count,
         chosen=shown.chosen,
+        found_by=shown.found_by or "",
         set_aside=shown.set_aside,
         sources=[_mark(source) for source in shown.sources],
         missing=[source for source in shown.sources if _is_missing(source)],

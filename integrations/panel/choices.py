@@ -25,7 +25,7 @@ Saying = Callable[[HttpRequest, Visit, Call], Awaitable[None]]
 View = Callable[[HttpRequest, str, str], Coroutine[Any, Any, HttpResponseBase]]
 
 
-def _saying(say: Saying) -> View:
+def saying(say: Saying) -> View:
     """A view to post to, which goes back to the call. Nothing is kept of what cannot be put on record."""
 
     @wraps(say)
@@ -44,7 +44,7 @@ def _saying(say: Saying) -> View:
     return never_cache(require_POST(view))
 
 
-@_saying
+@saying
 async def pick_person(request: HttpRequest, visit: Visit, call: Call) -> None:
     """The person whose ``match_id`` was posted is calling. One who is no longer found changes nothing."""
     wanted = request.POST.get("match_id", "")
@@ -52,14 +52,14 @@ async def pick_person(request: HttpRequest, visit: Visit, call: Call) -> None:
         await sync_to_async(choices.pick)(call, refs, visit.viewer.person_id)
 
 
-@_saying
+@saying
 async def not_this_person(request: HttpRequest, visit: Visit, call: Call) -> None:
     """Whoever is shown, one or several, is not calling."""
     if refs := await set_aside(await looked_up(visit), visit.viewer, visit.context()):
         await sync_to_async(choices.reject)(call, refs, visit.viewer.person_id)
 
 
-@_saying
+@saying
 async def choose_again(request: HttpRequest, visit: Visit, call: Call) -> None:
     """Forget what was said of who is calling."""
     await audit.record(visit.viewer.entry("choose_again", call_sid=call.call_sid or "", panel_key=call.key))

@@ -189,9 +189,8 @@ async def reveal_field(request: HttpRequest, org: str, key: str) -> HttpResponse
         return to_log_in(request, org, key)
     visit = await sync_to_async(enter)(request, org, key)
     name = request.POST.get("field", "")[:64]
-    said = (clean_reason(_posted(request, "reason")), clean_reason(_posted(request, "more")))
-    reason = " – ".join(part for part in said if part)[:MAX_REASON]
-    view_id = _posted(request, "view_id")
+    reason = reason_given(request)
+    view_id = posted(request, "view_id")
     result = await looked_up(visit)
     if not reason:
         return await _refused(request, visit, result, name, _("Say why you need to see it, then reveal it."), again=True)
@@ -219,11 +218,18 @@ async def _refused(
         "revealable": again and definition is not None,
         "problem": problem,
     }
-    context = {"row": row, "view_id": _posted(request, "view_id")}
+    context = {"row": row, "view_id": posted(request, "view_id")}
     return await draw_page(request, visit, "_field.html" if request.htmx else "revealed.html", context)  # type: ignore[attr-defined]
 
 
-def _posted(request: HttpRequest, name: str) -> str:
+def reason_given(request: HttpRequest) -> str:
+    """The reason that was chosen and what was added to it, as it goes on record; ``""`` for none."""
+    said = (clean_reason(posted(request, "reason")), clean_reason(posted(request, "more")))
+    return " – ".join(part for part in said if part)[:MAX_REASON]
+
+
+def posted(request: HttpRequest, name: str) -> str:
+    """A field of a form, without blanks around and twice within it."""
     return " ".join(request.POST.get(name, "").split())
 
 

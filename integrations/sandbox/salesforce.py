@@ -47,7 +47,10 @@ _STATUS_ERRORS = {
 }
 _TEXT = r"'(?:[^'\\]|\\.)*'"
 _COMPARISON = rf"(\w+) IN \(({_TEXT}(?:, {_TEXT})*)\)"
-_QUERY = re.compile(rf"SELECT ([\w., ]+) FROM (\w+) WHERE ({_COMPARISON}(?: OR {_COMPARISON})*) LIMIT (\d+)")
+_EQUAL, _LIKE = rf"(\w+) = ({_TEXT})", rf"(\w+) LIKE ({_TEXT})"
+_CONDITIONS = {" OR ": (_COMPARISON, _EQUAL), " AND ": (_LIKE,)}
+_CONDITION = "|".join(f"{one}(?:{word}{one})*" for word, ones in _CONDITIONS.items() for one in ones)
+_QUERY = re.compile(rf"SELECT (?P<fields>[\w., ]+) FROM (?P<object>\w+) WHERE (?P<where>{_CONDITION}) LIMIT (?P<limit>\d+)")
 
 
 class Refused(Exception):
@@ -121,19 +124,11 @@ class Salesforce:
         return web.json_response({name: f"/services/data/{version}/{name}" for name in ("composite", "query", "search")})
 
     async def _search(self, request: web.Request) -> web.Response:
-        """By digits: the index knows a number in any notation, but not with and without its country code."""
         body = await request.json()
-        terms = set(body["q"].split(" OR "))
-        if body["in"] != "PHONE" or not all(term.isdigit() for term in terms):
-            raise Refused("MALFORMED_SEARCH", "unexpected search")
         found: list[Row] = []
         for wanted in body["sobjects"]:
             name, limit = wanted["name"], int(wanted["limit"])
-            rows = [
-                row
-                for row in self._of(name, wanted["fields"])
-                if any(digits(row.get(phone)) in terms for phone in PHONES[name])
-            ]
+            rows = [row for row in self._of(name, wanted["fields"]) if _indexed(row, name, body["in"], body["q"])]
             found += [presented(row, name, wanted["fields"]) for row in rows[:limit]]
         return web.json_response({"searchRecords": found[: int(body["overallLimit"])]})
 
@@ -158,13 +153,9 @@ class Salesforce:
         query = _QUERY.fullmatch(text)
         if query is None:
             raise Refused("MALFORMED_QUERY", "unexpected token")
-        fields, name, condition = query[1].split(", "), query[2], query[3]
-        compared = {
-            field: {re.sub(r"\\(.)", r"\1", value[1:-1]) for value in re.findall(_TEXT, values)}
-            for field, values in re.findall(_COMPARISON, condition)
-        }
-        rows = [row for row in self._of(name, fields) if any(row.get(field) in values for field, values in compared.items())]
-        return [presented(row, name, fields) for row in rows[: int(query[query.lastindex or 0])]]
+        fields, name = query["fields"].split(", "), query["object"]
+        rows = [row for row in self._of(name, fields) if _holds(row, query["where"])]
+        return [presented(row, name, fields) for row in rows[: int(query["limit"])]]
 
     def _of(self, name: str, fields: Iterable[str]) -> tuple[Row, ...]:
         """All records of an object. Raises Refused where Salesforce does not know it, or one of the fields."""
@@ -173,6 +164,38 @@ class Salesforce:
         if unknown := set(fields) - _KNOWN[name]:
             raise Refused("INVALID_FIELD", f"No such column '{min(unknown)}' on entity '{name}'.")
         return self.objects.get(name, ())
+
+
+def _indexed(row: Row, name: str, place: str, wanted: str) -> bool:
+    """A number by its digits, in any notation but not with and without its country code; a name by the beginnings of its
+    words; an e-mail address as a whole. Raises Refused."""
+    if place == "PHONE" and all(term.isdigit() for term in wanted.split(" OR ")):
+        return any(digits(row.get(phone)) in wanted.split(" OR ") for phone in PHONES[name])
+    if place == "NAME" and all(re.fullmatch(r"(\w|\\')+\*", term) for term in wanted.split(" AND ")):
+        starts = [term[:-1].replace("\\", "") for term in wanted.split(" AND ")]
+        words = re.findall(r"[\w']+", str(row["Name"]).lower())
+        return all(any(word.startswith(start) for word in words) for start in starts)
+    if place == "EMAIL" and re.fullmatch(r'"[^"]+"', wanted):
+        return str(row.get("Email") or "").lower() == wanted.strip('"').lower()
+    raise Refused("MALFORMED_SEARCH", "unexpected search")
+
+
+def _holds(row: Row, condition: str) -> bool:
+    """Whether a WHERE that ``_QUERY`` has taken apart holds; Salesforce compares without regard to case."""
+    likes = re.findall(_LIKE, condition)
+    if likes:
+        return all(_text(value).strip("%").lower() in str(row.get(field) or "").lower() for field, value in likes)
+    compared = {field: {_text(value)} for field, value in re.findall(_EQUAL, condition)}
+    compared |= {field: {_text(value) for value in re.findall(_TEXT, values)} for field, values in _in_lists(condition)}
+    return any(str(row.get(field)).lower() in {value.lower() for value in values} for field, values in compared.items())
+
+
+def _in_lists(condition: str) -> list[tuple[str, str]]:
+    return [(found[0], found[1]) for found in re.findall(_COMPARISON, condition)]
+
+
+def _text(quoted: str) -> str:
+    return re.sub(r"\\(.)", r"\1", quoted[1:-1])
 
 
 def digits(stored: object) -> str:

@@ -142,16 +142,27 @@ async function copy(button) {
   setTimeout(() => button.classList.remove("copied"), 900);
 }
 
+// Beside the caller where the form is, which is not everywhere.
+function openSearch(event) {
+  const search = document.getElementById("search");
+  if (!search) return;
+  event.preventDefault();
+  search.open = true;
+  document.getElementById("search-text").focus();
+}
+
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-copy]");
   if (button) copy(button);
   if (event.target.closest("#refresh")) askAgain(event);
+  if (event.target.closest("[data-search]")) openSearch(event);
 });
 
 document.addEventListener("keydown", (event) => {
   if (event.target.closest("input, select, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "?") keys.showModal();
   if (event.key === "r" && !keys.open) askAgain();
+  if (event.key === "s" && !keys.open) openSearch(event);
 });
 
 // -- When it does not come ----------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ def test_what_is_free_is_asked_by_keyboard_and_the_caller_stays(
     visitor.log_in()
     visitor.open_call()
     page = visitor.page
-    page.focus(".free summary")
+    page.focus("#free summary")
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     page.keyboard.type("meals")
@@ -45,7 +45,7 @@ def test_what_is_free_is_asked_by_keyboard_and_the_caller_stays(
     shoot(page, "free")
     care.options = {"fails": "unavailable"}
     care.save()
-    page.click(".free button")
+    page.click("#free button")
     expect(page.locator("#free-answer")).to_contain_text("No system answered")
     shoot(page, "free-unknown")
     assert visitor.problems == []

@@ -10,6 +10,7 @@ from integrations.connectors.base import Connector, ConnectorOptions, Deadline, 
 from integrations.errors import AuthFailed, InvalidResponse, RateLimited, SourceTimeout, SourceUnavailable
 from integrations.phone import Number
 from integrations.profile import SourceRecord
+from integrations.sought import Sought
 
 ERRORS = {
     "timeout": SourceTimeout,
@@ -21,10 +22,12 @@ ERRORS = {
 
 
 class FakeOptions(ConnectorOptions):
-    """``people``: what find() returns. ``fails``: an error's status word, ``crash``, ``hang`` or ``stubborn``; ``meet``
-    answers only once two sources are being asked at the same time, ``wait`` once the test says so."""
+    """``people``: what find() returns; ``others`` can be searched for besides. ``fails``: an error's status word, ``crash``,
+    ``hang`` or ``stubborn``; ``meet`` answers only once two sources are being asked at the same time, ``wait`` once the test
+    says so."""
 
     people: list[dict[str, Any]] = []
+    others: list[dict[str, Any]] = []
     more: list[dict[str, Any]] = []
     delay_s: float = 0.0
     fails: str = ""
@@ -34,7 +37,7 @@ class FakeOptions(ConnectorOptions):
 class FakeConnector(Connector):
     kind = "fake"
     label = "Fake"
-    capabilities = frozenset({"find", "details"})
+    capabilities = frozenset({"find", "details", "search"})
     Options = FakeOptions
     field_table = {name: name for name in ("name", "email", "status", "notes", "outstanding_balance", "account_id", "phone")}
     asked: ClassVar[list[tuple[str, str]]] = []
@@ -65,6 +68,13 @@ class FakeConnector(Connector):
             self.broken_once.discard(self.key)
             raise SourceUnavailable(self.key)
         return await self._answer(self.options.people, self.options.fails)
+
+    async def search(self, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
+        """Everybody: whoever asks has to look who is meant."""
+        self.asked.append((self.key, f"search {sought.text}"))
+        if self.key in self.broken:
+            raise SourceUnavailable(self.key)
+        return await self._answer([*self.options.people, *self.options.others], self.options.fails)
 
     async def details(self, keys: DetailKeys, deadline: Deadline) -> list[SourceRecord]:
         self.asked.append((self.key, "details"))

@@ -171,14 +171,14 @@ def test_without_javascript_the_whole_page_comes_with_its_content(bea: Client, w
 def test_a_withheld_caller_offers_the_search(bea: Client, world: World, source: Source) -> None:
     html = content(bea, address(world, CallFacts(Withheld(), "CA2")))
     assert "Number withheld" in html
-    assert "Search by number" in html
+    assert "Ask for the name or number, then search." in html
 
 
 def test_nobody_found_says_what_to_do(bea: Client, world: World, source: Source) -> None:
     source.answers(people=[])
     html = content(bea, address(world))
     assert "Nobody has this number" in html
-    assert "Ask for another number" in html
+    assert "Ask for the name or another number" in html
 
 
 def test_several_people_show_names_and_nothing_else(bea: Client, world: World, source: Source) -> None:

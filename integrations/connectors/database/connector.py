@@ -2,66 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
-from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
-
-from integrations.connectors.base import MAX_RECORDS, Connector, ConnectorOptions, ConnectorSecrets, Deadline, Health
-from integrations.connectors.database.statement import Join, Statement, checked_query
+from integrations.connectors.base import MAX_RECORDS, Connector, Deadline, Health
+from integrations.connectors.database.options import DatabaseOptions, DatabaseSecrets
+from integrations.connectors.database.statement import Join, Statement
 from integrations.connectors.expressions import columns_of
-from integrations.connectors.sql import SqlDoor, checked_name
+from integrations.connectors.sql import SqlDoor
 from integrations.errors import ConfigurationError, InvalidResponse
 from integrations.never import is_never
 from integrations.phone import Number
 from integrations.profile import JSON, Match, SourceRecord
+from integrations.sought import MAX_HITS, By, Sought
 
-
-class JoinOptions(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    table: str
-    key: str = Field(description="The column of this table that holds the id of the main one.")
-    columns: list[str]
-
-
-class DatabaseOptions(ConnectorOptions):
-    url: str = Field(description="mysql://reader@db.example.org/clients, or sqlite:///clients.sqlite3.")
-    table: str = Field("customers", description="The table that holds people.")
-    id_column: str = Field("id", description="Its column that identifies a person.")
-    phone_columns: list[str] = Field(["phone", "mobile"], description="Columns with numbers as people write them.")
-    digits_columns: list[str] = Field([], description="Columns with nothing but the digits of a number: faster to search.")
-    join: JoinOptions | None = Field(None, description="A second table with more about the person.")
-    query: str | None = Field(None, description="Instead of a table: a SELECT with :phone, :digits or :nsn.")
-
-    @model_validator(mode="after")
-    def names_can_be_quoted(self) -> Self:
-        """Raises ValueError (pydantic's way) naming the option."""
-        names = {"table": [self.table], "id_column": [self.id_column]}
-        names |= {"phone_columns": self.phone_columns, "digits_columns": self.digits_columns}
-        if self.join:
-            names["join"] = [self.join.table, self.join.key, *self.join.columns]
-        try:
-            for place, values in names.items():
-                for value in values:
-                    checked_name(value, place)
-            if self.query:
-                checked_query(self.query)
-        except ConfigurationError as error:
-            raise ValueError(str(error)) from None
-        if not self.query and not (self.phone_columns or self.digits_columns):
-            raise ValueError("phone_columns: name at least one column that holds phone numbers.")
-        return self
-
-
-class DatabaseSecrets(ConnectorSecrets):
-    password: SecretStr = Field(SecretStr(""), description="Of the database user; none for a SQLite file.")
+Row = dict[str, JSON]
+Rows = list[Row]
 
 
 class DatabaseConnector(Connector):
     kind = "database"
     label = "SQL database"
-    capabilities = frozenset({"find", "health"})
+    capabilities = frozenset({"find", "search", "health"})
     Options = DatabaseOptions
     Secrets = DatabaseSecrets
     default_timeout_ms = 2_000
@@ -96,6 +58,10 @@ class DatabaseConnector(Connector):
 
     _known_statement: Statement | None = None
 
+    def can(self, capability: str) -> bool:
+        """A query of the admin's compares numbers only."""
+        return super().can(capability) and not (capability == "search" and self.options.query)
+
     async def find(self, number: Number, deadline: Deadline) -> list[SourceRecord]:
         values = {"phone": number.e164, "digits": number.digits, "nsn": number.nsn}
         if self.options.query:
@@ -103,12 +69,31 @@ class DatabaseConnector(Connector):
             shown = [{name: value for name, value in row.items() if not is_never(name)} for row in rows]
             return self._records(shown, number, list(shown[0]) if shown else [])
         statement = await self._statement(deadline)
+        rows = await self._rows(statement, *statement.by_phone(number), deadline)
+        return self._records(rows, number, statement.number_columns)
+
+    async def search(self, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
+        statement = await self._statement(deadline)
+        names = ("email",) if sought.by is By.EMAIL else ("name", "first_name", "last_name")
+        mapped = columns_of(self.mapping.expressions[name] for name in names if name in self.mapping)
+        asked = statement.by_text(sought, [name for name in statement.columns if name in mapped])
+        return self._people(await self._rows(statement, *asked, deadline))[:MAX_HITS] if asked else []
+
+    async def find_again(self, record_id: str, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
+        found: list[SourceRecord] = []
+        if not self.options.query:
+            statement = await self._statement(deadline)
+            found = self._people(await self._rows(statement, *statement.by_id(record_id), deadline))
+        # A database may take "7 or so" for the number 7, and has other notations for a binary key.
+        exact = [person for person in found if person.record_id == record_id]
+        return exact or await super().find_again(record_id, sought, deadline)
+
+    async def _rows(self, statement: Statement, text: str, values: Row, deadline: Deadline) -> Rows:
         try:
-            rows = await self.sql.fetch(*statement.by_phone(number), deadline)
+            return [statement.nested(row) for row in await self.sql.fetch(text, values, deadline)]
         except InvalidResponse:
             self._known_statement = None  # the tables may have changed: look at them again next time
             raise
-        return self._records([statement.nested(row) for row in rows], number, statement.number_columns)
 
     async def health(self, deadline: Deadline) -> Health:
         await self.sql.fetch("SELECT 1", {}, deadline)
@@ -138,12 +123,17 @@ class DatabaseConnector(Connector):
             self._known_statement = statement
         return self._known_statement
 
-    def _records(self, rows: list[dict[str, JSON]], number: Number, columns: list[str]) -> list[SourceRecord]:
-        """One per person: a join gives a row per account. Every row is verified, whatever the database compared."""
-        found: dict[str, SourceRecord] = {}
-        for row in rows:
-            matched = tuple(Match(name, str(row[name])) for name in columns if row.get(name) and number.matches(str(row[name])))
-            record_id = row.get(self.options.id_column)
-            if matched and str(record_id) not in found:
-                found[str(record_id)] = self.record(row, record_id, matched=matched)
-        return list(found.values())[:MAX_RECORDS]
+    def _records(self, rows: Rows, number: Number, columns: list[str]) -> list[SourceRecord]:
+        """Every row is verified, whatever the database compared."""
+        verified = [row for row in rows if _matches(row, number, columns)]
+        return self._people(verified, lambda row: _matches(row, number, columns))[:MAX_RECORDS]
+
+    def _people(self, rows: Rows, why: Callable[[Row], tuple[Match, ...]] = lambda _row: ()) -> list[SourceRecord]:
+        """One for each person: a join gives a row for each account."""
+        first = {str(row.get(self.options.id_column)): row for row in reversed(rows)}
+        own = [row for row in rows if first[str(row.get(self.options.id_column))] is row]
+        return [self.record(row, row.get(self.options.id_column), matched=why(row)) for row in own]
+
+
+def _matches(row: Row, number: Number, columns: list[str]) -> tuple[Match, ...]:
+    return tuple(Match(name, str(row[name])) for name in columns if row.get(name) and number.matches(str(row[name])))

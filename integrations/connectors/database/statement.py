@@ -12,6 +12,7 @@ from integrations.errors import ConfigurationError
 from integrations.never import is_never
 from integrations.phone import Number
 from integrations.profile import JSON
+from integrations.sought import MAX_HITS, By, Sought
 
 _SELECT = re.compile(r"\s*(select|with)\b", re.IGNORECASE)
 # REPLACE(phone, '-', '') and its like are functions, which only read.
@@ -20,6 +21,8 @@ _WRITES = re.compile(
     r"|(insert|replace|truncate)\b(?!\s*\())\b",
     re.IGNORECASE,
 )
+# A join gives a row for each of a person's accounts.
+_ROWS_PER_PERSON = 4
 _TEXT = re.compile(r"'(?:[^'\\]|''|\\.)*'|\"(?:[^\"\\]|\"\"|\\.)*\"|`[^`]*`")
 
 
@@ -47,7 +50,7 @@ class Join:
 
 @dataclass
 class Statement:
-    """``choose()`` first; then ``by_phone()`` gives statement and values for a number."""
+    """``choose()`` first; then ``by_phone()`` and its like give a statement and its values."""
 
     sql: SqlDoor
     table: str
@@ -93,6 +96,31 @@ class Statement:
         places += [f"{quoted(self.table, name)} IN (:digits, :nsn)" for name in self.digits_columns]
         if not self.phone_columns:
             values = {name: value for name, value in values.items() if name in {"digits", "nsn"}}
+        return self._select(" OR ".join(places)), values
+
+    def by_id(self, record_id: str) -> tuple[str, dict[str, Any]]:
+        return self._select(f"{self.sql.quoted(self.table, self.id_column)} = :record_id"), {"record_id": record_id}
+
+    def by_text(self, sought: Sought, columns: Sequence[str]) -> tuple[str, dict[str, Any]] | None:
+        """Those of whom every word begins one in any of the columns, or whose address it is; None without columns."""
+        if not columns or not sought.words:
+            return None
+        if sought.by is By.EMAIL:
+            places = [f"LOWER({self.sql.quoted(self.table, name)}) = :email" for name in columns]
+            return self._select(" OR ".join(places), MAX_HITS * _ROWS_PER_PERSON), {"email": sought.text}
+        values: dict[str, Any] = {}
+        conditions = []
+        for index, word in enumerate(sought.words):
+            begins = like(word, accents=self.sql.url.dialect == "sqlite")
+            values |= {f"b{index}": begins, f"s{index}": f"% {begins}", f"h{index}": f"%-{begins}"}
+            likes = [
+                f"{self.sql.quoted(self.table, name)} LIKE :{where}{index} ESCAPE '!'" for name in columns for where in "bsh"
+            ]
+            conditions.append(f"({' OR '.join(likes)})")
+        return self._select(" AND ".join(conditions), MAX_HITS * _ROWS_PER_PERSON), values
+
+    def _select(self, condition: str, limit: int = 0) -> str:
+        quoted = self.sql.quoted
         shown = [f"{quoted(self.table, name)} AS {quoted(name)}" for name in self.columns]
         source = quoted(self.table)
         if self.join:
@@ -104,7 +132,7 @@ class Statement:
                 f" = {quoted(self.table, self.id_column)}"
             )
         # Names are checked and quoted, values bound.
-        return f"SELECT {', '.join(shown)} FROM {source} WHERE {' OR '.join(places)}", values  # noqa: S608
+        return f"SELECT {', '.join(shown)} FROM {source} WHERE {condition}{f' LIMIT {limit}' if limit else ''}"  # noqa: S608
 
     def nested(self, row: Mapping[str, JSON]) -> dict[str, JSON]:
         """The joined table's columns under its name, so that a mapping reads ``customer_accounts.status``."""
@@ -112,6 +140,13 @@ class Statement:
             return dict(row)
         joined = {name: row.get(_alias(name)) for name in self.join.columns if not is_never(name)}
         return {**{name: row[name] for name in self.columns}, self.join.table: joined}
+
+
+def like(word: str, *, accents: bool) -> str:
+    """A pattern for texts that begin with the word. ``accents``: the database takes "é" and "e" for different letters, so
+    that letters which may carry one stand for any; every row is held against the word afterwards."""
+    escaped = re.sub(r"([!%_])", r"!\1", word)
+    return (re.sub(r"[aceinosuyz]|[^\x00-\x7f]", "_", escaped) if accents else escaped) + "%"
 
 
 def _alias(column: str) -> str:

@@ -20,17 +20,18 @@ from integrations.connectors.base import (
     DetailKeys,
     Health,
 )
-from integrations.connectors.http import HttpDoor
+from integrations.connectors.http import HttpDoor, segment
 from integrations.connectors.hubspot.answers import CrmObject, Page, explain, parse
 from integrations.connectors.hubspot.related import Related, api_path
+from integrations.connectors.hubspot.search import PHONES, Group, by_number, by_text, hints, matches
 from integrations.errors import ConfigurationError
 from integrations.phone import Number
 from integrations.profile import Match, SourceRecord
+from integrations.sought import MAX_HITS, Sought
 
 MAX_SEARCH_BODY = 3_000
-_PHONES = {"phone": "phone", "mobilephone": "mobile phone"}
 # What tells whether there is anything to ask for in stage 2, and what people are linked by.
-_ALWAYS = ("email", "associatedcompanyid", "num_associated_deals", *_PHONES)
+_ALWAYS = ("email", "associatedcompanyid", "num_associated_deals", *PHONES)
 
 
 class HubSpotOptions(ConnectorOptions):
@@ -45,7 +46,7 @@ class HubSpotSecrets(ConnectorSecrets):
 class HubSpotConnector(Connector):
     kind = "hubspot"
     label = "HubSpot"
-    capabilities = frozenset({"find", "details", "health"})
+    capabilities = frozenset({"find", "details", "search", "health"})
     Options = HubSpotOptions
     Secrets = HubSpotSecrets
     default_timeout_ms = 3_000
@@ -89,27 +90,35 @@ class HubSpotConnector(Connector):
         mapped = re.findall(r"properties\.\"?(\w+)", " ".join(self.mapping.expressions.values()))
         return sorted({*mapped, *_ALWAYS})
 
-    async def find(self, number: Number, deadline: Deadline) -> list[SourceRecord]:
-        path = f"{api_path(self.options.api_version, 'objects', 'contacts')}/search"
-        page = await self.http.request("POST", path, deadline, json=self._search(number))
-        return [
-            self.record(contact.model_dump(), contact.id, matched=matched, hints=_hints(contact))
-            for contact in parse(Page, page, self.key).results
-            # HubSpot compares without country code, so a hit may be another country's number.
-            if (matched := _matches(contact, number))
-        ]
+    @property
+    def _contacts(self) -> str:
+        return api_path(self.options.api_version, "objects", "contacts")
 
-    def _search(self, number: Number) -> dict[str, object]:
-        """One search over the four places of a number. Free text would find more and is left out: it would double
-        the time of every caller who is not known."""
-        variants = list(number.variants())
-        filters = [
-            {"propertyName": "hs_searchable_calculated_phone_number", "operator": "EQ", "value": number.nsn},
-            {"propertyName": "hs_searchable_calculated_mobile_number", "operator": "EQ", "value": number.nsn},
-            *({"propertyName": name, "operator": "IN", "values": variants} for name in _PHONES),
-        ]
-        groups = [{"filters": [one]} for one in filters]
-        body = {"filterGroups": groups, "properties": self.properties, "sorts": [], "limit": MAX_RECORDS}
+    async def find(self, number: Number, deadline: Deadline) -> list[SourceRecord]:
+        body = self._body(by_number(number), MAX_RECORDS)
+        page = await self.http.request("POST", f"{self._contacts}/search", deadline, json=body)
+        # HubSpot compares without country code, so a hit may be another country's number.
+        people = [(contact, matches(contact, number)) for contact in parse(Page, page, self.key).results]
+        return [self._person(contact, matched) for contact, matched in people if matched]
+
+    async def search(self, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
+        groups = by_text(sought)
+        if not groups:
+            return []
+        page = await self.http.request("POST", f"{self._contacts}/search", deadline, json=self._body(groups, MAX_HITS))
+        return [self._person(contact) for contact in parse(Page, page, self.key).results]
+
+    async def find_again(self, record_id: str, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
+        """By its id, which counts against no budget of searches."""
+        query = {"properties": ",".join(self.properties)}
+        body = await self.http.request("GET", f"{self._contacts}/{segment(record_id)}", deadline, query=query, missing_ok=True)
+        return [self._person(parse(CrmObject, body, self.key))] if body else []
+
+    def _person(self, contact: CrmObject, matched: tuple[Match, ...] = ()) -> SourceRecord:
+        return self.record(contact.model_dump(), contact.id, matched=matched, hints=hints(contact))
+
+    def _body(self, groups: list[Group], limit: int) -> dict[str, object]:
+        body = {"filterGroups": groups, "properties": self.properties, "sorts": [], "limit": limit}
         if len(orjson.dumps(body)) > MAX_SEARCH_BODY:
             raise ConfigurationError("fields: HubSpot cannot be asked for this many properties at once. Map fewer fields.")
         return body
@@ -134,16 +143,3 @@ class HubSpotConnector(Connector):
         path = "/account-info/v3/details" if version == "v3" else f"/account-info/{version}/details"
         await self.http.request("GET", path, deadline)
         return Health("healthy")
-
-
-def _matches(contact: CrmObject, number: Number) -> tuple[Match, ...]:
-    held = ((label, contact.properties.get(name)) for name, label in _PHONES.items())
-    return tuple(Match(label, stored) for label, stored in held if stored and number.matches(stored))
-
-
-def _hints(contact: CrmObject) -> dict[str, str]:
-    """What the search already told of deals and company; a property that was not answered tells nothing."""
-    deals = contact.properties.get("num_associated_deals", "unknown")
-    known_company = contact.properties.get("company")
-    company_id = "" if known_company else contact.properties.get("associatedcompanyid") or ""
-    return {"company_id": company_id, "deals": "none" if deals in (None, "", "0") else "some"}

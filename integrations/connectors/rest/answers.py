@@ -14,6 +14,7 @@ from integrations.errors import AuthFailed, InvalidResponse, RateLimited, Source
 from integrations.never import scrub
 from integrations.phone import Number
 from integrations.profile import JSON, Match, SourceRecord
+from integrations.sought import MAX_HITS
 
 _OPTION = tuple(field.name for field in fields(AvailabilityOption))
 MAX_TEXT = 500
@@ -28,7 +29,7 @@ def _search(expression: str, tree: JSON, connector: str) -> JSON:
 
 
 def records_in(step: Step, body: JSON, connector: str) -> list[dict[str, JSON]]:
-    """The raw records, at most MAX_RECORDS. Raises InvalidResponse where none are to be had in the described place."""
+    """The raw records, at most MAX_HITS. Raises InvalidResponse where none are to be had in the described place."""
     if step.found and not _search(step.found, body, connector):
         return []
     records = _search(step.records, body, connector)
@@ -37,7 +38,7 @@ def records_in(step: Step, body: JSON, connector: str) -> list[dict[str, JSON]]:
     astray = step.records == "@" and not records
     if not isinstance(records, list) or astray or any(not isinstance(raw, dict) for raw in records):
         raise InvalidResponse(connector, "no records where the description says they are")
-    return records[:MAX_RECORDS]
+    return records[:MAX_HITS]
 
 
 def says_not_found(rules: Iterable[Rule], answer: Answer, connector: str) -> bool:

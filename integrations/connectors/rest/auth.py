@@ -61,6 +61,7 @@ class SignedDoor:
     """The way to one system, signed in. Raises ConfigurationError for an address or header that can never work."""
 
     def __init__(self, connector: str, base_url: str, network: NetworkPolicy, signing_in: SignIn) -> None:
+        self.connector = connector
         self._door = HttpDoor(connector, base_url, network, headers=signing_in.headers)
         self._query = signing_in.query
         self._tokens = signing_in.tokens

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import ClassVar
-from zoneinfo import ZoneInfo
 
 from integrations.connectors.base import (
+    MAX_RECORDS,
     Availability,
     AvailabilityQuestion,
     Connector,
@@ -17,22 +17,22 @@ from integrations.connectors.base import (
     FieldMapping,
     Health,
 )
-from integrations.connectors.rest.answers import availability_in, own_id, page_of, records_in, says_not_found, why_matched
+from integrations.connectors.rest.answers import availability_in, own_id, page_of, says_not_found, why_matched
+from integrations.connectors.rest.asking import Asking
 from integrations.connectors.rest.auth import RestSecrets, SignedDoor, sign_in
-from integrations.connectors.rest.requests import Inputs, days, outputs_of, phone_inputs, request_of
-from integrations.connectors.rest.shape import BY_PHONE, OWN, RestOptions, Step
-from integrations.errors import InvalidResponse, SourceError
+from integrations.connectors.rest.requests import Inputs, days, inputs_of, phone_inputs, request_of
+from integrations.connectors.rest.shape import BY_PHONE, RestOptions, Step
+from integrations.connectors.rest.steps import MappedStep, lookup_steps, search_steps
+from integrations.errors import InvalidResponse
 from integrations.phone import Number
 from integrations.profile import JSON, SourceRecord
-
-# The second step settles before the caller gives up on both.
-_SHARE_OF_SECOND_STEP = 0.9
+from integrations.sought import By, Sought
 
 
 class RestConnector(Connector):
     kind = "rest"
     label = "Other system (HTTP)"
-    capabilities = frozenset({"find", "details", "availability", "health"})
+    capabilities = frozenset({"find", "details", "search", "availability", "health"})
     Options = RestOptions
     Secrets = RestSecrets
     field_table: ClassVar[Mapping[str, str]] = {}  # the shape's maps take its place
@@ -43,21 +43,23 @@ class RestConnector(Connector):
         return SignedDoor(self.key, self.options.base_url, self.settings.network, signing_in)
 
     @cached_property
-    def steps(self) -> list[tuple[Step, FieldMapping]]:
-        """Each step with its map. The admin's changes go where the field is mapped, else to the first step."""
-        steps = self.options.lookup.steps if self.options.lookup else []
-        later = {name for step in steps[1:] for name in step.map}
-        found = []
-        for number, step in enumerate(steps):
-            table = {name: mapped.expression for name, mapped in step.map.items() if name not in OWN}
-            own = {name: value for name, value in self.settings.mapping.items() if (name in later) == bool(number)}
-            found.append((step, FieldMapping(table, own, self.settings.vocabulary)))
-        return found
+    def asking(self) -> Asking:
+        return Asking(self.door, self.options.errors, self.settings.zone)
+
+    @cached_property
+    def steps(self) -> list[MappedStep]:
+        """Those of the lookup."""
+        return lookup_steps(self.options, self.settings.mapping, self.settings.vocabulary)
+
+    @cached_property
+    def searching(self) -> list[MappedStep]:
+        """The one that finds people by what is typed, if it is described."""
+        return search_steps(self.options, self.settings.mapping, self.settings.vocabulary)
 
     @cached_property
     def mapping(self) -> FieldMapping:
         """The first step's. Whatever else cannot be used is found here too, before anyone calls."""
-        _ = self.door
+        _ = self.door, self.searching
         return self.steps[0][1] if self.steps else FieldMapping({}, {}, self.settings.vocabulary)
 
     @property
@@ -66,10 +68,14 @@ class RestConnector(Connector):
 
     def can(self, capability: str) -> bool:
         """By what is described: a system may know only services, or be asked only by somebody's id."""
-        if capability == "find":
-            return bool(self.steps) and self.steps[0][0].needs <= BY_PHONE
-        described = {"details": bool(self.steps), "availability": self.options.availability is not None}
-        return described.get(capability, super().can(capability))
+        by_phone = bool(self.steps) and self.steps[0][0].needs <= BY_PHONE
+        described = {
+            "find": by_phone,
+            "details": self.steps,
+            "search": self.searching,
+            "availability": self.options.availability,
+        }
+        return bool(described[capability]) if capability in described else super().can(capability)
 
     async def find(self, number: Number, deadline: Deadline) -> list[SourceRecord]:
         for notation in dict.fromkeys([self.options.phone.format, *self.options.phone.variants]):
@@ -77,8 +83,13 @@ class RestConnector(Connector):
                 return found
         return []
 
+    async def search(self, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
+        inputs = {"query": sought.text, "email": sought.text if sought.by is By.EMAIL else ""}
+        found = [(*one, raw) for one in self.searching for raw in await self.asking.records(one[0], inputs, deadline)]
+        return [self._record(step, mapping, raw) for step, mapping, raw in found]
+
     async def details(self, keys: DetailKeys, deadline: Deadline) -> list[SourceRecord]:
-        inputs = self._inputs(keys)
+        inputs = inputs_of(keys, self.settings.details_by)
         records = await self._look_up(inputs, inputs["customer_id"] or inputs["account_id"] or inputs["email"], None, deadline)
         if len(records) > 1:  # such as a couple with one e-mail address: what belongs to whom cannot be told
             raise InvalidResponse(self.key, "several records where one person's was asked for")
@@ -86,12 +97,8 @@ class RestConnector(Connector):
 
     def wants_details(self, keys: DetailKeys) -> bool:
         """A system that is asked by phone number has said all it knows by then."""
-        inputs = days(self.settings.zone) | self._inputs(keys)
+        inputs = days(self.settings.zone) | inputs_of(keys, self.settings.details_by)
         return bool(self.settings.details_by and self.steps) and request_of(self.steps[0][0], inputs) is not None
-
-    def _inputs(self, keys: DetailKeys) -> dict[str, str]:
-        customer_id = keys.record_ids.get(self.settings.details_by, "")
-        return {"customer_id": customer_id, "account_id": keys.account_id, "email": keys.email, "phone_e164": keys.phone}
 
     async def availability(self, question: AvailabilityQuestion, deadline: Deadline) -> Availability:
         step = self.options.availability
@@ -103,7 +110,7 @@ class RestConnector(Connector):
 
     async def health(self, deadline: Deadline) -> Health:
         if self.options.health:
-            await self._ask(self.options.health, {}, deadline)
+            await self.asking.records(self.options.health, {}, deadline)
         else:
             await self.door.sign_in(deadline)
         return Health("healthy")
@@ -114,35 +121,17 @@ class RestConnector(Connector):
     async def _look_up(self, inputs: Inputs, known_id: str, number: Number | None, deadline: Deadline) -> list[SourceRecord]:
         if not self.steps:  # it knows services and nobody
             return []
-        (first, _mapping), *rest = self.steps
+        (first, mapping), *rest = self.steps
         records = []
-        for raw in await self._ask(first, inputs, deadline):
-            record = self.record(raw, own_id(first, raw, self.key) or known_id, url=page_of(first, raw, self.key))
+        for raw in (await self.asking.records(first, inputs, deadline))[:MAX_RECORDS]:
+            record = self._record(first, mapping, raw, known_id)
             if (matched := why_matched(record, number)) is not None:
                 records.append(replace(record, matched=matched))
         # Of several people, nothing more is asked about any until one is picked.
         if rest and len(records) == 1:
-            return [await self._more(records[0], *rest[0], inputs, deadline)]
+            return [await self.asking.more(records[0], rest[0], inputs, deadline)]
         return records
 
-    async def _more(
-        self, record: SourceRecord, step: Step, mapping: FieldMapping, inputs: Inputs, deadline: Deadline
-    ) -> SourceRecord:
-        patience = deadline.within(deadline.left() * _SHARE_OF_SECOND_STEP)
-        try:
-            answers = await self._ask(step, {**inputs, **outputs_of(record)}, patience)
-        except SourceError:  # who it is, is known; only what this step would have told is missing
-            return replace(record, unreadable=(*record.unreadable, *mapping.expressions))
-        if not answers:
-            return record
-        fields, unreadable = mapping.read(answers[0], ZoneInfo(self.settings.zone))
-        return replace(record, fields={**record.fields, **fields}, unreadable=(*record.unreadable, *unreadable))
-
-    async def _ask(self, step: Step, inputs: Inputs, deadline: Deadline) -> list[dict[str, JSON]]:
-        """The raw records of the step's answer; ``[]`` where it could not be asked or found nobody."""
-        request = request_of(step, days(self.settings.zone) | dict(inputs))
-        if request is None:
-            return []
-        answer = await self.door.ask(request, deadline)
-        nobody = says_not_found(self.options.errors, answer, self.key)
-        return [] if nobody else records_in(step, self.door.checked(answer), self.key)
+    def _record(self, step: Step, mapping: FieldMapping, raw: JSON, known_id: str = "") -> SourceRecord:
+        record_id = own_id(step, raw, self.key) or known_id
+        return self.record(raw, record_id, mapping=mapping, url=page_of(step, raw, self.key))

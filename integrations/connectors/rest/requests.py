@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from integrations.connectors.base import DetailKeys
 from integrations.connectors.http import segment
 from integrations.connectors.rest.shape import PLACEHOLDER, PhoneFormat, Step
 from integrations.phone import Number
@@ -67,6 +68,12 @@ def phone_inputs(number: Number, notation: PhoneFormat) -> dict[str, str]:
         "phone_national": number.national,
         "phone_digits": number.digits,
     }
+
+
+def inputs_of(keys: DetailKeys, details_by: str) -> dict[str, str]:
+    """What is known of the one linked person."""
+    customer_id = keys.record_ids.get(details_by, "")
+    return {"customer_id": customer_id, "account_id": keys.account_id, "email": keys.email, "phone_e164": keys.phone}
 
 
 def days(zone: str, first: str = "") -> dict[str, str]:

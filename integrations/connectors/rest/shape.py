@@ -271,6 +271,16 @@ class RestOptions(ConnectorOptions):
         return with_preset(raw) if isinstance(raw, dict) and raw.get("preset") else raw
 
     @model_validator(mode="after")
+    def _search_finds_people(self) -> RestOptions:
+        """By what is typed; without their ids and names they could be neither picked nor told apart."""
+        if self.search:
+            if not self.search.needs & {"query", "email"}:
+                raise ValueError("search: ask with {query}, which is what somebody types, or with {email}.")
+            if missing := {"id", "name"} - set(self.search.map):
+                raise ValueError(f"search: say in map.{min(missing)} where a record's {min(missing)} is.")
+        return self
+
+    @model_validator(mode="after")
     def _single_steps(self) -> RestOptions:
         if not (self.lookup or self.search or self.availability):
             raise ValueError("lookup: describe what to ask for, or name a preset.")

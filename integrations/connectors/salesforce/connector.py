@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from functools import cached_property
 from typing import Literal
 
 from pydantic import Field
 
-from integrations.connectors.base import (
-    MAX_RECORDS,
-    Connector,
-    ConnectorOptions,
-    Deadline,
-    FieldMapping,
-    Health,
-)
-from integrations.connectors.salesforce.objects import STANDARD, ObjectOptions, Searched, searched
-from integrations.connectors.salesforce.search import Row, by_index, by_query
+from integrations.connectors.base import MAX_RECORDS, Connector, ConnectorOptions, Deadline, FieldMapping, Health
+from integrations.connectors.salesforce.objects import STANDARD, ObjectOptions, Searched, in_words, searched
+from integrations.connectors.salesforce.search import Row, Search
 from integrations.connectors.salesforce.session import SalesforceSecrets, Session, Usage
 from integrations.errors import InvalidResponse
 from integrations.phone import Number
 from integrations.profile import Match, SourceRecord
+from integrations.sought import MAX_HITS, Sought
 
 # From this share of the day's requests on, admins are warned: at the end of them nobody is found any more.
 WARN_FROM = 0.8
@@ -42,7 +35,7 @@ class SalesforceOptions(ConnectorOptions):
 class SalesforceConnector(Connector):
     kind = "salesforce"
     label = "Salesforce"
-    capabilities = frozenset({"find", "health"})
+    capabilities = frozenset({"find", "search", "health"})
     Options = SalesforceOptions
     Secrets = SalesforceSecrets
     default_timeout_ms = 3_000
@@ -82,18 +75,36 @@ class SalesforceConnector(Connector):
     def _api(self) -> str:
         return f"/services/data/{self.options.version}"
 
+    @property
+    def _search(self) -> Search:
+        indexed = self.options.search == "parameterized"
+        return Search(self.session, self._api, list(self.objects.values()), indexed)
+
     async def find(self, number: Number, deadline: Deadline) -> list[SourceRecord]:
-        search = by_query if self.options.search == "soql" else by_index
-        rows = await search(self.session, self._api, list(self.objects.values()), number, deadline)
-        records = []
-        for row in _current(rows):
-            one = self.objects.get(row.attributes.type.casefold())
-            # The index covers every field of the type phone, fax numbers among them.
-            if one and (matched := self._matches(one, row, number)):
-                url = f"{self.options.base_url.rstrip('/')}/lightning/r/{one.name}/{row.Id}/view"
-                record_id = f"{one.name}/{row.Id}"
-                records.append(self.record(row.model_dump(), record_id, mapping=one.mapping, matched=matched, url=url))
-        return records[:MAX_RECORDS]
+        # The index covers every field of the type phone, fax numbers among them.
+        people = [
+            (row, one, matched)
+            for row, one in self._known(await self._search.by_number(number, deadline))
+            if (matched := self._matches(one, row, number))
+        ]
+        return [self._person(*person) for person in people][:MAX_RECORDS]
+
+    async def search(self, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
+        rows = await self._search.by_text(sought, deadline)
+        return [self._person(row, one) for row, one in self._known(rows)][:MAX_HITS]
+
+    async def find_again(self, record_id: str, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
+        name, _slash, row_id = record_id.partition("/")
+        one = self.objects.get(name.casefold())
+        rows = await self._search.by_id(one, row_id, deadline) if one else []
+        return [self._person(row, known) for row, known in self._known(rows)]
+
+    def _known(self, rows: list[Row]) -> list[tuple[Row, Searched]]:
+        return [(row, one) for row in _current(rows) if (one := self.objects.get(row.attributes.type.casefold()))]
+
+    def _person(self, row: Row, one: Searched, matched: tuple[Match, ...] = ()) -> SourceRecord:
+        url = f"{self.options.base_url.rstrip('/')}/lightning/r/{one.name}/{row.Id}/view"
+        return self.record(row.model_dump(), f"{one.name}/{row.Id}", mapping=one.mapping, matched=matched, url=url)
 
     def _matches(self, one: Searched, row: Row, number: Number) -> tuple[Match, ...]:
         found = []
@@ -102,7 +113,7 @@ class SalesforceConnector(Connector):
             if stored is not None and not isinstance(stored, str):
                 raise InvalidResponse(self.key, f"unexpected shape at {name}")
             if stored and number.matches(stored):
-                found.append(Match(_in_words(name, one.name), stored))
+                found.append(Match(in_words(name, one.name), stored))
         return tuple(found)
 
     async def health(self, deadline: Deadline) -> Health:
@@ -131,15 +142,3 @@ def _told(texts: dict[str, str]) -> str:
     """One expression if all objects share it, else each object's."""
     shared = set(texts.values())
     return shared.pop() if len(shared) == 1 else "; ".join(f"{name}: {text}" for name, text in texts.items())
-
-
-def _in_words(field: str, name: str) -> str:
-    """``MobilePhone`` of a lead as ``mobile phone (lead)``."""
-    words = _spelt(field)
-    return words if name == "Contact" else f"{words} ({_spelt(name)})"
-
-
-def _spelt(name: str) -> str:
-    """An API name in words: without the package before it and the ending that marks an organisation's own."""
-    bare = re.sub(r"^[A-Za-z0-9]+__(?=.)", "", name.removesuffix("__c"))
-    return " ".join(re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", bare).split()).lower()

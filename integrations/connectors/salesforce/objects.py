@@ -103,6 +103,12 @@ class Searched:
             wanted |= _read_by(self.external_id, "external_id")
         return sorted(wanted)
 
+    @cached_property
+    def emails(self) -> list[str]:
+        """The fields that hold e-mail addresses."""
+        expression = self.mapping.expressions.get("email")
+        return sorted(_read_by(expression, "fields.email")) if expression else []
+
 
 def searched(
     options: tuple[ObjectOptions, ...],
@@ -134,6 +140,18 @@ def searched(
     if not found:
         raise ConfigurationError("objects: leave at least one object in.")
     return found
+
+
+def in_words(field: str, name: str) -> str:
+    """``MobilePhone`` of a lead as ``mobile phone (lead)``."""
+    words = _spelt(field)
+    return words if name == "Contact" else f"{words} ({_spelt(name)})"
+
+
+def _spelt(name: str) -> str:
+    """An API name in words: without the package before it and the ending that marks an organisation's own."""
+    bare = re.sub(r"^[A-Za-z0-9]+__(?=.)", "", name.removesuffix("__c"))
+    return " ".join(re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", bare).split()).lower()
 
 
 def _canonical(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Two ways to search Salesforce by number: its search index, and queries that compare what is stored.
+"""Two ways to search Salesforce, by number, name or e-mail address: its search index, and queries that compare what is stored.
 
 https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_search_parameterized_post.htm
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import batched
 from typing import Any
 from urllib.parse import quote
@@ -20,6 +21,7 @@ from integrations.connectors.salesforce.session import Session, explain
 from integrations.errors import InvalidResponse
 from integrations.phone import Number
 from integrations.profile import JSON
+from integrations.sought import MAX_HITS, By, Sought
 
 # How many queries Salesforce takes in one request.
 QUERIES_AT_ONCE = 5
@@ -60,43 +62,67 @@ class Composite(BaseModel):
     compositeResponse: list[Part]
 
 
-async def by_index(session: Session, base: str, objects: Sequence[Searched], number: Number, deadline: Deadline) -> list[Row]:
-    """One search over all objects, wherever a number stands and however it is written."""
-    body = {
-        "q": " OR ".join(terms(number)),
-        "in": "PHONE",
-        "sobjects": [{"name": one.name, "fields": one.fields, "limit": MAX_RECORDS} for one in objects],
-        "overallLimit": MAX_RECORDS * len(objects),
-    }
-    answer = await session.ask("POST", f"{base}/parameterizedSearch", deadline, json=body)
-    return _parsed(Found, answer, session.connector).searchRecords
+@dataclass(frozen=True)
+class Search:
+    """All objects of one Salesforce. ``indexed``: by its search index, else by queries that compare what is stored."""
 
+    session: Session
+    base: str
+    objects: Sequence[Searched]
+    indexed: bool
 
-async def by_query(session: Session, base: str, objects: Sequence[Searched], number: Number, deadline: Deadline) -> list[Row]:
-    """One query for each object, several in a request: that counts once, and keeps the number out of addresses."""
-    groups = [list(group) for group in batched(objects, QUERIES_AT_ONCE)]
-    answers = await asyncio.gather(*(_composite(session, base, group, number, deadline) for group in groups))
-    return [row for rows in answers for row in rows]
+    async def by_number(self, number: Number, deadline: Deadline) -> list[Row]:
+        """Wherever a number stands; the index knows it however it is written."""
+        if self.indexed:
+            return await self._indexed(" OR ".join(terms(number)), "PHONE", MAX_RECORDS, deadline)
+        return await self._queried({one.name: query(one, number.variants()) for one in self.objects}, deadline)
 
+    async def by_text(self, sought: Sought, deadline: Deadline) -> list[Row]:
+        """By the beginnings of a name's words, or by an e-mail address."""
+        if not self.indexed:
+            texts = {one.name: text for one in self.objects if (text := query_by_text(one, sought))}
+            return await self._queried(texts, deadline)
+        place = "EMAIL" if sought.by is By.EMAIL else "NAME"
+        wanted = terms_of_text(sought)
+        return await self._indexed(wanted, place, MAX_HITS, deadline) if wanted else []
 
-async def _composite(session: Session, base: str, objects: Iterable[Searched], number: Number, deadline: Deadline) -> list[Row]:
-    queries = {one.name: query(one, number.variants()) for one in objects}
-    requests = [
-        {"method": "GET", "url": f"{base}/query?q={quote(text, safe='')}", "referenceId": name}
-        for name, text in queries.items()
-    ]
-    body = {"allOrNone": False, "compositeRequest": requests}
-    answer = await session.ask("POST", f"{base}/composite", deadline, json=body)
-    parts = _parsed(Composite, answer, session.connector).compositeResponse
-    if len(parts) != len(requests):
-        raise InvalidResponse(session.connector, "not every query was answered")
-    rows: list[Row] = []
-    for part in parts:
-        if part.httpStatusCode != 200:
-            explain(session.connector, part.body)
-            raise InvalidResponse(session.connector, f"a query ended with status {part.httpStatusCode}")
-        rows += _parsed(Page, part.body, session.connector).records
-    return rows
+    async def by_id(self, one: Searched, record_id: str, deadline: Deadline) -> list[Row]:
+        text = f"SELECT {', '.join(one.fields)} FROM {one.name} WHERE Id = '{escaped(record_id)}' LIMIT 1"  # noqa: S608
+        return await self._queried({one.name: text}, deadline)
+
+    async def _indexed(self, wanted: str, place: str, limit: int, deadline: Deadline) -> list[Row]:
+        body = {
+            "q": wanted,
+            "in": place,
+            "sobjects": [{"name": one.name, "fields": one.fields, "limit": limit} for one in self.objects],
+            "overallLimit": limit * len(self.objects),
+        }
+        answer = await self.session.ask("POST", f"{self.base}/parameterizedSearch", deadline, json=body)
+        return _parsed(Found, answer, self.session.connector).searchRecords
+
+    async def _queried(self, texts: Mapping[str, str], deadline: Deadline) -> list[Row]:
+        """One query for each object, several in a request: that counts once, and keeps what is asked out of addresses."""
+        groups = [dict(group) for group in batched(texts.items(), QUERIES_AT_ONCE)]
+        answers = await asyncio.gather(*(self._composite(group, deadline) for group in groups))
+        return [row for rows in answers for row in rows]
+
+    async def _composite(self, texts: Mapping[str, str], deadline: Deadline) -> list[Row]:
+        requests = [
+            {"method": "GET", "url": f"{self.base}/query?q={quote(text, safe='')}", "referenceId": name}
+            for name, text in texts.items()
+        ]
+        body = {"allOrNone": False, "compositeRequest": requests}
+        answer = await self.session.ask("POST", f"{self.base}/composite", deadline, json=body)
+        parts = _parsed(Composite, answer, self.session.connector).compositeResponse
+        if len(parts) != len(requests):
+            raise InvalidResponse(self.session.connector, "not every query was answered")
+        rows: list[Row] = []
+        for part in parts:
+            if part.httpStatusCode != 200:
+                explain(self.session.connector, part.body)
+                raise InvalidResponse(self.session.connector, f"a query ended with status {part.httpStatusCode}")
+            rows += _parsed(Page, part.body, self.session.connector).records
+        return rows
 
 
 def terms(number: Number) -> list[str]:
@@ -104,6 +130,25 @@ def terms(number: Number) -> list[str]:
     so nothing in them can be an operator."""
     written = (number.nsn, number.digits, number.national)
     return list(dict.fromkeys(re.sub(r"\D", "", text) for text in written))
+
+
+def terms_of_text(sought: Sought) -> str:
+    """What the index is asked for; ``""`` where it would not take it. Words are letters, digits and apostrophes, and with
+    the asterisk behind them none is an operator; of a single letter it makes nothing."""
+    if sought.by is By.EMAIL:
+        return '"' + re.sub(r'(["\\])', r"\\\1", sought.text) + '"'
+    return " AND ".join(word.replace("'", "\\'") + "*" for word in sought.words if len(word) > 1)
+
+
+def query_by_text(one: Searched, sought: Sought) -> str:
+    """The SOQL of one object; ``""`` for one without e-mail addresses where such a one is looked for."""
+    if sought.by is By.EMAIL:
+        conditions = [f"{field} = '{escaped(sought.text)}'" for field in one.emails]
+    else:
+        conditions = [" AND ".join(f"Name LIKE '%{escaped_pattern(word)}%'" for word in sought.words)]
+    condition = " OR ".join(filter(None, conditions))
+    # Names were held against what Salesforce allows as one; values are escaped.
+    return f"SELECT {', '.join(one.fields)} FROM {one.name} WHERE {condition} LIMIT {MAX_HITS}" if condition else ""  # noqa: S608
 
 
 def query(one: Searched, variants: Iterable[str]) -> str:
@@ -117,6 +162,11 @@ def query(one: Searched, variants: Iterable[str]) -> str:
 def escaped(value: str) -> str:
     """As the inside of a quoted SOQL text."""
     return value.replace("\\", "\\\\").replace("'", "\\'")
+
+
+def escaped_pattern(value: str) -> str:
+    """The same within LIKE, where two more characters stand for others."""
+    return re.sub(r"([%_])", r"\\\1", escaped(value))
 
 
 def _parsed[Model: BaseModel](model: type[Model], body: JSON, connector: str) -> Model:

@@ -1,0 +1,58 @@
+"""How HubSpot is asked for contacts, by number, name or e-mail address, and what its answer tells at once.
+
+A search takes five groups of conditions, one of which has to hold; each has up to six, eighteen in all.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+from integrations.connectors.hubspot.answers import CrmObject
+from integrations.phone import Number
+from integrations.profile import Match
+from integrations.sought import By, Sought
+
+PHONES = {"phone": "phone", "mobilephone": "mobile phone"}
+
+Group = dict[str, list[dict[str, object]]]
+
+
+def by_number(number: Number) -> list[Group]:
+    """The four places of a number in one search. Free text would find more and is left out: it would double the time of
+    every caller who is not known."""
+    variants = list(number.variants())
+    calculated = ("hs_searchable_calculated_phone_number", "hs_searchable_calculated_mobile_number")
+    filters = [_is(name, "EQ", value=number.nsn) for name in calculated]
+    filters += [_is(name, "IN", values=variants) for name in PHONES]
+    return [{"filters": [one]} for one in filters]
+
+
+def by_text(sought: Sought) -> list[Group]:
+    """An e-mail address as it is. Of a name the two longest words, each in the first or the last name: with more, not all
+    ways to divide a name would fit into one search."""
+    if sought.by is By.EMAIL:
+        return [{"filters": [_is("email", "EQ", value=sought.text)]}]
+    words = sought.words[:2]
+    return [
+        {"filters": [_is(name, "CONTAINS_TOKEN", value=f"{word}*") for name, word in zip(places, words, strict=True)]}
+        for places in product(("firstname", "lastname"), repeat=len(words))
+        if words
+    ]
+
+
+def _is(name: str, operator: str, **compared: object) -> dict[str, object]:
+    return {"propertyName": name, "operator": operator, **compared}
+
+
+def matches(contact: CrmObject, number: Number) -> tuple[Match, ...]:
+    """Where the contact holds the number."""
+    held = ((label, contact.properties.get(name)) for name, label in PHONES.items())
+    return tuple(Match(label, stored) for label, stored in held if stored and number.matches(stored))
+
+
+def hints(contact: CrmObject) -> dict[str, str]:
+    """What the answer already told of deals and company; a property that was not answered tells nothing."""
+    deals = contact.properties.get("num_associated_deals", "unknown")
+    known_company = contact.properties.get("company")
+    company_id = "" if known_company else contact.properties.get("associatedcompanyid") or ""
+    return {"company_id": company_id, "deals": "none" if deals in (None, "", "0") else "some"}

@@ -1,0 +1,50 @@
+"""Asking a described system one step's question."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from zoneinfo import ZoneInfo
+
+from integrations.connectors.base import Deadline
+from integrations.connectors.rest.answers import records_in, says_not_found
+from integrations.connectors.rest.auth import SignedDoor
+from integrations.connectors.rest.requests import Inputs, days, outputs_of, request_of
+from integrations.connectors.rest.shape import Rule, Step
+from integrations.connectors.rest.steps import MappedStep
+from integrations.errors import SourceError
+from integrations.profile import JSON, SourceRecord
+
+# The second step settles before the caller gives up on both.
+_SHARE_OF_SECOND_STEP = 0.9
+
+
+@dataclass(frozen=True)
+class Asking:
+    """``rules`` say what its errors mean; ``zone`` is where its days are."""
+
+    door: SignedDoor
+    rules: Sequence[Rule]
+    zone: str
+
+    async def records(self, step: Step, inputs: Inputs, deadline: Deadline) -> list[dict[str, JSON]]:
+        """The raw records of the step's answer; ``[]`` where it could not be asked or found nobody."""
+        request = request_of(step, days(self.zone) | dict(inputs))
+        if request is None:
+            return []
+        answer = await self.door.ask(request, deadline)
+        nobody = says_not_found(self.rules, answer, self.door.connector)
+        return [] if nobody else records_in(step, self.door.checked(answer), self.door.connector)
+
+    async def more(self, record: SourceRecord, mapped: MappedStep, inputs: Inputs, deadline: Deadline) -> SourceRecord:
+        """The record with what a second step tells."""
+        step, mapping = mapped
+        patience = deadline.within(deadline.left() * _SHARE_OF_SECOND_STEP)
+        try:
+            answers = await self.records(step, {**inputs, **outputs_of(record)}, patience)
+        except SourceError:  # who it is, is known; only what this step would have told is missing
+            return replace(record, unreadable=(*record.unreadable, *mapping.expressions))
+        if not answers:
+            return record
+        fields, unreadable = mapping.read(answers[0], ZoneInfo(self.zone))
+        return replace(record, fields={**record.fields, **fields}, unreadable=(*record.unreadable, *unreadable))

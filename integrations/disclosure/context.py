@@ -1,0 +1,75 @@
+"""The occasion on which somebody looks, and what of it goes on record."""
+
+from __future__ import annotations
+
+import secrets
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from integrations.disclosure.fields import Disclosed
+from integrations.disclosure.matches import DISAMBIGUATORS, MatchCard, tells
+from integrations.disclosure.restricted import as_seen_by
+from integrations.disclosure.viewers import Viewer
+from integrations.errors import AccessDenied
+from integrations.lookup.result import LookupResult
+
+
+def new_view_id() -> str:
+    """One showing of a panel or one answer (32 lower-hex characters)."""
+    return secrets.token_hex(16)
+
+
+@dataclass(frozen=True)
+class Context:
+    """On which occasion a viewer looks. ``purpose`` is the reason they gave, recorded as it is."""
+
+    purpose: str = ""
+    call_sid: str = ""
+    task_sid: str = ""
+    panel_key: str = ""
+    view_id: str = field(default_factory=new_view_id)
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """As an entry's columns."""
+        return {
+            "purpose": self.purpose,
+            "call_sid": self.call_sid,
+            "task_sid": self.task_sid,
+            "panel_key": self.panel_key,
+            "view_id": self.view_id,
+        }
+
+
+def clean_reason(text: str) -> str:
+    """A reason as it goes on record; ``""`` for what says nothing: blanks, invisible characters, lone punctuation."""
+    visible = "".join(" " if unicodedata.category(character)[0] in "CZ" else character for character in text)
+    return " ".join(visible.split()) if any(character.isalnum() for character in visible) else ""
+
+
+def seen_by(viewer: Viewer, result: LookupResult) -> LookupResult:
+    """The result as far as it exists for this viewer. Raises AccessDenied for one of another organisation."""
+    if result.organization_id != viewer.organization_id:
+        raise AccessDenied("a result of another organisation")
+    return as_seen_by(viewer, result)
+
+
+def how_found(result: LookupResult) -> dict[str, str]:
+    """For an entry's detail, where it was not by the caller's number."""
+    return {"found_by": result.sought.by.value} if result.sought else {}
+
+
+def sources_of(shown: Disclosed) -> list[str]:
+    return [shown.source, *(source for source, _value in shown.conflicts)]
+
+
+def fields_on_record(fields: Mapping[str, Disclosed]) -> tuple[dict[str, object], ...]:
+    return tuple({"field": name, "effect": shown.effect.value, "sources": sources_of(shown)} for name, shown in fields.items())
+
+
+def choice_on_record(matches: tuple[MatchCard, ...]) -> tuple[dict[str, object], ...]:
+    """What was shown of several people to choose among."""
+    sources = sorted({source for card in matches for source in card.sources})
+    shown = ["name", *(name for name in DISAMBIGUATORS if any(tells(card, name) for card in matches))]
+    return tuple({"field": name, "effect": "choice", "sources": sources} for name in shown) if matches else ()

@@ -1,0 +1,75 @@
+"""What a search shows: who might be meant, and no more of each than it takes to tell them apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from integrations.disclosure import audit
+from integrations.disclosure.context import Context, choice_on_record, clean_reason, how_found, seen_by
+from integrations.disclosure.matches import MatchCard, cards_of
+from integrations.disclosure.policy import Policy, policy_of
+from integrations.disclosure.viewers import Viewer
+from integrations.errors import AccessDenied
+from integrations.lookup.result import LookupResult, LookupStatus, SourceOutcome
+from integrations.models.people import Effect
+from integrations.profile import FIELDS
+from integrations.sought import By, Sought
+
+# More than these cannot be read through beside a call.
+MOST_SHOWN = 20
+_FIELD = {By.NAME: "name", By.EMAIL: "email", By.NUMBER: "phone"}
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one viewer gets of one search. ``more``: there are others, whom only a narrower search shows."""
+
+    status: LookupStatus
+    matches: tuple[MatchCard, ...]
+    more: bool
+    sources: tuple[SourceOutcome, ...]
+
+
+async def allow_search(viewer: Viewer, sought: Sought, context: Context) -> None:
+    """Whether the viewer may search in this way, for the reason ``context.purpose``: before any system is asked.
+
+    Raises AccessDenied, the denial committed, for whoever is no person, gives no reason, or has a tier that does not see
+    names or has to be kept from what is searched with: finding somebody by it would tell it. Raises AuditUnavailable.
+    """
+    await _allowed(viewer, sought, context)
+
+
+async def disclose_found(result: LookupResult, viewer: Viewer, context: Context) -> Found:
+    """Whom the viewer may choose among, after the entry is committed. Raises as ``allow_search()``."""
+    if result.sought is None:
+        raise AccessDenied("not a search")
+    policy = await _allowed(viewer, result.sought, context)
+    result = seen_by(viewer, result)
+    shown = replace(result, people=result.people[:MOST_SHOWN])
+    matches = cards_of(shown, policy) if shown.people else ()
+    entry = viewer.entry(
+        "search",
+        outcome=result.status.value,
+        subject=result.subject,
+        sources=tuple(source.key for source in result.sources),
+        fields=choice_on_record(matches),
+        detail={
+            **how_found(result),
+            "match_count": len(result.people),
+            "matches": [card.match_id for card in matches],
+        },
+        **context.facts,
+    )
+    await audit.record(entry)
+    return Found(result.status, matches, len(result.people) > MOST_SHOWN, result.sources)
+
+
+async def _allowed(viewer: Viewer, sought: Sought, context: Context) -> Policy:
+    policy = await policy_of(viewer.tier_id)
+    searched = policy.decide(FIELDS[_FIELD[sought.by]]).effect
+    may = viewer.actor_kind == "person" and policy.shows(FIELDS["name"]) and searched is not Effect.HIDE
+    if may and clean_reason(context.purpose):
+        return policy
+    detail = {"what": "search", "found_by": sought.by.value}
+    await audit.record(viewer.entry("denied", outcome=searched.value, subject=sought.text, detail=detail, **context.facts))
+    raise AccessDenied("search")

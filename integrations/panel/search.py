@@ -1,0 +1,90 @@
+"""Looking for who is calling by name, e-mail address or another number, and taking one of those found for the caller."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from integrations.calls import choices
+from integrations.disclosure import allow_search, disclose_found, pick
+from integrations.errors import AccessDenied, AuditUnavailable
+from integrations.lookup.search import search
+from integrations.models import Call
+from integrations.panel.choices import saying
+from integrations.panel.views import draw_page, posted, reason_given, to_log_in
+from integrations.panel.visits import Visit, enter
+from integrations.sought import Sought, Unusable, read
+
+
+@dataclass(frozen=True)
+class Typed:
+    """What the form holds. ``text`` as it was typed, so that it can be sent again."""
+
+    text: str
+    reason: str
+    sought: Sought | Unusable
+
+    @property
+    def problem(self) -> str:
+        """Why it cannot be searched for, or empty."""
+        if isinstance(self.sought, Unusable):
+            return self.sought.reason
+        return "" if self.reason else _("Say why you search, then search again. Your reason goes on record.")
+
+
+def _typed(request: HttpRequest, visit: Visit) -> Typed:
+    raw = request.POST.get("text", "")
+    return Typed(raw[:200], reason_given(request), read(raw, visit.organization.region))
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+async def search_people(request: HttpRequest, org: str, key: str) -> HttpResponseBase:
+    """Who might be meant: for htmx alone, else as a page with the form."""
+    if not (await request.auser()).is_authenticated:
+        return to_log_in(request, org, key)
+    visit = await sync_to_async(enter)(request, org, key)
+    context: dict[str, Any] = {}
+    if request.method == "POST":
+        typed = _typed(request, visit)
+        context = {"typed": typed, "problem": typed.problem}
+        if isinstance(typed.sought, Sought) and not typed.problem:
+            context |= await _found(visit, typed.sought, typed.reason)
+    template = "_found.html" if request.htmx else "search.html"  # type: ignore[attr-defined]  # django-htmx adds it
+    return await draw_page(request, visit, template, context)
+
+
+async def _found(visit: Visit, sought: Sought, reason: str) -> dict[str, Any]:
+    context = visit.context(purpose=reason)
+    try:
+        await allow_search(visit.viewer, sought, context)
+        found = await disclose_found(await search(visit.organization.pk, sought), visit.viewer, context)
+    except AccessDenied:
+        return {"problem": _("You may not search in this way. The attempt is on record.")}
+    except AuditUnavailable as problem:
+        return {"problem": problem.public_message}
+    silent = [source.label for source in found.sources if not source.status.answered]
+    return {"found": found, "asked": [source.label for source in found.sources], "silent": silent}
+
+
+@saying
+async def pick_found(request: HttpRequest, visit: Visit, call: Call) -> None:
+    """The person whose ``match_id`` was posted, of those found by ``text``, is calling. One who is gone changes nothing."""
+    typed = _typed(request, visit)
+    if isinstance(typed.sought, Unusable):
+        return
+    context = visit.context(purpose=typed.reason)
+    try:
+        await allow_search(visit.viewer, typed.sought, context)
+        result = await search(visit.organization.pk, typed.sought)
+        refs = await pick(result, visit.viewer, posted(request, "match_id"), context)
+    except AccessDenied:
+        return
+    if refs:
+        await sync_to_async(choices.pick)(call, refs, visit.viewer.person_id, typed.sought)

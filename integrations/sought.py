@@ -1,0 +1,122 @@
+"""Whom somebody looks for: a name or part of one, an e-mail address, or a number.
+
+``read()`` decides once, at the edge, which of the three was typed. Systems over-match, and some ignore what they do not
+understand, so every hit is held against ``Sought.fits()`` before anybody sees it.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+from integrations.phone import Number, classify
+from integrations.profile import JSON
+
+MAX_TEXT = 100
+MIN_LETTERS = 2
+# More words than this narrow nothing down, and systems take only so many conditions.
+MAX_WORDS = 4
+# What one system may answer to a search. A screen shows fewer, so it is known when there are more.
+MAX_HITS = 25
+# From so many digits on it is meant as a number.
+_DIGITS = 5
+_EMAIL = re.compile(r"[^@\s\"'\\(){}<>]{1,64}@[^@\s\"'\\(){}<>]{1,190}\.[^@\s\"'\\(){}<>.]{2,30}")
+
+
+class By(StrEnum):
+    """What somebody is looked for with; the words of the audit trail."""
+
+    NAME = "name"
+    EMAIL = "email"
+    NUMBER = "number"
+
+
+@dataclass(frozen=True)
+class Sought:
+    """``text`` is the name with single blanks, the e-mail address in small letters, or the number as E.164."""
+
+    by: By
+    text: str
+    number: Number | None = None
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """Those of a name as a system is asked for them: in small letters, the longest first, which finds the fewest."""
+        return tuple(sorted(dict.fromkeys(_words(self.text)), key=len, reverse=True)[:MAX_WORDS])
+
+    def fits(self, fields: Mapping[str, JSON]) -> bool:
+        """Whether a record's fields are of somebody who is looked for. Numbers are held against their record elsewhere."""
+        if self.by is By.EMAIL:
+            return str(fields.get("email") or "").strip().casefold() == self.text
+        if self.by is By.NAME:
+            parts = " ".join(str(fields.get(name) or "") for name in ("first_name", "last_name"))
+            return any(
+                _begins(_words(_plain(self.text)), _words(_plain(name))) for name in (str(fields.get("name") or ""), parts)
+            )
+        return True
+
+    @property
+    def written(self) -> str:
+        """As ``reopened()`` reads it."""
+        return f"{self.by}:{self.text}"
+
+
+@dataclass(frozen=True)
+class Unusable:
+    """What cannot be searched for; ``reason`` is a sentence that says what to change."""
+
+    reason: str
+
+
+def read(raw: str, region: str) -> Sought | Unusable:
+    """Decide what was typed. ``region`` (ISO country) is for numbers without a country code."""
+    text = " ".join("".join(character if character.isprintable() else " " for character in raw).split())
+    if not text:
+        return Unusable("Type a name, an e-mail address or a number.")
+    if len(text) > MAX_TEXT:
+        return Unusable(f"That is longer than {MAX_TEXT} characters. Type a name, an e-mail address or a number.")
+    if "@" in text:
+        address = text.casefold()
+        return Sought(By.EMAIL, address) if _EMAIL.fullmatch(address) else Unusable("Type the whole e-mail address.")
+    if sum(character.isdigit() for character in text) >= _DIGITS:
+        number = classify(text, region)
+        if isinstance(number, Number):
+            return Sought(By.NUMBER, number.e164, number)
+        return Unusable("This number cannot be searched for. Type it with its area code, like (415) 555-0123.")
+    if sum(character.isalpha() for character in text) < MIN_LETTERS:
+        return Unusable("Type at least two letters of the name.")
+    return Sought(By.NAME, text)
+
+
+def reopened(written: str, region: str) -> Sought | None:
+    """What ``Sought.written`` kept; None for anything else."""
+    by, _colon, text = written.partition(":")
+    sought = read(text, region)
+    return sought if isinstance(sought, Sought) and sought.by == by else None
+
+
+def _words(text: str) -> list[str]:
+    """Words in small letters. An apostrophe is part of its word, a hyphen is not."""
+    found = re.findall(r"[\w']+", text.replace("’", "'").casefold())
+    return [word for raw in found if (word := raw.strip("'_"))]
+
+
+def _plain(text: str) -> str:
+    """Without accents, as people type in a hurry."""
+    apart = unicodedata.normalize("NFKD", text)
+    return "".join(character for character in apart if not unicodedata.combining(character))
+
+
+def _begins(wanted: list[str], words: list[str]) -> bool:
+    """Whether each wanted word begins a word of its own."""
+    left = list(words)
+    for start in sorted(wanted, key=len, reverse=True):
+        found = next((word for word in left if word.startswith(start)), None)
+        if found is None:
+            return False
+        left.remove(found)
+    return bool(wanted)

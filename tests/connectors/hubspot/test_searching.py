@@ -1,0 +1,87 @@
+"""Contacts by name or e-mail address, and one contact by its id."""
+
+from __future__ import annotations
+
+import json
+
+import jsonschema
+import pytest
+
+from integrations.connectors.base import Deadline
+from integrations.errors import RateLimited
+from integrations.sought import Sought, read
+from tests.connectors.http_stub import Stub, reply
+from tests.connectors.hubspot.test_hubspot import SPEC, hubspot, recorded, stub
+
+__all__ = ["stub"]
+
+
+def sought(text: str) -> Sought:
+    found = read(text, "US")
+    assert isinstance(found, Sought)
+    return found
+
+
+def conditions(stub: Stub) -> list[list[tuple[str, str, str]]]:
+    groups = stub.requests[-1].json["filterGroups"]
+    return [[(one["propertyName"], one["operator"], one["value"]) for one in group["filters"]] for group in groups]
+
+
+async def test_a_word_is_looked_for_in_either_name(stub: Stub) -> None:
+    stub.answer(recorded("found"))
+    (record,) = await hubspot(stub).search(sought("Rosa"), Deadline(5))
+    assert record.fields["name"] == "Rosa Castillo"
+    assert (record.matched, record.hints["deals"]) == ((), "some")
+    assert conditions(stub) == [[("firstname", "CONTAINS_TOKEN", "rosa*")], [("lastname", "CONTAINS_TOKEN", "rosa*")]]
+    assert stub.requests[-1].json["limit"] == 25
+
+
+async def test_of_a_long_name_the_two_longest_words_are_asked_for_in_every_way_to_divide_them(stub: Stub) -> None:
+    stub.answer(recorded("not_found"))
+    assert await hubspot(stub).search(sought("Ana de la Cruz"), Deadline(5)) == []
+    asked = conditions(stub)
+    assert [[name for name, _operator, _value in group] for group in asked] == [
+        ["firstname", "firstname"],
+        ["firstname", "lastname"],
+        ["lastname", "firstname"],
+        ["lastname", "lastname"],
+    ]
+    assert {value for group in asked for _name, _operator, value in group} == {"cruz*", "ana*"}
+
+
+async def test_an_address_is_compared_as_a_whole(stub: Stub) -> None:
+    stub.answer(recorded("not_found"))
+    await hubspot(stub).search(sought("Rosa@Mail.org"), Deadline(5))
+    assert conditions(stub) == [[("email", "EQ", "rosa@mail.org")]]
+
+
+@pytest.mark.parametrize("text", ["rosa", "rosa castillo", "rosa@mail.org"])
+async def test_the_search_is_what_hubspots_description_asks_for(stub: Stub, text: str) -> None:
+    if not SPEC.exists():
+        pytest.skip("HubSpot's OpenAPI description is not beside this checkout (../shared/specs)")
+    stub.answer(recorded("not_found"))
+    await hubspot(stub).search(sought(text), Deadline(5))
+    spec = json.loads(SPEC.read_text(encoding="utf-8"))
+    name = "PublicObjectSearchRequest"
+    spec["components"]["schemas"][name]["required"] = ["filterGroups", "limit", "properties", "sorts"]
+    schema = {"$ref": f"#/components/schemas/{name}", "components": spec["components"]}
+    jsonschema.validate(stub.requests[0].json, schema)
+
+
+async def test_a_contact_is_asked_for_by_its_id_and_not_searched(stub: Stub) -> None:
+    contact = {"id": "101", "properties": {"firstname": "Rosa", "lastname": "Castillo", "phone": None}}
+    stub.answer(reply(contact))
+    (record,) = await hubspot(stub).find_again("101", sought("rosa"), Deadline(5))
+    assert (record.record_id, record.fields["name"]) == ("101", "Rosa Castillo")
+    (request,) = stub.requests
+    assert (request.method, request.path.partition("?")[0]) == ("GET", "/crm/v3/objects/contacts/101")
+    assert "firstname" in request.path
+    stub.answer(reply({"status": "error"}, 404))
+    assert await hubspot(stub).find_again("../deals/1", sought("rosa"), Deadline(5)) == []
+    assert stub.requests[-1].path.startswith("/crm/v3/objects/contacts/..%2Fdeals%2F1?")
+
+
+async def test_being_asked_too_often_is_told(stub: Stub) -> None:
+    stub.answer(recorded("rate_limited", 429))
+    with pytest.raises(RateLimited):
+        await hubspot(stub).search(sought("rosa"), Deadline(5))
