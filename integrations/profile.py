@@ -66,7 +66,8 @@ class FieldType(StrEnum):
 
 @dataclass(frozen=True)
 class Field:
-    """One word of the vocabulary. ``cacheable`` is False for values that must be asked for afresh each time."""
+    """One word of the vocabulary. ``cacheable`` is False for values that must be asked for afresh each time, ``asked`` for
+    what is not asked for at all, because nobody may see it."""
 
     name: str
     label: str
@@ -74,6 +75,7 @@ class Field:
     type: FieldType
     sensitivity: Sensitivity
     cacheable: bool = True
+    asked: bool = True
 
 
 def _table() -> Iterable[Field]:

@@ -341,7 +341,10 @@ def compiled(expression: str, place: str) -> Expression:
 
 
 class FieldMapping:
-    """The kind's field table with an organisation's changes, compiled. Raises ConfigurationError at the bad field."""
+    """The kind's field table with an organisation's changes, compiled: of the fields that are asked for.
+
+    Raises ConfigurationError at the bad field, asked for or not.
+    """
 
     def __init__(self, table: Mapping[str, str], changes: Mapping[str, str | bool], vocabulary: Mapping[str, Field]) -> None:
         merged: dict[str, str | bool] = {**table, **changes}
@@ -356,8 +359,10 @@ class FieldMapping:
                 raise ConfigurationError(f"fields.{name}: this kind of value is never shown, so it cannot be mapped.")
             if name not in vocabulary:
                 raise ConfigurationError(f"fields.{name}: there is no field of this name. Add it to the organisation first.")
-            self._rows.append((vocabulary[name], compiled(expression, f"fields.{name}")))
-            self.expressions[name] = expression
+            found = compiled(expression, f"fields.{name}")
+            if vocabulary[name].asked:
+                self._rows.append((vocabulary[name], found))
+                self.expressions[name] = expression
 
     def __contains__(self, name: str) -> bool:
         return name in self.expressions

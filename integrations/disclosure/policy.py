@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from integrations.models import TierRule
-from integrations.models.people import Effect
+from integrations.models.people import Effect, rule_for
 from integrations.models.snapshots import Snapshots
 from integrations.profile import Field, Sensitivity
 
@@ -26,13 +26,13 @@ class Policy:
     rules: Mapping[str, str]
 
     def decide(self, field: Field) -> Decision:
-        """A field rule beats a sensitivity rule; never-fields are hidden whatever the rules say."""
+        """Never-fields are hidden whatever the rules say."""
         if field.sensitivity is Sensitivity.NEVER:
             return Decision(Effect.HIDE, "never shown")
-        for target in (field.name, field.sensitivity.value):
-            if target in self.rules:
-                return Decision(Effect(self.rules[target]), f"rule for {target}")
-        return Decision(Effect.HIDE, "no rule")
+        target = rule_for(field, self.rules)
+        if target is None:
+            return Decision(Effect.HIDE, "no rule")
+        return Decision(Effect(self.rules[target]), f"rule for {target}")
 
     def shows(self, field: Field) -> bool:
         return self.decide(field).effect is Effect.CLEAR

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import socket
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from urllib.parse import urlsplit
 
@@ -23,6 +23,7 @@ from integrations.lookup.limiter import Limiter
 from integrations.lookup.stored_rows import StoredRows
 from integrations.models import Connector as ConnectorRow
 from integrations.models import Organization
+from integrations.models.people import Effect, rule_for
 from integrations.models.snapshots import Snapshots
 from integrations.profile import FIELDS, Field
 from integrations.sought import Sought
@@ -96,7 +97,8 @@ def _load_plan(organization_id: int) -> Plan:
     rows = list(organization.connectors.filter(enabled=True).order_by("priority", "key"))
     # Who stands in for a system that is switched off takes its place.
     keys = {row.pk: row.key for row in rows}
-    sources = tuple(_source(row, organization, vocabulary, keys) for row in rows)
+    asked = _asked(organization, vocabulary)
+    sources = tuple(_source(row, organization, asked, keys) for row in rows)
     return Plan(organization_id, vocabulary, sources, organization.region)
 
 
@@ -109,7 +111,25 @@ def plan_with(organization_id: int, connector_id: int) -> tuple[Plan, Source]:
     plan = _load_plan(organization_id)
     row = organization.connectors.get(pk=connector_id)
     keys = dict(organization.connectors.values_list("pk", "key"))
-    return plan, _source(row, organization, plan.vocabulary, keys)
+    return plan, _source(row, organization, _asked(organization, plan.vocabulary), keys)
+
+
+# What the portal itself works with, whoever may see it: to link records, to ask by, and to keep people out of sight.
+_NEEDED = frozenset({"email", "account_id", "restricted"})
+
+
+def _asked(organization: Organization, vocabulary: Mapping[str, Field]) -> dict[str, Field]:
+    """The vocabulary with a mark on what no tier of the organisation may see: that is not asked for."""
+    tiers = [{rule.target: rule.effect for rule in tier.rules.all()} for tier in organization.tiers.prefetch_related("rules")]
+    return {
+        name: field if name in _NEEDED or _is_seen(field, tiers) else replace(field, asked=False)
+        for name, field in vocabulary.items()
+    }
+
+
+def _is_seen(field: Field, tiers: Iterable[Mapping[str, str]]) -> bool:
+    targets = ((rules, rule_for(field, rules)) for rules in tiers)
+    return any(target is not None and rules[target] != Effect.HIDE for rules, target in targets)
 
 
 _plans = Snapshots(_load_plan)
@@ -121,7 +141,7 @@ async def plan_of(organization_id: int) -> Plan:
 
 
 def _fingerprint(row: ConnectorRow, organization: Organization, vocabulary: Mapping[str, Field]) -> str:
-    own = [(name, field) for name, field in vocabulary.items() if name not in FIELDS]
+    own = [field for name, field in vocabulary.items() if FIELDS.get(name) != field]
     facts = f"{row.version} {organization.region} {organization.timezone} {own}"
     return f"{organization.pk}:{row.pk}:{hashlib.blake2b(facts.encode(), digest_size=8).hexdigest()}"
 

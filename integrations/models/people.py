@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
@@ -12,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from integrations.models.organizations import Organization
-from integrations.profile import Sensitivity
+from integrations.profile import Field, Sensitivity
 
 API_SCOPES = ("lookup", "enrich", "availability", "health")
 # What a new organisation starts with: tier → sensitivity or field → effect. What is not named is hidden.
@@ -67,6 +68,11 @@ def make_default_tiers(organization: Organization) -> None:
     for name, rules in DEFAULT_TIERS.items():
         tier = Tier.objects.create(organization=organization, name=name)
         TierRule.objects.bulk_create(TierRule(tier=tier, target=target, effect=effect) for target, effect in rules.items())
+
+
+def rule_for(field: Field, rules: Mapping[str, str]) -> str | None:
+    """The target among ``rules`` that decides over the field, if any: a field rule beats a sensitivity rule."""
+    return next((target for target in (field.name, field.sensitivity.value) if target in rules), None)
 
 
 class TierRule(models.Model):

@@ -114,7 +114,8 @@ class DatabaseConnector(Connector):
             if "phone_columns" not in options.model_fields_set:  # our guess, which few tables fit entirely
                 phones = [name for name in phones if name in existing[options.table]] or phones
             statement = Statement(self.sql, options.table, options.id_column, phones, options.digits_columns, join)
-            own = [options.external_id, *self.settings.mapping.values()]
+            changed = self.settings.mapping.items()
+            own = [options.external_id, *(text for name, text in changed if name in self.mapping)]
             demanded = columns_of(text for text in own if text and isinstance(text, str))
             try:
                 statement.choose(existing, columns_of(self.mapping.expressions.values()) | demanded, demanded)

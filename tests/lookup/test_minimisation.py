@@ -1,0 +1,121 @@
+"""What no tier of an organisation may see is not asked for."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from pytest_django.fixtures import Settings
+
+from integrations.connectors.base import Deadline
+from integrations.connectors.recording import recording
+from integrations.lookup import LookupResult, Question, close_sources, look_up
+from integrations.lookup.sources import plan_with
+from integrations.models import Organization, TierRule
+from integrations.models.people import Effect
+from integrations.phone import Number
+from tests.connectors.http_stub import Stub, reply, stub_server
+from tests.factories import World, make_connector
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NUMBER = Number("+14155550123", "US")
+ROSA = {"id": "1", "properties": {"firstname": "Rosa", "phone": "(415) 555-0123", "date_of_birth": "1941-03-04"}}
+
+
+@pytest.fixture
+async def stub(settings: Settings) -> AsyncIterator[Stub]:
+    settings.ALLOW_PRIVATE = True
+    async with stub_server() as server:
+        server.answer(reply({"total": 1, "results": [ROSA]}))
+        yield server
+        await close_sources()
+
+
+def hide(organization: Organization, *targets: str, effect: str = Effect.HIDE) -> None:
+    for tier in organization.tiers.all():
+        for target in targets:
+            TierRule.objects.update_or_create(tier=tier, target=target, defaults={"effect": effect})
+
+
+def connect_hubspot(world: World, stub: Stub) -> None:
+    facts = {"options": {"base_url": stub.url}, "secrets": {"token": "t"}, "allow_private": True}
+    make_connector(world.riverside, "crm", "hubspot", **facts)
+
+
+def asked_for(stub: Stub) -> list[str]:
+    """The properties that the last search named."""
+    (*_before, search) = (request for request in stub.requests if "/contacts/search" in request.path)
+    properties: list[str] = search.json["properties"]
+    return properties
+
+
+async def looked_up(world: World) -> LookupResult:
+    return await look_up(Question(world.riverside.pk, NUMBER, refresh=True))
+
+
+async def test_a_field_that_no_tier_may_see_is_neither_asked_for_nor_taken(world: World, stub: Stub) -> None:
+    await sync_to_async(connect_hubspot)(world, stub)
+    assert "date_of_birth" in (await looked_up(world)).people[0].fields
+    assert "date_of_birth" in asked_for(stub)
+    await sync_to_async(hide)(world.riverside, "date_of_birth")
+    result = await looked_up(world)
+    assert "date_of_birth" not in asked_for(stub)
+    # The system sends it all the same: it is not taken.
+    assert "date_of_birth" not in result.people[0].fields
+    assert "firstname" in asked_for(stub)
+
+
+async def test_it_is_asked_for_again_as_soon_as_one_tier_may_see_it_in_any_way(world: World, stub: Stub) -> None:
+    await sync_to_async(connect_hubspot)(world, stub)
+    await sync_to_async(hide)(world.riverside, "date_of_birth")
+    await looked_up(world)
+    await sync_to_async(TierRule.objects.filter(tier__name="admin", target="date_of_birth").update)(effect="mask")
+    tier = await sync_to_async(world.riverside.tiers.get)(name="admin")
+    await sync_to_async(tier.save)()
+    assert "date_of_birth" in (await looked_up(world)).people[0].fields
+
+
+async def test_a_tier_without_a_rule_for_it_does_not_count(world: World, stub: Stub) -> None:
+    await sync_to_async(connect_hubspot)(world, stub)
+    await sync_to_async(TierRule.objects.filter(target="personal").delete)()
+    await sync_to_async(TierRule.objects.filter(target="date_of_birth").delete)()
+    assert "date_of_birth" not in (await looked_up(world)).people[0].fields
+
+
+async def test_what_links_records_and_hides_people_is_asked_for_whoever_may_see_it(world: World, stub: Stub) -> None:
+    await sync_to_async(hide)(world.riverside, "email", "account_id", "restricted", "personal")
+    await sync_to_async(connect_hubspot)(world, stub)
+    await looked_up(world)
+    assert "email" in asked_for(stub)
+
+
+async def test_other_organisations_rules_change_nothing(world: World, stub: Stub) -> None:
+    await sync_to_async(connect_hubspot)(world, stub)
+    await sync_to_async(hide)(world.harbor, "date_of_birth")
+    assert "date_of_birth" in (await looked_up(world)).people[0].fields
+
+
+async def test_a_column_of_a_database_is_not_selected(world: World, settings: Settings, tmp_path: Path) -> None:
+    settings.SOURCES_DIR = tmp_path
+    (tmp_path / "riverside").mkdir()
+    with sqlite3.connect(tmp_path / "riverside" / "clients.sqlite3") as file:
+        file.execute("CREATE TABLE customers (id INTEGER, name TEXT, phone TEXT, notes TEXT, diet TEXT)")
+        file.execute("INSERT INTO customers VALUES (1, 'Rosa', '+14155550123', 'ramp', 'vegan')")
+    file.close()
+    facts: dict[str, Any] = {"options": {"url": "sqlite:///clients.sqlite3"}, "fields": {"dietary_restrictions": "diet"}}
+    row = await sync_to_async(make_connector)(world.riverside, "clients", "database", **facts)
+    await sync_to_async(hide)(world.riverside, "health")
+    _plan, source = await sync_to_async(plan_with)(world.riverside.pk, row.pk)
+    assert source.connector
+    with recording() as sent:
+        (record,) = await source.connector.find(NUMBER, Deadline(5))
+    await close_sources()
+    assert "dietary_restrictions" not in record.fields
+    statements = [one.what for one in sent]
+    assert any("notes" in what for what in statements)
+    assert not any("diet" in what for what in statements)
