@@ -8,11 +8,11 @@ import io
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import batched
 from typing import Any, cast
 
-from asgiref.sync import async_to_sync
+import structlog
 from django.db import models, transaction
 from django.utils import timezone
 from pydantic import ValidationError
@@ -22,11 +22,14 @@ from integrations.connectors.base import Deadline
 from integrations.connectors.rows import MAX_BYTES, Filed, Reading, RowsConnector, Table, UnusableRow, read_csv
 from integrations.disclosure import audit
 from integrations.disclosure.viewers import Viewer
-from integrations.errors import ConfigurationError
+from integrations.errors import AuditUnavailable, ConfigurationError, SourceError
 from integrations.lookup.sources import plan_with, settings_of
+from integrations.loop import on_loop
 from integrations.models import Connector, DirectoryKey, DirectoryList, DirectoryRow, DirectoryUpload
 from integrations.models.directory import digest_scope
 from integrations.models.encryption import blind_index
+
+log = structlog.get_logger(__name__)
 
 # So many rows are written in a transaction: other writers wait for a few hundredths of a second at most.
 CHUNK = 200
@@ -92,7 +95,43 @@ def fetched(row: Connector) -> Table:
         finally:
             await connector.close()
 
-    return async_to_sync(fetch)()
+    return on_loop(fetch(), FETCH_S + 5)
+
+
+def due(now: datetime) -> list[int]:
+    """The ids of connectors whose sheet is to be read again: those in use, as often as they are configured to be."""
+    used = DirectoryList.objects.filter(current_for__enabled=True).select_related("current_for__organization")
+    return [one.connector_id for one in used if _is_due(one, now)]
+
+
+def read_again(row: Connector) -> None:
+    """Put the sheet as it is now in use; if that cannot be, leave everything and note why. (sync, for seconds)"""
+    used = DirectoryList.objects.filter(current_for=row).first()
+    if used is None:
+        return
+    try:
+        table = fetched(row)
+        if not is_known(row, table):
+            raise ConfigurationError("The sheet's columns are no longer those that were chosen. Choose them anew on this page.")
+        put_in_use(row, table, _portal(row), origin=used.origin)
+    except (ConfigurationError, SourceError, AuditUnavailable) as problem:
+        why = str(problem) if isinstance(problem, ConfigurationError) else problem.public_message
+        DirectoryList.objects.filter(pk=used.pk).update(problem=why[:500], tried_at=timezone.now())
+        log.warning("list.not_read", connector=row.key, problem=type(problem).__name__)
+
+
+def _is_due(used: DirectoryList, now: datetime) -> bool:
+    connector = used.current_for
+    try:
+        hours = _connector(connector).read_every_hours if connector else 0
+    except ConfigurationError:
+        return False
+    return bool(hours) and now - max(used.read_at, used.tried_at or used.read_at) >= timedelta(hours=hours)
+
+
+def _portal(row: Connector) -> Viewer:
+    """For the audit trail: nobody asked for it, and nobody is shown anything."""
+    return Viewer(row.organization_id, row.organization.slug, "portal", "", "the portal", 0, "", "runner")
 
 
 def put_in_use(

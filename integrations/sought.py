@@ -46,7 +46,7 @@ class Sought:
     @cached_property
     def words(self) -> tuple[str, ...]:
         """Those of a name as a system is asked for them: in small letters, the longest first, which finds the fewest."""
-        return tuple(sorted(dict.fromkeys(_words(self.text)), key=len, reverse=True)[:MAX_WORDS])
+        return tuple(sorted(dict.fromkeys(words_of(self.text)), key=len, reverse=True)[:MAX_WORDS])
 
     def fits(self, fields: Mapping[str, JSON]) -> bool:
         """Whether a record's fields are of somebody who is looked for. Numbers are held against their record elsewhere."""
@@ -55,7 +55,7 @@ class Sought:
         if self.by is By.NAME:
             parts = " ".join(str(fields.get(name) or "") for name in ("first_name", "last_name"))
             return any(
-                _begins(_words(_plain(self.text)), _words(_plain(name))) for name in (str(fields.get("name") or ""), parts)
+                _begins(words_of(_plain(self.text)), words_of(_plain(name))) for name in (str(fields.get("name") or ""), parts)
             )
         return True
 
@@ -99,8 +99,8 @@ def reopened(written: str, region: str) -> Sought | None:
     return sought if isinstance(sought, Sought) and sought.by == by else None
 
 
-def _words(text: str) -> list[str]:
-    """Words in small letters. An apostrophe is part of its word, a hyphen is not."""
+def words_of(text: str) -> list[str]:
+    """The words of a name in small letters. An apostrophe is part of its word, a hyphen is not."""
     found = re.findall(r"[\w']+", text.replace("’", "'").casefold())
     return [word for raw in found if (word := raw.strip("'_"))]
 

@@ -8,9 +8,10 @@ from datetime import timedelta
 from django.tasks import task
 from django.utils import timezone
 
-from integrations import periodic
+from integrations import lists, periodic
 from integrations.lookup.shared import store
 from integrations.loop import on_loop
+from integrations.models import Connector
 from integrations.retention import purge
 
 SWEEP_S = 5.0
@@ -30,10 +31,18 @@ def clean() -> None:
     purge(timezone.now())
 
 
+def read_sheets() -> None:
+    """Put on the queue what lists are to be read again, and let go of uploads that nobody went on with."""
+    for connector_id in lists.due(timezone.now()):
+        read_sheet.enqueue(connector_id)
+    lists.remove_abandoned()
+
+
 # Work → how often, and what is done.
 RECURRING: Mapping[str, tuple[timedelta, Callable[[], None]]] = {
     "sweep": (timedelta(minutes=1), sweep_cache),
     "cleaning": (timedelta(hours=1), clean),
+    "sheets": (timedelta(minutes=15), read_sheets),
 }
 
 
@@ -52,3 +61,11 @@ def perform_periodic(run_id: int) -> None:
     if run is not None and run.name in RECURRING:
         RECURRING[run.name][1]()
         periodic.finish(run)
+
+
+@task
+def read_sheet(connector_id: int) -> None:
+    """Read a list again from where it is kept."""
+    row = Connector.objects.filter(pk=connector_id, enabled=True).select_related("organization").first()
+    if row is not None:
+        lists.read_again(row)

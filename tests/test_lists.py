@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from django.utils import timezone
 
-from integrations import lists
+from integrations import lists, tasks
 from integrations.connectors.rows import Table, read_csv
 from integrations.disclosure.viewers import Viewer, viewer_of_person
-from integrations.errors import AuditUnavailable, ConfigurationError, NoListYet
+from integrations.errors import AuditUnavailable, ConfigurationError, NoListYet, SourceUnavailable
 from integrations.lookup import LookupResult, Question, look_up
 from integrations.lookup.stored_rows import StoredRows
 from integrations.models import AccessEntry, Connector, DirectoryKey, DirectoryList, DirectoryRow, DirectoryUpload
@@ -73,7 +76,7 @@ def test_a_new_list_takes_the_place_of_the_old_one_at_once_and_nothing_of_that_i
     assert statuses(row) == ["lapsed"]
     assert found(row, "+14155550102").people == ()
     assert DirectoryRow.objects.count() == DirectoryList.objects.count() == 1
-    assert DirectoryKey.objects.count() == 2
+    assert set(DirectoryKey.objects.values_list("list", flat=True)) == {DirectoryList.objects.get().pk}
 
 
 @pytest.mark.parametrize(
@@ -205,6 +208,69 @@ def _fail(*_: object) -> None:
 
 def _no_audit(*_: object) -> None:
     raise AuditUnavailable
+
+
+# -- Read again by a runner ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sheet(row: Connector, ann: Viewer, monkeypatch: pytest.MonkeyPatch) -> Connector:
+    """A list that is kept in a sheet, was read, and would now be read anew."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    account = {"type": "service_account", "client_email": "reader@p.iam.example", "private_key": pem.decode()}
+    row.options = {"spreadsheet": "1BxiMVs0XRA5nFMdKvBdBZjgmUUqptlbs74OgvE2upms"}
+    row.secrets = {"service_account": json.dumps(account)}
+    row.save()
+    use(row, ann, FIRST)
+    monkeypatch.setattr(lists, "fetched", lambda _row: table(SECOND))
+    return row
+
+
+def test_a_sheet_is_read_again_when_it_is_due_and_not_before(sheet: Connector) -> None:
+    now = timezone.now()
+    assert lists.due(now + timedelta(hours=23)) == []
+    assert lists.due(now + timedelta(hours=25)) == [sheet.pk]
+    tasks.read_sheet.call(sheet.pk)
+    assert statuses(sheet) == ["lapsed"]
+    entry = AccessEntry.objects.filter(event="admin_change").latest("seq")
+    assert (entry.actor_kind, entry.actor_label) == ("portal", "the portal")
+
+
+@pytest.mark.parametrize("hours", [0, 48])
+def test_it_is_read_as_often_as_it_is_configured(sheet: Connector, hours: int) -> None:
+    sheet.options["read_every_hours"] = hours
+    sheet.save()
+    assert lists.due(timezone.now() + timedelta(hours=25)) == []
+
+
+def test_a_sheet_of_a_system_that_is_switched_off_is_left_alone(sheet: Connector) -> None:
+    sheet.enabled = False
+    sheet.save()
+    assert lists.due(timezone.now() + timedelta(hours=25)) == []
+    tasks.read_sheet.call(sheet.pk)
+    assert DirectoryList.objects.get().rows == 2
+
+
+@pytest.mark.parametrize(
+    ("fetch", "says"),
+    [
+        (lambda _row: _raise(SourceUnavailable("list")), "It cannot be reached at the moment."),
+        (lambda _row: table("Name,Telephone\nRosa,1\n"), "no longer those that were chosen"),
+    ],
+)
+def test_a_sheet_that_cannot_be_read_again_leaves_the_list_and_says_why(
+    sheet: Connector, monkeypatch: pytest.MonkeyPatch, fetch: Any, says: str
+) -> None:
+    monkeypatch.setattr(lists, "fetched", fetch)
+    tasks.read_sheet.call(sheet.pk)
+    assert statuses(sheet) == ["active"]
+    assert says in DirectoryList.objects.get().problem
+    assert lists.due(timezone.now() + timedelta(hours=23)) == []  # and it is not tried again at once
+
+
+def _raise(error: Exception) -> Table:
+    raise error
 
 
 # -- The command ----------------------------------------------------------------------------------------------------

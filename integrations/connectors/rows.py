@@ -145,6 +145,11 @@ class RowsConnector(Connector):
     def origin(self) -> str:
         """Where the list is read from, for people; empty if it is uploaded."""
 
+    @property
+    @abstractmethod
+    def read_every_hours(self) -> int:
+        """How often it is to be read from there; 0 for never."""
+
     @abstractmethod
     async def fetch(self, deadline: Deadline) -> Table:
         """The list from where it is kept. Raises SourceError, ConfigurationError."""

@@ -11,6 +11,9 @@ from integrations.models.directory import DirectoryKey, DirectoryList, Directory
 from integrations.models.encryption import blind_index
 from integrations.models.hop import hop
 
+# So many are read for one question at most: the beginning of a name may be that of thousands.
+MOST_ROWS = 500
+
 
 class StoredRows:
     """The list that one connector uses now (``integrations.connectors.rows.RowReader``)."""
@@ -19,7 +22,7 @@ class StoredRows:
         self._connector_id = connector_id
 
     async def rows(self, keys: Sequence[str]) -> list[StoredRow]:
-        """In the order of the list."""
+        """In the order of the list, MOST_ROWS at most."""
         return await hop(self._rows, keys)
 
     async def count(self) -> int:
@@ -28,7 +31,7 @@ class StoredRows:
     def _rows(self, keys: Sequence[str]) -> list[StoredRow]:
         digests = [blind_index(key, scope=digest_scope(self._connector_id)) for key in keys]
         filed = DirectoryKey.objects.filter(list__current_for=self._connector_id, digest__in=digests)
-        found = list(filed.values_list("list", "number", "list__read_at"))
+        found = list(filed.values_list("list", "number", "list__read_at")[:MOST_ROWS])
         if not found:
             self._count()
             return []

@@ -38,6 +38,9 @@ class DirectoryList(models.Model):
     unreadable_count = models.PositiveIntegerField(default=0)
     refused = models.JSONField(default=list)
     unreadable = models.JSONField(default=list)
+    # Why the sheet could not be read again the last time, if it could not.
+    problem = models.CharField(max_length=500, blank=True)
+    tried_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["-read_at"]

@@ -6,48 +6,34 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, field_validator
-
-from integrations.connectors.base import MAX_RECORDS, ConnectorOptions, ConnectorSecrets, Deadline, FieldMapping, Health
+from integrations.connectors.base import MAX_RECORDS, Deadline, FieldMapping, Health
 from integrations.connectors.directory.columns import guess, reading
-from integrations.connectors.directory.filing import Filing, checked_columns, phone_key, raw_of
-from integrations.connectors.directory.sheet import Sheet, service_account, spreadsheet_id
+from integrations.connectors.directory.filing import Filing, checked_columns, email_key, phone_key, raw_of, record_key, word_key
+from integrations.connectors.directory.options import DirectoryOptions, DirectorySecrets
+from integrations.connectors.directory.sheet import Sheet, service_account
 from integrations.connectors.expressions import columns_of
-from integrations.connectors.rows import LEFT_OUT, PHONE, RECORD_ID, Column, Filed, Reading, RowReader, RowsConnector, Table
+from integrations.connectors.rows import (
+    LEFT_OUT,
+    PHONE,
+    RECORD_ID,
+    Column,
+    Filed,
+    Reading,
+    RowReader,
+    RowsConnector,
+    StoredRow,
+    Table,
+)
 from integrations.errors import ConfigurationError
 from integrations.phone import Number
 from integrations.profile import FIELDS, Match, Sensitivity, SourceRecord
-
-
-class DirectoryOptions(ConnectorOptions):
-    phone_columns: list[str] = Field(
-        ["phone"], min_length=1, description="The columns with phone numbers. Choosing columns at an upload sets them."
-    )
-    id_column: str = Field("", description="The column with an id of each person; empty if the list has none.")
-    spreadsheet: str = Field("", description="For a Google Sheet: its address in the browser. Empty for uploaded files.")
-    tab: str = Field("", description="The sheet's tab; empty for the first one.")
-    base_url: str = Field("https://sheets.googleapis.com", description="Where Google's service answers.")
-
-    @field_validator("spreadsheet")
-    @classmethod
-    def known_spreadsheet(cls, entered: str) -> str:
-        """Raises ValueError, pydantic's way."""
-        try:
-            return spreadsheet_id(entered) if entered else ""
-        except ConfigurationError as problem:
-            raise ValueError(str(problem).removeprefix("spreadsheet: ")) from None
-
-
-class DirectorySecrets(ConnectorSecrets):
-    service_account: SecretStr = Field(
-        SecretStr(""), description="For a Google Sheet: the JSON key file of the service account that it is shared with."
-    )
+from integrations.sought import MAX_HITS, By, Sought
 
 
 class DirectoryConnector(RowsConnector):
     kind = "directory"
     label = "List: CSV file or Google Sheet"
-    capabilities = frozenset({"find", "health"})
+    capabilities = frozenset({"find", "search", "health"})
     Options = DirectoryOptions
     Secrets = DirectorySecrets
     default_timeout_ms = 2_000
@@ -63,14 +49,21 @@ class DirectoryConnector(RowsConnector):
         return super().mapping
 
     async def find(self, number: Number, deadline: Deadline) -> list[SourceRecord]:
-        stored = await self._stored.rows([phone_key(number.e164)])
-        records = []
-        for row in stored[:MAX_RECORDS]:
-            numbers = row.content["numbers"]
-            matched = tuple(Match(column, written) for column, written, e164 in numbers if e164 == number.e164)
-            raw = raw_of(row.content)
-            records.append(self.record(raw, raw["id"], matched=matched, fetched_at=row.read_at))
-        return records
+        return [self._person(row, number) for row in (await self._stored.rows([phone_key(number.e164)]))[:MAX_RECORDS]]
+
+    async def search(self, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
+        """By the longest word of the name, or its beginning; who asks compares the rest."""
+        key = email_key(sought.text) if sought.by is By.EMAIL else word_key(sought.words[0])
+        people = (self._person(row) for row in await self._stored.rows([key]))
+        return [person for person in people if sought.fits(person.fields)][:MAX_HITS]
+
+    async def find_again(self, record_id: str, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
+        return [self._person(row, sought.number) for row in await self._stored.rows([record_key(record_id)])]
+
+    def _person(self, row: StoredRow, number: Number | None = None) -> SourceRecord:
+        raw, numbers = raw_of(row.content), row.content["numbers"]
+        held = tuple(Match(column, written) for column, written, e164 in numbers if number and e164 == number.e164)
+        return self.record(raw, raw["id"], matched=held, fetched_at=row.read_at)
 
     async def health(self, deadline: Deadline) -> Health:
         await self._stored.count()
@@ -85,6 +78,10 @@ class DirectoryConnector(RowsConnector):
     @property
     def origin(self) -> str:
         return "Google Sheet" if self.options.spreadsheet else ""
+
+    @property
+    def read_every_hours(self) -> int:
+        return int(self.options.read_every_hours) if self.options.spreadsheet else 0
 
     async def fetch(self, deadline: Deadline) -> Table:
         if self._sheet is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -17,10 +17,13 @@ from integrations.errors import ConfigurationError
 from integrations.never import is_never, scrub
 from integrations.phone import NotANumber, Number, Withheld, classify
 from integrations.profile import JSON, Field, FieldType
+from integrations.sought import words_of
 
 # Where people write the day first (unlike the United States).
 _MONTH_FIRST = frozenset({"US", "PH", "FM", "MH", "PW", "AS", "GU", "MP", "PR", "VI"})
 _WRITTEN_DATE = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4}|\d{2})(?=$|\s)")
+# Who types fewer letters of a name finds whole words only; more letters are compared with what was found.
+_BEGINNINGS = (3, 4, 5)
 _SEVERAL = re.compile(r"[;\n]| / | or ")
 
 
@@ -30,6 +33,26 @@ def phone_key(e164: str) -> str:
 
 def record_key(record_id: str) -> str:
     return f"id:{record_id}"
+
+
+def email_key(address: str) -> str:
+    return f"email:{address.casefold()}"
+
+
+def word_key(word: str) -> str:
+    """By which somebody is found who is sought by this word of a name, or by its beginning."""
+    return f"word:{folded(word)[: _BEGINNINGS[-1]]}"
+
+
+def _keys(content: Mapping[str, JSON], fields: Mapping[str, JSON]) -> Iterator[str]:
+    yield record_key(content["id"])
+    yield from (phone_key(e164) for _column, _stored, e164 in content["numbers"])
+    if email := fields.get("email"):
+        yield email_key(str(email))
+    named = " ".join(str(fields.get(name) or "") for name in ("name", "first_name", "last_name"))
+    for word in set(words_of(named)):
+        yield word_key(word)
+        yield from (word_key(word[:length]) for length in _BEGINNINGS if length < len(word))
 
 
 @dataclass(frozen=True)
@@ -54,9 +77,8 @@ class Filing:
         kept = {name: cell for name, cell in cells.items() if name in self.kept and not is_never(name)}
         values = scrub({name: self._as_iso(name, cell) for name, cell in kept.items()})
         content: dict[str, JSON] = {"id": record_id, "numbers": numbers, "values": values}
-        keys = {phone_key(e164) for _column, _stored, e164 in numbers} | {record_key(record_id)}
-        _fields, unreadable = self.mapping.read(raw_of(content), self.zone)
-        return Filed(content, frozenset(keys), tuple(self.vocabulary[name].label for name in unreadable))
+        fields, unreadable = self.mapping.read(raw_of(content), self.zone)
+        return Filed(content, frozenset(_keys(content, fields)), tuple(self.vocabulary[name].label for name in unreadable))
 
     @cached_property
     def _dated(self) -> frozenset[str]:

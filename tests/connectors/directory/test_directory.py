@@ -14,6 +14,7 @@ from integrations.connectors.base import Deadline, SourceSettings
 from integrations.connectors.rows import Filed, RowsConnector, StoredRow, UnusableRow, read_csv
 from integrations.errors import ConfigurationError
 from integrations.phone import Number
+from integrations.sought import Sought, read
 
 READ_AT = datetime(2026, 11, 1, tzinfo=UTC)
 NUMBER = Number("+14155550123", "US")
@@ -174,3 +175,36 @@ def test_what_was_chosen_is_read_so_and_told_so_again() -> None:
 def test_a_choice_that_cannot_be_is_refused(chosen: dict[str, str], says: str) -> None:
     with pytest.raises(ConfigurationError, match=says):
         connector().reading(chosen)
+
+
+# -- Looked for by name or e-mail ------------------------------------------------------------------------------------
+
+PEOPLE = """id,name,phone,email
+1,Rosa Núñez-Castillo,4155550123,Rosa@Mail.example
+2,Rosalind O'Hara,4155550124,
+3,Li Wei,4155550125,li@mail.example
+"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "ids"),
+    [
+        ("rosa", ["1", "2"]), ("Ros", ["1", "2"]), ("rosalind", ["2"]), ("nunez", ["1"]), ("castillo rosa", ["1"]),
+        ("o'hara", ["2"]), ("li", ["3"]), ("LI WEI", ["3"]), ("rosa@mail.example", ["1"]), ("nobody", []),
+        ("nobody@mail.example", []),
+    ],
+)  # fmt: skip
+async def test_people_are_found_by_a_name_or_its_beginning_and_by_e_mail(typed: str, ids: list[str]) -> None:
+    people = connector(Kept(filed(PEOPLE, id_column="id")), id_column="id")
+    sought = read(typed, "US")
+    assert isinstance(sought, Sought)
+    assert [record.record_id for record in await people.search(sought, Deadline(1))] == ids
+
+
+async def test_somebody_who_was_picked_is_found_again_by_their_id() -> None:
+    people = connector(Kept(filed(PEOPLE, id_column="id")), id_column="id")
+    sought = read("rosa", "US")
+    assert isinstance(sought, Sought)
+    (record,) = await people.find_again("2", sought, Deadline(1))
+    assert record.fields["name"] == "Rosalind O'Hara"
+    assert await people.find_again("9", sought, Deadline(1)) == []
