@@ -20,7 +20,7 @@ import jmespath
 from jmespath.exceptions import JMESPathError
 from jmespath.parser import ParsedResult
 from jmespath.visitor import TreeInterpreter
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 from pydantic import Field as PydanticField
 
 from integrations.errors import AddressRefused, ConfigurationError, InvalidResponse
@@ -32,6 +32,8 @@ from integrations.sought import Sought
 CAPABILITIES = frozenset({"find", "details", "search", "availability", "perform", "webhook", "poll", "health"})
 # More people than this behind one number cannot be chosen among on a screen.
 MAX_RECORDS = 10
+# What a call keeps of whom the agent picked (models.CallRecord).
+MAX_RECORD_ID = 190
 
 
 class Deadline:
@@ -112,6 +114,17 @@ class ConnectorOptions(BaseModel):
     external_id: str | None = PydanticField(
         None, description="Where an id stands that other systems have too, to recognise the same person."
     )
+
+    @field_validator("external_id")
+    @classmethod
+    def an_expression(cls, entered: str | None) -> str | None:
+        """Raises ValueError, pydantic's way."""
+        try:
+            if entered:
+                compiled(entered, "external_id")
+        except ConfigurationError as problem:
+            raise ValueError(str(problem).removeprefix("external_id: ")) from None
+        return entered
 
 
 class ConnectorSecrets(BaseModel):
@@ -276,12 +289,14 @@ class Connector(ABC):
         matched: tuple[Match, ...] = (),
         **extra: Any,
     ) -> SourceRecord:
-        """A raw record as the rest of the portal may see it. Raises InvalidResponse if it has no id.
+        """A raw record as the rest of the portal may see it. Raises InvalidResponse if it has no id, or one too long to keep.
 
         ``mapping``: that of this sort of record, where a kind has several.
         """
         if record_id is None or not str(record_id):
             raise InvalidResponse(self.key, "a record without an id")
+        if len(str(record_id)) > MAX_RECORD_ID:
+            raise InvalidResponse(self.key, f"a record's id is longer than {MAX_RECORD_ID} characters")
         external = self._external_id.search(raw) if self._external_id else None
         fields, unreadable = (mapping or self.mapping).read(raw, ZoneInfo(self.settings.zone))
         return SourceRecord(

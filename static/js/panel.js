@@ -171,6 +171,18 @@ function failed() {
   currentCaller().replaceChildren(document.getElementById("state-failed").content.cloneNode(true));
 }
 
+// A form that gets no answer says so below itself; what was typed stays.
+function unanswered(event) {
+  const form = event.detail.elt.closest("form");
+  if (form && !form.querySelector(".no-answer")) form.append(document.getElementById("no-answer").content.cloneNode(true));
+}
+
+document.body.addEventListener("htmx:responseError", unanswered);
+document.body.addEventListener("htmx:sendError", unanswered);
+document.body.addEventListener("htmx:beforeRequest", (event) => {
+  event.detail.elt.closest("form")?.querySelector(".no-answer")?.remove();
+});
+
 // The place is not lost when a field is revealed.
 document.body.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.elt.classList?.contains("field")) event.detail.elt.querySelector(".value, .reveal summary")?.focus();
