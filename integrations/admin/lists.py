@@ -131,7 +131,8 @@ class _Page:
         return self._answer("admin/list_columns.html", facts)
 
     def use(self) -> HttpResponse:
-        upload = self.connector.uploads.filter(pk=self.request.POST.get("upload") or 0).first()
+        sent = self.request.POST.get("upload", "")
+        upload = self.connector.uploads.filter(pk=sent if sent.isdecimal() else 0).first()
         if upload is None:
             return self.draw(_("This upload is no longer there: it was used or replaced. Upload the file again."))
         table = lists.table_of(upload)

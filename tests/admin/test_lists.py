@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from integrations.errors import AuditUnavailable, SourceUnavailable
 from integrations.lookup import Question, look_up
-from integrations.models import AccessEntry, Connector, DirectoryList, DirectoryUpload, Person
+from integrations.models import AccessEntry, Connector, DirectoryList, DirectoryRow, DirectoryUpload, Person
 from integrations.phone import Number
 from tests.admin.conftest import denials
 from tests.factories import World, make_connector
@@ -200,3 +200,27 @@ def test_adding_a_list_leads_to_its_upload(world: World, log_in: LogIn) -> None:
     facts = {"kind": "directory", "key": "pantry", "name": "Pantry"}
     response = log_in(world.ann).post(reverse("admin:integrations_connector_add"), facts)
     assert response["Location"] == address(Connector.objects.get(key="pantry"))
+
+
+def test_a_system_is_deleted_with_its_list_without_reading_each_row(
+    world: World, log_in: LogIn, row: Connector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = log_in(world.ann)
+    upload(ann, row)
+    use(ann, row)
+
+    def read(*_: object) -> None:
+        pytest.fail("a row was read")
+
+    monkeypatch.setattr(DirectoryRow, "from_db", read)
+    delete = reverse("admin:integrations_connector_delete", args=[row.pk])
+    assert "the people in its list: 1" in ann.get(delete).content.decode()
+    ann.post(delete, {"post": "yes"})
+    assert not Connector.objects.exists()
+    assert not DirectoryRow.objects.exists()
+
+
+@pytest.mark.parametrize("sent", ["", "x", "-1", "9" * 40])
+def test_an_upload_that_cannot_be_is_no_longer_there(world: World, log_in: LogIn, row: Connector, sent: str) -> None:
+    facts = {"step": "use", "upload": sent, **CHOSEN}
+    assert "no longer there" in text_of(log_in(world.ann).post(address(row), facts))  # type: ignore[arg-type]

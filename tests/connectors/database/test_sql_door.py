@@ -114,7 +114,7 @@ async def test_a_slow_sqlite_statement_ends_at_the_deadline(sqlite: Database) ->
 
 async def test_more_lookups_than_connections_time_out_within_their_deadline(server: Database) -> None:
     connector = server.connector(query=SLOW)
-    outcomes = await asyncio.gather(*(connector.find(NUMBER, Deadline(0.5)) for _n in range(25)), return_exceptions=True)
+    outcomes = await asyncio.gather(*(connector.find(NUMBER, Deadline(1.5)) for _n in range(25)), return_exceptions=True)
     assert {getattr(outcome, "status", outcome) for outcome in outcomes} == {"timeout"}
     # The pool is usable again once the server has given up on the slow ones.
     assert (await connector.sql.fetch("SELECT 1 AS one", {}, Deadline(5))) == [{"one": 1}]
