@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 
 import pytest
 import redis as redis_client
 from pytest_django.fixtures import Settings
+from redis.asyncio import Redis as AsyncRedis
 
 from integrations import connectors
 from integrations.errors import RateLimited, SourceTimeout
@@ -207,3 +209,35 @@ async def test_a_redis_that_hangs_costs_a_moment(world: World, settings: Setting
     assert (await look_up(Question(world.riverside.pk, NUMBER, deadline_s=3.0))).people
     await close_sources()
     server.close()
+
+
+async def test_a_redis_that_is_emptied_under_load_mixes_nobody_up_and_leaves_no_mark(redis: RedisServer) -> None:
+    one, other = RedisStore(redis.url), RedisStore(redis.url)
+    numbers = [Number(f"+141555501{n:02d}", "US") for n in range(40)]
+    ended = asyncio.Event()
+
+    async def look(process: RedisStore, number: Number) -> str:
+        async def fetch() -> Outcome:
+            await asyncio.sleep(0.01)
+            return Outcome((replace(RECORD, record_id=number.e164),))
+
+        page = await process.page(1, number)
+        kept = page.get("crm:find")
+        records = kept.records if kept else (await page.once("crm:find", fetch, 2.0)).records
+        return f"{number.e164} {records[0].record_id}"
+
+    async def empty() -> None:
+        async with AsyncRedis.from_url(redis.url) as client:
+            while not ended.is_set():
+                await client.flushall()
+                await asyncio.sleep(0)
+
+    emptying = asyncio.create_task(empty())
+    found = [line for _round in range(4) for line in await asyncio.gather(*(look(p, n) for n in numbers for p in (one, other)))]
+    ended.set()
+    await emptying
+    assert set(found) == {f"{number.e164} {number.e164}" for number in numbers}
+    # Whoever comes next waits for nobody.
+    assert await look(one, numbers[0]) == f"{numbers[0].e164} {numbers[0].e164}"
+    await one.close()
+    await other.close()
