@@ -24,6 +24,7 @@ that is safe on an agent's screen: never a vendor's body, an address, a secret o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -103,7 +104,16 @@ class AuthFailed(SourceError):
 
 
 class MissingScope(AuthFailed):
+    """``scopes``: the permissions of which one is missing, as the system calls them; empty where it does not say."""
+
     public_message = "Our sign-in may not read this. Your administrator needs to widen its permissions."
+
+    def __init__(self, connector: str, detail: str = "", *, scopes: Sequence[str] = ()) -> None:
+        super().__init__(connector, detail)
+        self.scopes = tuple(scopes)
+        if scopes:
+            named = " or ".join(scopes)
+            self.public_message = f"Our sign-in may not read this. Your administrator needs to add the scope {named} to it."
 
 
 class InvalidResponse(SourceError):

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from integrations.configuration import schema
 from integrations.configuration.check_connector import check_connector
 from integrations.configuration.source import Where
-from integrations.configuration.wording import findings
+from integrations.configuration.wording import MISSING, findings
 from integrations.connectors import kind_named
 from integrations.errors import ConfigurationError
 from integrations.models import Connector, Organization
@@ -47,7 +47,7 @@ def connector_problems(row: Connector, data: Mapping[str, Any], secrets: Mapping
         )
         own = {field.name: field.definition() for field in row.organization.custom_fields.all()}
         for place, sentence in check_connector(table, organization, secrets, set(), {**own, **FIELDS}, set()):
-            if place[0] == "secrets" and not secrets.get(str(place[-1])):
+            if place[0] == "secrets" and sentence == MISSING:
                 sentence = _("Enter this: without it the system cannot be asked.")
             yield _in_form(place, sentence)
         yield from _reference_problems(row, table)

@@ -17,6 +17,7 @@ from integrations.errors import ConfigurationError
 from integrations.profile import Field
 
 _NAMED_FIELD = re.compile(r"^fields\.(?P<name>\w+): ")
+_NAMED_SECRET = re.compile(r"^secrets\.(?P<name>\w+): (?P<sentence>.+)")
 
 
 def check_connector(
@@ -88,6 +89,11 @@ def _by_building(
         connector = build(snapshot)
         _ = connector.options, connector.secrets, connector.mapping
     except ConfigurationError as error:
-        yield ("options",), str(error)
+        secret = _NAMED_SECRET.match(str(error))
+        yield (("secrets", secret["name"]), _capitalised(secret["sentence"])) if secret else (("options",), str(error))
     except ValidationError as error:
         yield from (((*place,), sentence) for place, sentence in findings(error, kind_named(row.kind).Options))
+
+
+def _capitalised(sentence: str) -> str:
+    return sentence[0].upper() + sentence[1:]

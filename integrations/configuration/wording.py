@@ -9,8 +9,9 @@ from pydantic import BaseModel, ValidationError
 
 from integrations.configuration.source import Where
 
+MISSING = "This key is missing. Add it."
 _SENTENCES = {
-    "missing": "This key is missing. Add it.",
+    "missing": MISSING,
     "string_type": "Give text in quotes.",
     "int_type": "Give a whole number, without quotes.",
     "int_from_float": "Give a whole number.",

@@ -12,7 +12,7 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -66,15 +66,9 @@ class Answer:
 
 _NOT_IN_PATH = re.compile(r"[\\#? ]")
 
-Explain = Callable[[str, Answer], None]
-
 
 class HttpDoor:
-    """One connector's way to one host.
-
-    ``explain(connector, answer)`` may raise a more telling error than the status alone before the general rules apply.
-    Raises ConfigurationError for a base address or header that can never work.
-    """
+    """One connector's way to one host. Raises ConfigurationError for a base address or header that can never work."""
 
     def __init__(
         self,
@@ -83,7 +77,6 @@ class HttpDoor:
         network: NetworkPolicy,
         *,
         headers: Mapping[str, str] | None = None,
-        explain: Explain | None = None,
     ) -> None:
         self.connector = connector
         self.base_url = checked_base_url(base_url, network)
@@ -92,7 +85,6 @@ class HttpDoor:
         own = {"Accept": "application/json", "User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
         self.headers = CIMultiDict(own)
         self.headers.update(_checked_headers(headers or {}))
-        self.explain = explain
 
     async def request(
         self,
@@ -126,7 +118,7 @@ class HttpDoor:
         json: JSON = None,
         form: Mapping[str, Any] | None = None,
     ) -> Answer:
-        """The whole answer, whatever its status, unless ``explain`` knows better. Raises as ``request()``."""
+        """The whole answer, whatever its status. Raises as ``request()``."""
         request = self._prepared(method, self._url(path, query), headers, json, form)
         began, status = time.monotonic(), ""
         try:
@@ -135,8 +127,6 @@ class HttpDoor:
         finally:
             # Not the query: it may hold a key.
             record_sent(f"{method} {self.base_url}{path}", status, began)
-        if self.explain and answer.status >= 400:
-            self.explain(self.connector, answer)
         return answer
 
     def checked(self, answer: Answer) -> JSON:

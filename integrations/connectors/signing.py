@@ -6,7 +6,7 @@ import asyncio
 import base64
 import contextvars
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from integrations.connectors.base import Deadline, NetworkPolicy
-from integrations.connectors.http import HttpDoor
+from integrations.connectors.http import Answer, HttpDoor
 from integrations.errors import AuthFailed, ConfigurationError, InvalidResponse, SourceError, SourceTimeout
 
 # A token is renewed this long before it expires, so that none expires on its way.
@@ -67,6 +67,18 @@ class Tokens:
         except TimeoutError:
             raise SourceTimeout(self.connector, "no token in time") from None
         return self._token
+
+    async def carried(self, send: Callable[[str], Awaitable[Answer]], deadline: Deadline) -> Answer:
+        """The answer, whatever its status, to what ``send`` asks with the ``Authorization`` that it is given.
+
+        A token that was taken back before it expired is minted anew, once.
+        """
+        token = await self.current(deadline)
+        answer = await send(f"Bearer {token}")
+        if answer.status != 401:
+            return answer
+        self.forget(token)
+        return await send(f"Bearer {await self.current(deadline)}")
 
     def forget(self, token: str) -> None:
         """The vendor no longer accepts ``token``: the next request mints another, unless one has already."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -23,11 +24,12 @@ RATE_PAUSE_S = 2.0
 @dataclass(frozen=True)
 class Pause:
     """``word``: ``circuit_open``, ``auth``, ``scope`` or ``rate_limited``. ``until`` is by the wall clock, because several
-    processes share it."""
+    processes share it. ``scopes``: those that are missing."""
 
     word: str
     until: float
     seconds: float
+    scopes: Sequence[str] = ()
 
 
 class Breaker:
@@ -59,8 +61,10 @@ class Breaker:
         self._trying_since = now  # half open: this request tries, the others wait for what it finds
 
     def _refusal(self, pause: Pause, left: float) -> SourceError:
-        if pause.word in ("auth", "scope"):
-            return AuthFailed(self.connector, "paused") if pause.word == "auth" else MissingScope(self.connector, "paused")
+        if pause.word == "auth":
+            return AuthFailed(self.connector, "paused")
+        if pause.word == "scope":
+            return MissingScope(self.connector, "paused", scopes=pause.scopes)
         if pause.word == "rate_limited":
             return RateLimited(self.connector, "paused", retry_after=left)
         return CircuitOpen(self.connector, "paused")
@@ -80,8 +84,10 @@ class Breaker:
         self._trying_since = float("-inf")
         if isinstance(error, OverBudget):
             return False
+        if isinstance(error, MissingScope):
+            return self._begin("scope", AUTH_PAUSE_S, error.scopes)
         if isinstance(error, AuthFailed):
-            return self._begin("scope" if isinstance(error, MissingScope) else "auth", AUTH_PAUSE_S)
+            return self._begin("auth", AUTH_PAUSE_S)
         if isinstance(error, RateLimited):
             return self._begin("rate_limited", min(error.retry_after or RATE_PAUSE_S, LONGEST_PAUSE_S))
         if not error.retryable:
@@ -93,11 +99,11 @@ class Breaker:
         longer = self.pause.seconds * 2 if was_trying and self.pause else FIRST_PAUSE_S
         return self._begin("circuit_open", min(longer, LONGEST_PAUSE_S))
 
-    def _begin(self, word: str, seconds: float) -> bool:
+    def _begin(self, word: str, seconds: float, scopes: Sequence[str] = ()) -> bool:
         now = time.time()
         if self.pause and self.pause.until > now:
             return False  # others of the same moment have said so already
-        self.pause = Pause(word, now + seconds, seconds)
+        self.pause = Pause(word, now + seconds, seconds, scopes)
         log.warning("source.paused", connector=self.connector, why=word, seconds=seconds)
         return True
 

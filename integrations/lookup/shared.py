@@ -23,6 +23,7 @@ from integrations.errors import (
     CircuitOpen,
     ConfigurationError,
     InvalidResponse,
+    MissingScope,
     RateLimited,
     SourceError,
     SourceTimeout,
@@ -58,7 +59,8 @@ def sealed(outcome: Outcome) -> bytes:
     error = outcome.error
     facts: dict[str, Any] = {"records": outcome.records}
     if error:
-        facts |= {"error": error.status, "connector": error.connector, "retry_after": getattr(error, "retry_after", None)}
+        facts |= {"error": error.status, "connector": error.connector}
+        facts |= {name: getattr(error, name) for name in ("retry_after", "scopes") if hasattr(error, name)}
     return encrypt(orjson.dumps(facts).decode()).encode()
 
 
@@ -69,6 +71,8 @@ def opened(raw: bytes) -> Outcome:
         kind = _ERRORS.get(word, SourceUnavailable)
         if kind is RateLimited:
             return Outcome(error=RateLimited(facts["connector"], retry_after=facts["retry_after"]))
+        if "scopes" in facts:
+            return Outcome(error=MissingScope(facts["connector"], scopes=facts["scopes"]))
         return Outcome(error=kind(facts["connector"]))
     return Outcome(tuple(_record(record) for record in facts["records"]))
 

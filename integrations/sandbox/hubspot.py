@@ -1,12 +1,12 @@
-"""A stand-in of HubSpot's CRM: contacts, companies, deals, pipelines and account info, as its public API answers them."""
+"""A stand-in of HubSpot's CRM: contacts with what belongs to them, pipelines, account info and signing in, as its public
+API answers them."""
 
 from __future__ import annotations
 
 import json
 import re
 import uuid
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
@@ -16,6 +16,10 @@ from integrations.sandbox.people import Row
 from integrations.sandbox.switches import Switches
 
 TOKEN = "sandbox-hubspot-token"
+CLIENT_ID = "sandbox-hubspot-client"
+CLIENT_SECRET = "sandbox-hubspot-secret"
+REFRESH_TOKEN = "sandbox-hubspot-refresh"
+TOKEN_LIFE_S = 1_800
 MAX_GROUPS, MAX_FILTERS_PER_GROUP, MAX_FILTERS = 5, 6, 18
 MAX_BODY_CHARACTERS = 3_000
 MAX_LIMIT = 200
@@ -23,6 +27,10 @@ _UPDATED = "2026-11-20T08:00:00Z"
 _DEFAULTS = {
     "contacts": ("createdate", "email", "firstname", "hs_object_id", "lastmodifieddate", "lastname"),
     "companies": ("createdate", "domain", "hs_lastmodifieddate", "hs_object_id", "name"),
+    "tickets": (
+        *("content", "createdate", "hs_lastmodifieddate", "hs_object_id", "hs_pipeline", "hs_pipeline_stage"),
+        *("hs_ticket_category", "hs_ticket_priority", "subject"),
+    ),
     "deals": ("amount", "closedate", "createdate", "dealname", "dealstage", "hs_lastmodifieddate", "hs_object_id", "pipeline"),
 }
 # Present on every contact, with or without a value; asking for any other property is silently ignored.
@@ -38,7 +46,16 @@ _KNOWN = {
     ),
     "companies": frozenset({*_DEFAULTS["companies"], *(name for company in people.COMPANIES for name in company)}),
     "deals": frozenset({*_DEFAULTS["deals"], "hs_is_closed", "associations.contact"}),
+    "tickets": frozenset({*_DEFAULTS["tickets"], "closed_date", "associations.contact"}),
 }
+_STAGES = {"deals": people.STAGES, "tickets": people.TICKET_STAGES}
+_SCOPES = {
+    "contacts": "crm.objects.contacts.read",
+    "companies": "crm.objects.companies.read",
+    "deals": "crm.objects.deals.read",
+    "tickets": "tickets",
+}
+Action = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _STATUS_ERRORS = {
     400: ("VALIDATION_ERROR", "The request is not valid."),
     401: ("EXPIRED_AUTHENTICATION", "The access token is expired or is not valid."),
@@ -50,24 +67,30 @@ _STATUS_ERRORS = {
 }
 
 
-def error(status: int, message: str = "") -> web.Response:
-    """An error in HubSpot's shape."""
+def error(status: int, message: str = "", scope: str = "crm.objects.contacts.read") -> web.Response:
+    """An error in HubSpot's shape. ``scope``: which one a 403 names."""
     category, usual = _STATUS_ERRORS[status]
-    body = {"status": "error", "message": message or usual, "correlationId": str(uuid.uuid4()), "category": category}
+    body: Row = {"status": "error", "message": message or usual, "correlationId": str(uuid.uuid4()), "category": category}
     if status == 429:
         body["policyName"] = "SECONDLY"
+    if status == 403:
+        needed = "One or more of the following scopes are required."
+        body["errors"] = [{"message": needed, "context": {"requiredGranularScopes": [scope]}}]
     return web.json_response(body, status=status)
 
 
 class HubSpot:
-    """The stand-in's data and routes."""
+    """The stand-in's data and routes. ``scopes``: what its app was granted; ``tokens``: those that are good now."""
 
     def __init__(self, switches: Switches) -> None:
         self.switches = switches
+        self.scopes = set(_SCOPES.values())
+        self.tokens = {TOKEN}
         self.objects: dict[str, dict[str, Row]] = {
             "contacts": {contact["hs_object_id"]: _contact(contact) for contact in people.CONTACTS},
             "companies": {company["hs_object_id"]: dict(company) for company in people.COMPANIES},
             "deals": {deal["hs_object_id"]: _deal(deal) for deal in people.DEALS},
+            "tickets": {ticket["hs_object_id"]: _ticket(ticket) for ticket in people.TICKETS},
         }
 
     def routes(self) -> list[web.RouteDef]:
@@ -78,24 +101,50 @@ class HubSpot:
             (r"/crm/objects/{date:\d{4}-\d{2}}", r"/crm/pipelines/{date:\d{4}-\d{2}}"),
         ):
             routes += [
-                web.post(objects + "/{type:contacts|deals}/search", self._behind_switches(self._search)),
-                web.get(objects + r"/{type:contacts|companies}/{id:\d+}", self._behind_switches(self._read)),
-                web.get(pipelines + "/deals", self._behind_switches(self._pipelines)),
+                web.post(objects + "/{type:contacts|deals|tickets}/search", self._guarded(self._search)),
+                web.post(objects + "/{type:contacts|companies|deals|tickets}/batch/read", self._guarded(self._read_several)),
+                web.get(objects + r"/{type:contacts|companies}/{id:\d+}", self._guarded(self._read)),
+                web.get(pipelines + "/{type:deals|tickets}", self._guarded(self._pipelines)),
             ]
         account = r"/account-info/{version:v3|\d{4}-\d{2}}/details"
-        return [*routes, web.get(account, self._behind_switches(self._account))]
+        token = r"/oauth/{version:v3|\d{4}-\d{2}}/token"
+        return [
+            *routes,
+            web.get(account, self._guarded(self._account)),
+            web.post(token, self._behind_switches(self._token)),
+        ]
 
-    def _behind_switches(self, action: Callable[[web.Request], Any]) -> Callable[[web.Request], Any]:
-        async def handle(request: web.Request) -> web.StreamResponse:
-            if request.headers.get("Authorization") != f"Bearer {TOKEN}":
-                return error(401)
-            answer: web.StreamResponse = await action(request)
-            return answer
-
+    def _behind_switches(self, action: Action) -> Action:
         async def switched(request: web.Request) -> web.StreamResponse:
-            return await self.switches.answer(request, handle, error)
+            return await self.switches.answer(request, action, error)
 
         return switched
+
+    def _guarded(self, action: Action) -> Action:
+        """For those who are signed in, and as far as the scopes reach."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            if request.headers.get("Authorization", "").removeprefix("Bearer ") not in self.tokens:
+                return error(401)
+            scope = _SCOPES.get(request.match_info.get("type", ""))
+            if scope and scope not in self.scopes:
+                return error(403, scope=scope)
+            return await action(request)
+
+        return self._behind_switches(handle)
+
+    async def _token(self, request: web.Request) -> web.Response:
+        """Another access token for the app's refresh token, which stays the same."""
+        form = await request.post()
+        if (form.get("client_id"), form.get("client_secret")) != (CLIENT_ID, CLIENT_SECRET):
+            return _refused_token("BAD_CLIENT_ID", "missing or unknown client id")
+        if (form.get("grant_type"), form.get("refresh_token")) != ("refresh_token", REFRESH_TOKEN):
+            return _refused_token("BAD_REFRESH_TOKEN", "missing or invalid refresh token")
+        token = f"sandbox-access-{uuid.uuid4()}"
+        self.tokens.add(token)
+        facts = {"access_token": token, "refresh_token": REFRESH_TOKEN, "expires_in": TOKEN_LIFE_S, "hub_id": 1234567}
+        more = {"token_type": "bearer", "token_use": "access_token", "scopes": sorted(self.scopes)}
+        return web.json_response({**facts, **more})
 
     async def _search(self, request: web.Request) -> web.Response:
         text = await request.text()
@@ -122,20 +171,52 @@ class HubSpot:
         if row is None:
             return error(404)
         wanted = request.query.get("properties")
-        return web.json_response(_presented(row, kind, wanted.split(",") if wanted else None))
+        answer = _presented(row, kind, wanted.split(",") if wanted else None)
+        if associated := self._associated(row["hs_object_id"], request.query.get("associations", "").split(",")):
+            answer["associations"] = associated
+        return web.json_response(answer)
 
-    async def _pipelines(self, _request: web.Request) -> web.Response:
+    def _associated(self, contact_id: str, names: list[str]) -> Row:
+        """Those sorts that there are none of are left out."""
+        ids = {
+            name: [key for key, row in self.objects[name].items() if row["associations.contact"] == contact_id]
+            for name in names
+            if name in _STAGES
+        }
+        return {
+            name: {"results": [{"id": key, "type": f"contact_to_{name.removesuffix('s')}"} for key in keys]}
+            for name, keys in ids.items()
+            if keys
+        }
+
+    async def _read_several(self, request: web.Request) -> web.Response:
+        kind = request.match_info["type"]
+        try:
+            body = await request.json()
+            ids = [str(one["id"]) for one in body["inputs"]]
+            names = [str(name) for name in body["properties"]]
+        except (ValueError, TypeError, KeyError):
+            return error(400)
+        found = [_presented(self.objects[kind][one], kind, names) for one in ids if one in self.objects[kind]]
+        answer: Row = {"status": "COMPLETE", "results": found, "startedAt": _UPDATED, "completedAt": _UPDATED}
+        if missing := [one for one in ids if one not in self.objects[kind]]:
+            problem = {"status": "error", "category": "OBJECT_NOT_FOUND", "message": "Could not get some objects."}
+            answer |= {"numErrors": 1, "errors": [{**problem, "context": {"ids": missing}}]}
+        return web.json_response(answer, status=207 if missing else 200)
+
+    async def _pipelines(self, request: web.Request) -> web.Response:
+        kind = request.match_info["type"]
         stages = [
             {
                 "id": stage,
                 "label": label,
                 "displayOrder": order,
-                "metadata": {"isClosed": str(closed).lower()},
+                "metadata": _stage_metadata(kind, closed),
                 "archived": False,
             }
-            for order, (stage, label, closed) in enumerate(people.STAGES)
+            for order, (stage, label, closed) in enumerate(_STAGES[kind])
         ]
-        pipeline = {"id": "default", "label": "Services", "displayOrder": 0, "stages": stages, "archived": False}
+        pipeline = {"id": "0", "label": "Services", "displayOrder": 0, "stages": stages, "archived": False}
         return web.json_response({"results": [pipeline]})
 
     async def _account(self, _request: web.Request) -> web.Response:
@@ -151,6 +232,17 @@ class HubSpot:
                 "dataHostingLocation": "na1",
             }
         )
+
+
+def _refused_token(status: str, message: str) -> web.Response:
+    """HubSpot says it in its own words, beside those of OAuth."""
+    facts = {"status": status, "message": message, "correlationId": str(uuid.uuid4())}
+    return web.json_response({**facts, "error": "invalid_grant", "error_description": message}, status=400)
+
+
+def _stage_metadata(kind: str, closed: bool) -> Row:
+    told = {"isClosed": str(closed).lower()}
+    return {**told, "ticketState": "CLOSED" if closed else "OPEN"} if kind == "tickets" else told
 
 
 def _contact(row: Row) -> Row:
@@ -179,6 +271,11 @@ def _deal(row: Row) -> Row:
         "hs_is_closed": str(closed).lower(),
         "associations.contact": row["contact"],
     }
+
+
+def _ticket(row: Row) -> Row:
+    ticket = {name: value for name, value in row.items() if name != "contact"}
+    return {**ticket, "hs_pipeline": "0", "hs_lastmodifieddate": _UPDATED, "associations.contact": row["contact"]}
 
 
 def _presented(row: Row, kind: str, properties: list[str] | None) -> Row:

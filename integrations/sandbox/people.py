@@ -164,6 +164,37 @@ STAGES: tuple[tuple[str, str, bool], ...] = (  # id, label, closed
     ("won", "Closed won", True),
     ("lost", "Closed lost", True),
 )
+TICKETS: tuple[Row, ...] = (
+    {
+        "hs_object_id": "7001",
+        "contact": "1001",
+        "subject": "Walking frame to be repaired",
+        "hs_pipeline_stage": "2",
+        "hs_ticket_priority": "HIGH",
+        "createdate": "2026-11-17T10:30:00Z",
+    },
+    {
+        "hs_object_id": "7002",
+        "contact": "1001",
+        "subject": "Lunch came late",
+        "hs_pipeline_stage": "4",
+        "createdate": "2026-09-02T12:15:00Z",
+        "closed_date": "2026-09-03T09:00:00Z",
+    },
+    {
+        "hs_object_id": "7003",
+        "contact": "1002",
+        "subject": "Transporte al hospital, 25 de noviembre",
+        "hs_pipeline_stage": "1",
+        "createdate": "2026-11-19T08:45:00Z",
+    },
+)
+TICKET_STAGES: tuple[tuple[str, str, bool], ...] = (
+    ("1", "New", False),
+    ("2", "Waiting on us", False),
+    ("3", "Waiting on the caller", False),
+    ("4", "Closed", True),
+)
 
 # -- Salesforce --------------------------------------------------------------------------------------------------
 SALESFORCE: dict[str, tuple[Row, ...]] = {

@@ -98,7 +98,9 @@ def test_an_emptied_text_is_stored_as_nothing(world: World, filled: Filled, log_
 def test_a_system_without_the_secret_that_it_needs_is_refused(world: World, log_in: LogIn) -> None:
     bare = make_connector(world.riverside, "crm", "hubspot")
     errors = save(log_in(world.ann), bare).context["adminform"].form.errors
-    assert errors == {"secret_token": ["Enter this: without it the system cannot be asked."]}
+    assert errors == {"secret_token": ["Enter this; the sign-in with a token cannot do without it."]}
+    errors = save(log_in(world.ann), bare, **{"option-sign_in": "oauth"}).context["adminform"].form.errors
+    assert errors == {"secret_client_id": ["Enter this; the sign-in with OAuth cannot do without it."]}
 
 
 def test_systems_do_not_refer_to_each_other_in_a_circle(world: World, filled: Filled, log_in: LogIn) -> None:

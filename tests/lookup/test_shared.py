@@ -13,9 +13,9 @@ from pytest_django.fixtures import Settings
 from redis.asyncio import Redis as AsyncRedis
 
 from integrations import connectors
-from integrations.errors import RateLimited, SourceTimeout
+from integrations.errors import MissingScope, RateLimited, SourceTimeout
 from integrations.lookup import LookupResult, Question, close_sources, look_up
-from integrations.lookup.breaker import Pause
+from integrations.lookup.breaker import Breaker, Pause
 from integrations.lookup.cache import Kept, Outcome, page_key
 from integrations.lookup.shared import RedisStore, opened, sealed, store
 from integrations.phone import Number
@@ -65,6 +65,9 @@ def test_an_outcome_is_the_same_after_it_was_sealed() -> None:
     )
     assert isinstance(timeout.error, SourceTimeout)
     assert opened(limited).error.retry_after == 3  # type: ignore[union-attr]
+    unscoped = opened(sealed(Outcome(error=MissingScope("crm", scopes=["tickets"])))).error
+    assert isinstance(unscoped, MissingScope)
+    assert "the scope tickets" in unscoped.public_message
 
 
 async def test_an_answer_is_found_by_another_process(world: World) -> None:
@@ -145,6 +148,20 @@ async def test_a_pause_is_known_to_all(world: World, redis: RedisServer) -> None
     store.cache_clear()
     assert statuses(await ask(world)) == {"crm": "auth"}
     assert len(FakeConnector.asked) == 1
+
+
+async def test_a_pause_for_a_missing_scope_names_it_in_every_process(redis: RedisServer) -> None:
+    one, other = RedisStore(redis.url), RedisStore(redis.url)
+    breaker = Breaker("crm")
+    assert breaker.failed(MissingScope("crm", scopes=("tickets",)))
+    await one.tell_pause("1:2:x", breaker.pause)
+    elsewhere = Breaker("crm")
+    elsewhere.adopt((await other.page(1, NUMBER, ["1:2:x"])).pauses["1:2:x"])
+    with pytest.raises(MissingScope, match="paused") as raised:
+        elsewhere.admit()
+    assert "the scope tickets" in raised.value.public_message
+    await one.close()
+    await other.close()
 
 
 async def test_a_pause_ends_for_all(redis: RedisServer) -> None:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from integrations.connectors.base import Deadline, DetailKeys, SourceSettings
+from integrations.connectors.http import close_clients
+from integrations.connectors.hubspot.connector import HubSpotConnector
+from integrations.errors import AuthFailed, MissingScope
+from integrations.phone import Number
+from integrations.sandbox import hubspot
 from integrations.sandbox.people import CONTACTS
+from tests.connectors.http_stub import LOOPBACK_ALLOWED
 from tests.sandbox.conftest import SEARCH, Client
 
 
@@ -95,3 +103,82 @@ async def test_a_company_is_read_by_id_and_a_missing_object_is_404(client: Clien
 async def test_a_wrong_token_is_refused(client: Client) -> None:
     status, answer = await client.search({"filterGroups": []}, token="wrong")
     assert (status, answer["category"]) == (401, "EXPIRED_AUTHENTICATION")
+
+
+async def test_a_contacts_tickets_are_read_by_their_ids(client: Client) -> None:
+    _, contact = await client.get("/crm/v3/objects/contacts/1001?associations=tickets&properties=email")
+    ids = [one["id"] for one in contact["associations"]["tickets"]["results"]]
+    body = {"properties": ["subject", "no_such_property"], "inputs": [{"id": one} for one in [*ids, "0"]]}
+    status, answer = await client.search(body, "/crm/v3/objects/tickets/batch/read")
+    assert (status, answer["errors"][0]["context"]) == (207, {"ids": ["0"]})
+    assert [row["properties"]["subject"] for row in answer["results"]] == ["Walking frame to be repaired", "Lunch came late"]
+    _, alone = await client.get("/crm/v3/objects/contacts/1003?associations=tickets")
+    assert "associations" not in alone
+
+
+async def test_stages_of_tickets_tell_which_are_the_end(client: Client) -> None:
+    _, pipelines = await client.get("/crm/v3/pipelines/tickets")
+    states = {stage["label"]: stage["metadata"]["ticketState"] for stage in pipelines["results"][0]["stages"]}
+    assert (states["Waiting on us"], states["Closed"]) == ("OPEN", "CLOSED")
+
+
+@pytest.mark.parametrize("wrong", ["client_secret", "refresh_token", "grant_type"])
+async def test_a_token_is_given_for_the_right_secrets_alone(client: Client, wrong: str) -> None:
+    form = {**OAUTH, "grant_type": "refresh_token"}
+    async with client.session.post("/oauth/v3/token", data={**form, wrong: "x"}) as refused:
+        assert (refused.status, (await refused.json())["error"]) == (400, "invalid_grant")
+    async with client.session.post("/oauth/v3/token", data=form) as granted:
+        token = (await granted.json())["access_token"]
+    assert (await client.search({"filterGroups": []}, token=token))[0] == 200
+
+
+# -- The connector against it ---------------------------------------------------------------------------------------
+
+OAUTH = {"client_id": hubspot.CLIENT_ID, "client_secret": hubspot.CLIENT_SECRET, "refresh_token": hubspot.REFRESH_TOKEN}
+MARGARET = Number("+14155550100", "US")
+
+
+@pytest.fixture
+async def connector(client: Client) -> AsyncIterator[HubSpotConnector]:
+    """Signed in with OAuth."""
+    options = {"base_url": client.address, "sign_in": "oauth"}
+    settings = SourceSettings(
+        "crm", "HubSpot", "hubspot", "riverside", options=options, secrets=OAUTH, network=LOOPBACK_ALLOWED
+    )
+    made = HubSpotConnector(settings)
+    yield made
+    await made.close()
+    await close_clients()
+
+
+async def test_a_caller_is_found_with_open_deals_and_open_tickets(connector: HubSpotConnector) -> None:
+    (record,) = await connector.find(MARGARET, Deadline(5))
+    keys = DetailKeys(record_ids={"crm": record.record_id}, hints=record.hints)
+    (more,) = await connector.details(keys, Deadline(5))
+    assert more.fields["open_cases"] == ["Walking frame to be repaired (Waiting on us)"]
+    assert more.fields["open_deals"] == ["Home care, spring 2027 (Needs assessment)"]
+    assert (await connector.health(Deadline(5))).status == "healthy"
+
+
+async def test_a_token_that_was_taken_back_costs_nobody_an_answer(client: Client, connector: HubSpotConnector) -> None:
+    await connector.find(MARGARET, Deadline(5))
+    client.sandbox.hubspot.tokens.clear()
+    assert await connector.find(MARGARET, Deadline(5))
+
+
+async def test_a_scope_that_was_taken_away_is_named(client: Client, connector: HubSpotConnector) -> None:
+    client.sandbox.hubspot.scopes.remove("tickets")
+    assert "the scope tickets" in (await connector.health(Deadline(5))).message
+    client.sandbox.hubspot.scopes.clear()
+    with pytest.raises(MissingScope) as raised:
+        await connector.find(MARGARET, Deadline(5))
+    assert raised.value.scopes == ("crm.objects.contacts.read",)
+
+
+async def test_an_app_that_was_removed_is_a_failed_sign_in(
+    client: Client, connector: HubSpotConnector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hubspot, "REFRESH_TOKEN", "another")
+    with pytest.raises(AuthFailed) as raised:
+        await connector.find(MARGARET, Deadline(5))
+    assert type(raised.value) is AuthFailed

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from integrations.connectors.http import Answer
-from integrations.errors import InvalidResponse, SourceUnavailable
-
-# Locked for a moment, or an account being moved between data centres: nobody's mistake, and over soon.
-_PASSING = {423, 477}
+from integrations.errors import InvalidResponse
 
 
 def _flag_as_text(value: Any) -> Any:
@@ -20,25 +16,45 @@ def _flag_as_text(value: Any) -> Any:
 Text = Annotated[str, BeforeValidator(_flag_as_text)]
 
 
+class Ref(BaseModel):
+    """An object that belongs to another one."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    id: str = Field(min_length=1)
+
+
+class Refs(BaseModel):
+    results: list[Ref]
+
+
 class CrmObject(BaseModel):
-    """A contact, company or deal. HubSpot sends every property as text or null, whatever it means; numbers and flags
-    are taken as well, so that a change of that habit costs no caller."""
+    """A contact, company, deal or ticket. HubSpot sends every property as text or null, whatever it means; numbers and
+    flags are taken as well, so that a change of that habit costs no caller."""
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
     id: str = Field(min_length=1)
     properties: dict[str, Text | None]
+    associations: dict[str, Refs] = Field(default_factory=dict, exclude=True)
 
 
 class Page(BaseModel):
-    """What a search returns."""
+    """What a search or a reading of several returns."""
 
     results: list[CrmObject]
 
 
 class Stage(BaseModel):
+    """One stage of a pipeline. Deals and tickets each have their own word for its being the end."""
+
     id: str
     label: str
+    metadata: dict[str, Any] = {}
+
+    @property
+    def closed(self) -> bool:
+        return self.metadata.get("ticketState") == "CLOSED" or str(self.metadata.get("isClosed")).lower() == "true"
 
 
 class Pipeline(BaseModel):
@@ -49,6 +65,32 @@ class Pipelines(BaseModel):
     results: list[Pipeline]
 
 
+class _Detail(BaseModel):
+    context: dict[str, list[str]] = {}
+
+
+class Problem(_Detail):
+    """Why HubSpot refuses. Every key may be missing."""
+
+    category: str = ""
+    policy: str = Field("", alias="policyName")  # of the limit that was reached
+    errors: list[_Detail] = []
+
+    @classmethod
+    def of(cls, body: bytes) -> Self:
+        """An empty one where the body says nothing that is known: the status has to say it all then."""
+        try:
+            return cls.model_validate_json(body)
+        except ValidationError:
+            return cls.model_validate({})
+
+    @property
+    def scopes(self) -> list[str]:
+        """Those that it names as missing or needed."""
+        contexts = [self.context, *(error.context for error in self.errors)]
+        return [scope for context in contexts for name in context if name.endswith("Scopes") for scope in context[name]]
+
+
 def parse[Model: BaseModel](model: type[Model], body: Any, connector: str) -> Model:
     """Raises InvalidResponse naming the place and never the value."""
     try:
@@ -56,9 +98,3 @@ def parse[Model: BaseModel](model: type[Model], body: Any, connector: str) -> Mo
     except ValidationError as error:
         place = ".".join(str(part) for part in error.errors(include_input=False, include_url=False)[0]["loc"])
         raise InvalidResponse(connector, f"unexpected shape at {place or 'the top'}") from None
-
-
-def explain(connector: str, answer: Answer) -> None:
-    """What HubSpot means by statuses that others use differently."""
-    if answer.status in _PASSING:
-        raise SourceUnavailable(connector, f"status {answer.status}")

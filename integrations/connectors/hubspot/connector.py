@@ -1,4 +1,4 @@
-"""HubSpot: contacts by phone; their company and open deals.
+"""HubSpot: contacts by phone, name or e-mail; their company, open deals and open tickets.
 
 https://developers.hubspot.com/docs/api-reference/crm-contacts-v3/search
 """
@@ -6,24 +6,27 @@ https://developers.hubspot.com/docs/api-reference/crm-contacts-v3/search
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cached_property
+from typing import Literal
 
 import orjson
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from integrations.connectors.base import (
     MAX_RECORDS,
     Connector,
     ConnectorOptions,
-    ConnectorSecrets,
     Deadline,
     DetailKeys,
+    FieldMapping,
     Health,
 )
-from integrations.connectors.http import HttpDoor, segment
-from integrations.connectors.hubspot.answers import CrmObject, Page, explain, parse
-from integrations.connectors.hubspot.related import Related, api_path
+from integrations.connectors.http import segment
+from integrations.connectors.hubspot.answers import CrmObject, Page, parse
+from integrations.connectors.hubspot.related import Related
 from integrations.connectors.hubspot.search import PHONES, Group, by_number, by_text, hints, matches
+from integrations.connectors.hubspot.session import HubSpotSecrets, Session
 from integrations.errors import ConfigurationError
 from integrations.phone import Number
 from integrations.profile import Match, SourceRecord
@@ -37,10 +40,9 @@ _ALWAYS = ("email", "associatedcompanyid", "num_associated_deals", *PHONES)
 class HubSpotOptions(ConnectorOptions):
     base_url: str = Field("https://api.hubapi.com", description="Where HubSpot's API is.")
     api_version: str = Field("v3", pattern=r"^(v3|20\d\d-\d\d)$", description="v3, or a dated version like 2026-03.")
-
-
-class HubSpotSecrets(ConnectorSecrets):
-    token: SecretStr = Field(description="The access token of a private app, a service key or a project app.")
+    sign_in: Literal["token", "oauth"] = Field(
+        "token", description="token: one that stays. oauth: tokens of half an hour, for an app that accounts install."
+    )
 
 
 class HubSpotConnector(Connector):
@@ -65,24 +67,26 @@ class HubSpotConnector(Connector):
         "lifecycle_stage": "properties.lifecyclestage",
         "open_deals": "details.deals[].label",
         "deal_stage": "details.deals[0].stage",
+        "open_cases": "details.tickets[].label",
         "address": "join(', ', [properties.address, properties.city, properties.state, properties.zip][?@])",
         "date_of_birth": "properties.date_of_birth",
     }
 
     @cached_property
-    def http(self) -> HttpDoor:
-        token = self.secrets.token.get_secret_value()
-        return HttpDoor(
-            self.key,
-            self.options.base_url,
-            self.settings.network,
-            headers={"Authorization": f"Bearer {token}"},
-            explain=explain,
-        )
+    def session(self) -> Session:
+        options, network = self.options, self.settings.network
+        oauth = options.sign_in == "oauth"
+        return Session(self.key, options.base_url, options.api_version, network, self.secrets, oauth=oauth)
+
+    @cached_property
+    def mapping(self) -> FieldMapping:
+        """Whatever else cannot be used is found here too, before anyone calls."""
+        _ = self.session
+        return FieldMapping(self.field_table, self.settings.mapping, self.settings.vocabulary)
 
     @cached_property
     def related(self) -> Related:
-        return Related(self.key, self.http, self.options.api_version)
+        return Related(self.session, self.mapping)
 
     @cached_property
     def properties(self) -> list[str]:
@@ -92,11 +96,11 @@ class HubSpotConnector(Connector):
 
     @property
     def _contacts(self) -> str:
-        return api_path(self.options.api_version, "objects", "contacts")
+        return self.session.path("objects", "contacts")
 
     async def find(self, number: Number, deadline: Deadline) -> list[SourceRecord]:
         body = self._body(by_number(number), MAX_RECORDS)
-        page = await self.http.request("POST", f"{self._contacts}/search", deadline, json=body)
+        page = await self.session.request("POST", f"{self._contacts}/search", deadline, json=body)
         # HubSpot compares without country code, so a hit may be another country's number.
         people = [(contact, matches(contact, number)) for contact in parse(Page, page, self.key).results]
         return [self._person(contact, matched) for contact, matched in people if matched]
@@ -105,13 +109,15 @@ class HubSpotConnector(Connector):
         groups = by_text(sought)
         if not groups:
             return []
-        page = await self.http.request("POST", f"{self._contacts}/search", deadline, json=self._body(groups, MAX_HITS))
+        page = await self.session.request("POST", f"{self._contacts}/search", deadline, json=self._body(groups, MAX_HITS))
         return [self._person(contact) for contact in parse(Page, page, self.key).results]
 
     async def find_again(self, record_id: str, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
         """By its id, which counts against no budget of searches."""
         query = {"properties": ",".join(self.properties)}
-        body = await self.http.request("GET", f"{self._contacts}/{segment(record_id)}", deadline, query=query, missing_ok=True)
+        body = await self.session.request(
+            "GET", f"{self._contacts}/{segment(record_id)}", deadline, query=query, missing_ok=True
+        )
         return [self._person(parse(CrmObject, body, self.key))] if body else []
 
     def _person(self, contact: CrmObject, matched: tuple[Match, ...] = ()) -> SourceRecord:
@@ -124,22 +130,17 @@ class HubSpotConnector(Connector):
         return body
 
     def wants_details(self, keys: DetailKeys) -> bool:
-        return self._wants_company(keys) or self._wants_deals(keys)
-
-    def _wants_company(self, keys: DetailKeys) -> bool:
-        return "company" in self.mapping and bool(keys.hints.get("company_id"))
-
-    def _wants_deals(self, keys: DetailKeys) -> bool:
-        return bool({"open_deals", "deal_stage"} & set(self.mapping.expressions)) and keys.hints.get("deals") != "none"
+        return bool(self.related.parts(keys.hints))
 
     async def details(self, keys: DetailKeys, deadline: Deadline) -> list[SourceRecord]:
         contact_id = keys.record_ids[self.key]
-        company_id = keys.hints["company_id"] if self._wants_company(keys) else None
-        found = await self.related.gather(contact_id, company_id, deals=self._wants_deals(keys), deadline=deadline)
-        return [self.record({"details": found}, contact_id)]
+        found, lost = await self.related.gather(contact_id, keys.hints, deadline)
+        record = self.record({"details": found}, contact_id)
+        return [replace(record, unreadable=(*record.unreadable, *lost))]
 
     async def health(self, deadline: Deadline) -> Health:
-        version = self.options.api_version
-        path = "/account-info/v3/details" if version == "v3" else f"/account-info/{version}/details"
-        await self.http.request("GET", path, deadline)
-        return Health("healthy")
+        await self.session.request("GET", f"/account-info/{self.options.api_version}/details", deadline)
+        return await self.related.health(deadline)
+
+    async def close(self) -> None:
+        await self.session.close()

@@ -73,21 +73,19 @@ class SignedDoor:
 
     async def ask(self, request: Request, deadline: Deadline) -> Answer:
         """The answer, whatever its status. A token that was taken back before it expired is minted anew, once."""
-        for attempt in range(2):
-            token = await self._tokens.current(deadline) if self._tokens else ""
-            answer = await self._door.ask(
+
+        async def send(authorization: str = "") -> Answer:
+            return await self._door.ask(
                 request.method,
                 request.path,
                 deadline,
                 query={**request.query, **self._query} or None,
-                headers={**request.headers, **({"Authorization": f"Bearer {token}"} if token else {})},
+                headers={**request.headers, **({"Authorization": authorization} if authorization else {})},
                 json=request.json,
                 form=request.form,
             )
-            if answer.status != 401 or not self._tokens or attempt:
-                break
-            self._tokens.forget(token)
-        return answer
+
+        return await (self._tokens.carried(send, deadline) if self._tokens else send())
 
     async def close(self) -> None:
         """End what renews tokens behind."""

@@ -92,13 +92,13 @@ class Session:
 
         Raises SourceError.
         """
-        for attempt in range(2):
-            token = await self._tokens.current(deadline)
-            answer = await self._door.ask(method, path, deadline, headers={"Authorization": f"Bearer {token}"}, json=json)
+
+        async def send(authorization: str) -> Answer:
+            answer = await self._door.ask(method, path, deadline, headers={"Authorization": authorization}, json=json)
             self._note_usage(answer)
-            if answer.status != 401 or attempt:
-                break
-            self._tokens.forget(token)
+            return answer
+
+        answer = await self._tokens.carried(send, deadline)
         if answer.status >= 400:
             explain(self.connector, _errors_of(answer), retry_after(answer.headers))
         return self._door.checked(answer)

@@ -1,50 +1,19 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
-from integrations.connectors.base import Deadline, DetailKeys, SourceSettings
-from integrations.connectors.http import close_clients
+from integrations.connectors.base import Deadline, DetailKeys
 from integrations.connectors.hubspot.connector import HubSpotConnector
-from integrations.errors import AuthFailed, ConfigurationError, MissingScope, RateLimited, SourceUnavailable
-from tests.connectors.contract import NUMBER, ConnectorContract, fixture
-from tests.connectors.http_stub import LOOPBACK_ALLOWED, Stub, Write, current_request, hang, reply, stub_server
+from integrations.errors import ConfigurationError, SourceError
+from tests.connectors.contract import NUMBER, ConnectorContract
+from tests.connectors.http_stub import Stub, Write, hang, reply
+from tests.connectors.hubspot.conftest import by_path, hubspot, recorded
 
-HERE = Path(__file__).parent
-# The vendors' published descriptions lie beside a checkout and are never copied into it.
-SPEC = HERE.parents[2].parent / "shared" / "specs" / "hubspot-contacts-v3.json"
 FAILURE = reply({}, 500)
-
-
-def hubspot(stub: Stub, mapping: dict[str, str | bool] | None = None, **options: Any) -> HubSpotConnector:
-    settings = SourceSettings(
-        key="crm",
-        label="HubSpot",
-        kind="hubspot",
-        organization="riverside",
-        options={"base_url": stub.url, **options},
-        secrets={"token": "pat-na1-secret"},
-        mapping=mapping or {},
-        network=LOOPBACK_ALLOWED,
-    )
-    return HubSpotConnector(settings)
-
-
-def recorded(name: str, status: int = 200, **headers: str) -> Any:
-    return reply(fixture(HERE, name), status, **headers)
-
-
-@pytest.fixture
-async def stub() -> AsyncIterator[Stub]:
-    async with stub_server() as server:
-        yield server
-        await close_clients()
+NO_DEALS_NOR_COMPANY = {"company_id": "", "deals": "none"}
 
 
 async def find(stub: Stub, name: str, mapping: dict[str, str | bool] | None = None) -> Any:
@@ -149,108 +118,175 @@ async def test_a_dated_version_has_its_own_paths(stub: Stub) -> None:
     assert stub.requests[0].path == "/crm/objects/2026-03/contacts/search"
 
 
-async def test_the_search_is_what_hubspots_description_asks_for(stub: Stub) -> None:
-    if not SPEC.exists():
-        pytest.skip("HubSpot's OpenAPI description is not beside this checkout (../shared/specs)")
-    await find(stub, "not_found")
-    spec = json.loads(SPEC.read_text(encoding="utf-8"))
-    name = "PublicObjectSearchRequest"
-    # "after" is listed as required and is nevertheless left out of every first page, in HubSpot's own examples too.
-    spec["components"]["schemas"][name]["required"] = ["filterGroups", "limit", "properties", "sorts"]
-    schema = {"$ref": f"#/components/schemas/{name}", "components": spec["components"]}
-    jsonschema.validate(stub.requests[0].json, schema)
-
-
-@pytest.mark.parametrize(
-    ("name", "status", "error"),
-    [("rate_limited", 429, RateLimited), ("missing_scope", 403, MissingScope), ("expired_token", 401, AuthFailed)],
-)
-async def test_recorded_refusals_have_their_error(stub: Stub, name: str, status: int, error: type[Exception]) -> None:
-    stub.answer(recorded(name, status))
-    with pytest.raises(error) as raised:
-        await hubspot(stub).find(NUMBER, Deadline(5))
-    assert type(raised.value) is error
-
-
-@pytest.mark.parametrize("status", [423, 477])
-async def test_a_locked_or_moving_account_is_unavailable_for_a_while(stub: Stub, status: int) -> None:
-    stub.answer(reply({}, status))
-    with pytest.raises(SourceUnavailable):
-        await hubspot(stub).find(NUMBER, Deadline(5))
-
-
 async def keys_of(stub: Stub, name: str) -> DetailKeys:
     record = (await find(stub, name))[0]
     return DetailKeys(record_ids={"crm": record.record_id}, hints=record.hints)
 
 
-class TestDetails:
-    async def answer_by_path(self, stub: Stub, failing: str = "", behaviour: Write = FAILURE) -> None:
-        """The three requests come in any order, so the stub looks at each before it answers."""
-        by_path = {"/companies/": "company", "/deals/search": "deals", "/pipelines/": "pipelines"}
-
-        async def answer(writer: Any) -> None:
-            path = current_request.get().path
-            name = next(name for part, name in by_path.items() if part in path)
-            await (behaviour if name == failing else recorded(name))(writer)
-
-        stub.answer(answer)
-
-    async def details(self, stub: Stub, keys: DetailKeys, mapping: dict[str, str | bool] | None = None) -> Any:
-        stub.requests.clear()
-        (record,) = await hubspot(stub, mapping).details(keys, Deadline(5))
-        return record
-
-    async def test_company_and_open_deals_with_the_names_of_their_stages(self, stub: Stub) -> None:
-        keys = await keys_of(stub, "found")
-        await self.answer_by_path(stub)
-        record = await self.details(stub, keys)
-        assert record.fields == {
-            "company": "Riverside Volunteers",
-            "open_deals": ["Winter meals grant (Agreement)", "Van for outings"],
-            "deal_stage": "Agreement",
-        }
-        assert {request.path.partition("?")[0] for request in stub.requests} == {
-            "/crm/v3/objects/companies/9001",
-            "/crm/v3/objects/deals/search",
-            "/crm/v3/pipelines/deals",
-        }
-
-    async def test_only_what_a_mapped_field_needs_is_asked(self, stub: Stub) -> None:
-        keys = await keys_of(stub, "found")
-        await self.answer_by_path(stub)
-        await self.details(stub, keys, {"open_deals": False, "deal_stage": False})
-        assert [request.path.partition("?")[0] for request in stub.requests] == ["/crm/v3/objects/companies/9001"]
-
-    @pytest.mark.parametrize(("failing", "lost"), [("company", "company"), ("deals", "open_deals"), ("pipelines", "")])
-    async def test_one_failing_part_costs_only_itself(self, stub: Stub, failing: str, lost: str) -> None:
-        keys = await keys_of(stub, "found")
-        await self.answer_by_path(stub, failing)
-        record = await self.details(stub, keys)
-        assert ({"company", "open_deals"} - set(record.fields)) == ({lost} if lost else set())
-
-    @pytest.mark.parametrize(("hanging", "lost"), [("company", "company"), ("deals", "open_deals"), ("pipelines", "")])
-    async def test_one_hanging_part_costs_only_itself(self, stub: Stub, hanging: str, lost: str) -> None:
-        keys = await keys_of(stub, "found")
-        await self.answer_by_path(stub, hanging, hang)
-        deadline = Deadline(1)
-        async with asyncio.timeout(deadline.left()):
-            (record,) = await hubspot(stub).details(keys, deadline)
-        assert ({"company", "open_deals"} - set(record.fields)) == ({lost} if lost else set())
-
-    async def test_nothing_is_asked_when_the_search_told_that_there_is_nothing(self, stub: Stub) -> None:
-        assert not hubspot(stub).wants_details(await keys_of(stub, "two_matches"))
-
-    async def test_what_the_search_did_not_tell_is_asked(self, stub: Stub) -> None:
-        assert hubspot(stub).wants_details(DetailKeys(record_ids={"crm": "1"}, hints={"company_id": "", "deals": "some"}))
+PARTS = {
+    "company": ("/companies/", {"company"}),
+    "deals": ("/deals/search", {"open_deals", "deal_stage"}),
+    "tickets": ("/tickets/batch/read", {"open_cases"}),
+    "the contact's tickets": ("/contacts/101", {"open_cases"}),
+}
+ALL_FIELDS = {"company", "open_deals", "deal_stage", "open_cases"}
 
 
-async def test_health_touches_no_persons_record(stub: Stub) -> None:
-    stub.answer(reply({"portalId": 1}))
-    assert (await hubspot(stub).health(Deadline(5))).status == "healthy"
-    assert stub.requests[0].path == "/account-info/v3/details"
+async def details(stub: Stub, keys: DetailKeys, mapping: dict[str, str | bool] | None = None) -> Any:
+    stub.requests.clear()
+    (record,) = await hubspot(stub, mapping).details(keys, Deadline(5))
+    return record
 
 
-def test_the_token_is_in_no_representation(stub: Stub) -> None:
+async def asked_for(stub: Stub, mapping: dict[str, str | bool]) -> set[str]:
+    """The paths of stage 2."""
+    keys = await keys_of(stub, "found")
+    stub.answer(by_path())
+    await details(stub, keys, mapping)
+    return {request.path.partition("?")[0] for request in stub.requests}
+
+
+async def test_what_belongs_to_the_contact_comes_with_the_names_of_its_stages(stub: Stub) -> None:
+    keys = await keys_of(stub, "found")
+    stub.answer(by_path())
+    record = await details(stub, keys)
+    assert record.fields == {
+        "company": "Riverside Volunteers",
+        "open_deals": ["Winter meals grant (Agreement)", "Van for outings"],
+        "deal_stage": "Agreement",
+        "open_cases": ["Ticket 1003", "Walking frame to be repaired (New)", "Ramp for the front door (Waiting on us)"],
+    }
+    assert record.unreadable == ()
+    assert {request.path.partition("?")[0] for request in stub.requests} == {
+        "/crm/v3/objects/companies/9001",
+        "/crm/v3/objects/deals/search",
+        "/crm/v3/pipelines/deals",
+        "/crm/v3/objects/contacts/101",
+        "/crm/v3/objects/tickets/batch/read",
+        "/crm/v3/pipelines/tickets",
+    }
+
+
+async def test_tickets_are_read_all_at_once_and_each_one_once(stub: Stub) -> None:
+    await asked_for(stub, {})
+    (read,) = [request for request in stub.requests if request.path.endswith("/tickets/batch/read")]
+    assert [one["id"] for one in read.json["inputs"]] == ["1003", "1002", "1001", "998"]
+    assert read.json["properties"] == ["subject", "hs_pipeline_stage", "closed_date"]
+
+
+async def test_somebody_without_tickets_has_none_read(stub: Stub) -> None:
+    stub.answer(by_path({"/contacts/101": recorded("contact_without_tickets")}))
+    keys = DetailKeys(record_ids={"crm": "101"}, hints=NO_DEALS_NOR_COMPANY)
+    assert (await details(stub, keys)).fields == {}
+    assert not [request for request in stub.requests if "batch" in request.path]
+
+
+async def test_a_contact_that_is_gone_has_no_tickets(stub: Stub) -> None:
+    stub.answer(by_path({"/contacts/101": reply({"category": "OBJECT_NOT_FOUND"}, 404)}))
+    keys = DetailKeys(record_ids={"crm": "101"}, hints=NO_DEALS_NOR_COMPANY)
+    record = await details(stub, keys)
+    assert (record.fields, record.unreadable) == ({}, ())
+
+
+async def test_a_ticket_whose_stage_cannot_be_told_is_open_until_it_has_an_end(stub: Stub) -> None:
+    stub.answer(by_path({"/pipelines/": FAILURE}))
+    keys = DetailKeys(record_ids={"crm": "101"}, hints=NO_DEALS_NOR_COMPANY)
+    shown = (await details(stub, keys)).fields["open_cases"]
+    assert shown == ["Ticket 1003", "Walking frame to be repaired", "Ramp for the front door"]
+
+
+async def test_of_many_tickets_the_newest_are_looked_through(stub: Stub) -> None:
+    refs = [{"id": str(number), "type": "contact_to_ticket"} for number in range(1, 151)]
+    contact = {"id": "101", "properties": {}, "associations": {"tickets": {"results": refs}}}
+    rows = [{"id": ref["id"], "properties": {"subject": f"No. {ref['id']}"}} for ref in refs[50:]]
+    stub.answer(by_path({"/contacts/101": reply(contact), "/tickets/batch/read": reply({"results": rows})}))
+    keys = DetailKeys(record_ids={"crm": "101"}, hints=NO_DEALS_NOR_COMPANY)
+    shown = (await details(stub, keys)).fields["open_cases"]
+    (read,) = [request for request in stub.requests if "batch" in request.path]
+    assert [one["id"] for one in read.json["inputs"]] == [str(number) for number in range(150, 50, -1)]
+    assert shown == [f"No. {number}" for number in range(150, 140, -1)]
+
+
+@pytest.mark.parametrize(
+    ("mapping", "paths"),
+    [
+        ({"open_deals": False, "deal_stage": False, "open_cases": False}, {"/crm/v3/objects/companies/9001"}),
+        (
+            {"open_deals": False, "company": False, "open_cases": False},
+            {"/crm/v3/objects/deals/search", "/crm/v3/pipelines/deals"},
+        ),
+        (
+            {"open_deals": False, "deal_stage": False, "company": False},
+            {"/crm/v3/objects/contacts/101", "/crm/v3/objects/tickets/batch/read", "/crm/v3/pipelines/tickets"},
+        ),
+    ],
+)
+async def test_only_what_a_mapped_field_needs_is_asked(stub: Stub, mapping: dict[str, str | bool], paths: set[str]) -> None:
+    assert await asked_for(stub, mapping) == paths
+
+
+async def test_stages_are_asked_for_once_and_not_for_every_caller(stub: Stub) -> None:
+    keys = await keys_of(stub, "found")
+    stub.answer(by_path())
     connector = hubspot(stub)
-    assert "pat-na1-secret" not in repr(connector.secrets)
+    for _caller in range(2):
+        await connector.details(keys, Deadline(5))
+    assert sorted(request.path for request in stub.requests if "/pipelines/" in request.path) == [
+        "/crm/v3/pipelines/deals",
+        "/crm/v3/pipelines/tickets",
+    ]
+
+
+@pytest.mark.parametrize("behaviour", [FAILURE, recorded("missing_scope", 403), reply({"results": 5})])
+@pytest.mark.parametrize("part", PARTS)
+async def test_one_failing_part_costs_only_itself_and_is_told(stub: Stub, part: str, behaviour: Write) -> None:
+    path, lost = PARTS[part]
+    keys = await keys_of(stub, "found")
+    stub.answer(by_path({path: behaviour}))
+    record = await details(stub, keys)
+    assert (set(record.fields), set(record.unreadable)) == (ALL_FIELDS - lost, lost)
+
+
+@pytest.mark.parametrize("part", PARTS)
+async def test_one_hanging_part_costs_only_itself(stub: Stub, part: str) -> None:
+    path, lost = PARTS[part]
+    keys = await keys_of(stub, "found")
+    stub.answer(by_path({path: hang}))
+    deadline = Deadline(1)
+    async with asyncio.timeout(deadline.left()):
+        (record,) = await hubspot(stub).details(keys, deadline)
+    assert set(record.fields) == ALL_FIELDS - lost
+
+
+@pytest.mark.parametrize("behaviour", [FAILURE, recorded("missing_scope", 403), reply({"results": 5}), hang])
+async def test_stages_that_do_not_come_cost_their_names_alone(stub: Stub, behaviour: Write) -> None:
+    keys = await keys_of(stub, "found")
+    stub.answer(by_path({"/pipelines/": behaviour}))
+    (record,) = await hubspot(stub).details(keys, Deadline(1))
+    assert record.fields["open_deals"] == ["Winter meals grant", "Van for outings"]
+    assert (set(record.fields), record.unreadable) == (ALL_FIELDS - {"deal_stage"}, ())
+
+
+async def test_if_nothing_comes_the_details_have_failed(stub: Stub) -> None:
+    keys = await keys_of(stub, "found")
+    stub.answer(FAILURE)
+    with pytest.raises(SourceError):
+        await hubspot(stub).details(keys, Deadline(5))
+
+
+async def test_a_missing_scope_for_all_that_belongs_to_the_contact_does_not_pause_the_search_for_callers(stub: Stub) -> None:
+    keys = await keys_of(stub, "found")
+    stub.answer(recorded("missing_tickets_scope", 403))
+    record = await details(stub, keys)
+    assert (record.fields, set(record.unreadable)) == ({}, ALL_FIELDS)
+
+
+async def test_nothing_is_asked_when_the_search_told_that_there_is_nothing(stub: Stub) -> None:
+    keys = await keys_of(stub, "two_matches")
+    assert not hubspot(stub, {"open_cases": False}).wants_details(keys)
+    assert hubspot(stub).wants_details(keys), "the search tells nothing of tickets"
+
+
+async def test_what_the_search_did_not_tell_is_asked(stub: Stub) -> None:
+    keys = DetailKeys(record_ids={"crm": "1"}, hints={"company_id": "", "deals": "some"})
+    assert hubspot(stub, {"open_cases": False}).wants_details(keys)
