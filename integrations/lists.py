@@ -23,9 +23,10 @@ from integrations.connectors.rows import MAX_BYTES, Filed, Reading, RowsConnecto
 from integrations.disclosure import audit
 from integrations.disclosure.viewers import Viewer
 from integrations.errors import AuditUnavailable, ConfigurationError, SourceError
+from integrations.history import recorded, write_down
 from integrations.lookup.sources import plan_with, settings_of
 from integrations.loop import on_loop
-from integrations.models import Connector, DirectoryKey, DirectoryList, DirectoryRow, DirectoryUpload
+from integrations.models import ConfigurationChange, Connector, DirectoryKey, DirectoryList, DirectoryRow, DirectoryUpload
 from integrations.models.directory import digest_scope
 from integrations.models.encryption import blind_index
 
@@ -258,7 +259,7 @@ def _write_chunk(written: DirectoryList, chunk: tuple[Filed, ...]) -> None:
 
 def _switch(row: Connector, written: DirectoryList, viewer: Viewer) -> list[DirectoryList]:
     """One short transaction: from here on lookups ask the new list. Returns those that are no longer asked."""
-    with transaction.atomic():
+    with recorded(viewer.actor_label, ConfigurationChange.By.LIST):
         stored = Connector.objects.select_for_update().get(pk=row.pk)
         stored.options, stored.fields = row.options, row.fields
         replaced = list(DirectoryList.objects.filter(current_for=stored))
@@ -266,6 +267,7 @@ def _switch(row: Connector, written: DirectoryList, viewer: Viewer) -> list[Dire
         written.current_for = stored
         written.save()
         stored.save(update_fields=["options", "fields"])  # a new version: nothing that was kept of the old list counts
+        write_down()
         detail = {"model": "connector", "object": str(row.pk), "changed": ["list"], "rows": written.rows}
         audit.record_within(viewer.entry("admin_change", outcome="changed", detail=detail))
     return replaced

@@ -13,7 +13,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from integrations.models import PeriodicRun
+from integrations.models import Organization, PeriodicRun
+from integrations.models.organizations import default_retention
 
 # Who waits for the database meanwhile, an audit entry above all, must not notice.
 LONGEST_COMMIT_S = 0.1
@@ -34,6 +35,12 @@ def expired(now: datetime) -> Iterator[Expired]:
     """Everything that is to go now."""
     yield Expired(str(_("sessions")), "", Session.objects.filter(expire_date__lt=now))
     yield Expired(str(_("periodic runs")), "", PeriodicRun.objects.filter(handed_at__lt=now - PERIODIC_RUNS_KEPT))
+    for organization in Organization.objects.tenants():
+        # As long as the audit trail, whose entries name the same changes.
+        before = now - timedelta(days=organization.retention_days.get("audit", default_retention()["audit"]))
+        yield Expired(
+            str(_("changes of settings")), organization.slug, organization.configuration_changes.filter(at__lt=before)
+        )
 
 
 def purge(now: datetime) -> None:

@@ -20,7 +20,7 @@ MODELS = [*NOUNS, "integrations.models*"]
 REGISTRY = ["integrations.connectors", "integrations.connectors.{base,recording,rows}"]
 LOOKUP_RESULTS = ["integrations.lookup", "integrations.lookup.result"]
 DOMAIN = [*MODELS, *REGISTRY, "integrations.lookup*", "integrations.disclosure*", "integrations.calls*"]
-DELIVERY = [*DOMAIN, "integrations.invitations", "integrations.lists", "integrations.periodic"]
+DELIVERY = [*DOMAIN, "integrations.{history,invitations,lists,periodic}"]
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,9 @@ RULES = [
     Rule("integrations.disclosure*", [*MODELS, *LOOKUP_RESULTS, "integrations.disclosure*"]),
     Rule("integrations.calls*", [*DOMAIN]),
     Rule("integrations.invitations", [*MODELS]),
-    Rule("integrations.lists", [*DOMAIN, "integrations.loop"]),
-    Rule("integrations.configuration*", [*DOMAIN, "integrations.invitations", "integrations.configuration*"]),
+    Rule("integrations.history", [*MODELS]),
+    Rule("integrations.lists", [*DOMAIN, "integrations.{history,loop}"]),
+    Rule("integrations.configuration*", [*DOMAIN, "integrations.{history,invitations}", "integrations.configuration*"]),
     Rule("integrations.panel*", [*DELIVERY, "integrations.panel*", "integrations.templatetags*"]),
     Rule("integrations.dashboard*", [*DELIVERY, "integrations.dashboard*", "integrations.templatetags*"]),
     Rule("integrations.api*", [*DELIVERY, "integrations.api*"]),

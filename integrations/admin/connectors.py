@@ -7,7 +7,6 @@ from typing import Any
 from asgiref.sync import async_to_sync
 from django import forms
 from django.contrib import admin, messages
-from django.db import transaction
 from django.db.models import JSONField, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -18,10 +17,11 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action as detail_action
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
+from integrations.admin.arrange import make_copy, move, orders_of
 from integrations.admin.checks import OBJECTS, SECRET, connector_problems
 from integrations.admin.lists import is_a_list, list_page
 from integrations.admin.option_fields import PREFIX, option_fields, option_value
-from integrations.admin.tenancy import TenantAdmin, TenantForm, administered, record_refusal
+from integrations.admin.tenancy import TenantAdmin, TenantForm, administered, changing, record_refusal
 from integrations.admin.trial import report_on
 from integrations.connectors import kinds
 from integrations.lookup import end_pause
@@ -113,6 +113,12 @@ def _form_of(connector: Connector) -> type[ConnectorForm]:
     return type("ConnectorForm", (ConnectorForm,), {**options, **inputs})
 
 
+def _direction_and_key(sent: str) -> tuple[str, int]:
+    """Of ``up-7``; a key of 0, which no system has, where none was sent."""
+    direction, _dash, key = sent.partition("-")
+    return direction, int(key) if key.isdecimal() and len(key) < 12 else 0
+
+
 def _help_texts(kind_name: str) -> dict[str, Any]:
     kind = kinds().get(kind_name)
     options = kind.Options.model_fields if kind else {}
@@ -137,7 +143,8 @@ class ConnectorAdmin(TenantAdmin):
     exclude = ("secrets",)
     formfield_overrides = {JSONField: {"widget": UnfoldAdminTextareaWidget(attrs={"rows": 4})}}
     actions = ("deactivate", "ask_again")
-    actions_detail = ("try_it", "list_of")
+    actions_list = ("order",)
+    actions_detail = ("try_it", "list_of", "copy")
 
     @detail_action(description=_("Try it with a number"), url_path="try")  # type: ignore[untyped-decorator]
     def try_it(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -167,8 +174,49 @@ class ConnectorAdmin(TenantAdmin):
         context = {**self.admin_site.each_context(request), "title": title, "opts": self.model._meta}
         return list_page(request, connector, context, lambda: self._switch_on(request, connector))
 
+    @detail_action(description=_("Copy"), url_path="copy")  # type: ignore[untyped-decorator]
+    def copy(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Asks first, because a link alone must change nothing."""
+        connector = self.get_object(request, object_id)
+        if connector is None:
+            raise Http404
+        if request.method != "POST":
+            title = _t("Copy %(name)s") % {"name": connector.name}
+            context = {**self.admin_site.each_context(request), "title": title, "opts": self.model._meta}
+            return TemplateResponse(request, "admin/copy_connector.html", {**context, "connector": connector})
+        with changing(request):
+            made = make_copy(connector, keeps_private=administered(request) is None)
+            self.record_change(request, made, "added")
+        said = _t("%(name)s was made. It is switched off, and no secret was copied: enter its own, then enable it.")
+        self.message_user(request, said % {"name": made.name})
+        return HttpResponseRedirect(reverse("admin:integrations_connector_change", args=[made.pk]))
+
+    @detail_action(description=_("Change the order"), url_path="order")  # type: ignore[untyped-decorator]
+    def order(self, request: HttpRequest) -> HttpResponse:
+        """The systems from the one that wins when they disagree to the one that loses, each to be moved up or down."""
+        if request.method == "POST":
+            return self._moved(request)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _t("Whose word counts"),
+            "opts": self.model._meta,
+            "orders": orders_of(self.get_queryset(request)),
+            "moved": _direction_and_key(request.GET.get("moved", "")),
+        }
+        return TemplateResponse(request, "admin/order_connectors.html", context)
+
+    def _moved(self, request: HttpRequest) -> HttpResponse:
+        direction, pk = _direction_and_key(request.POST.get("move", ""))
+        connector = self.get_object(request, str(pk))
+        if connector is None or direction not in ("up", "down"):
+            raise Http404
+        with changing(request):
+            for row in move(connector, up=direction == "up"):
+                self.record_change(request, row, "changed", ["priority"])
+        return HttpResponseRedirect(f"{request.path}?moved={direction}-{connector.pk}")
+
     def _switch_on(self, request: HttpRequest, connector: Connector) -> None:
-        with transaction.atomic():
+        with changing(request):
             connector.enabled = True
             connector.save(update_fields=["enabled"])
             self.record_change(request, connector, "changed", ["enabled"])
@@ -257,11 +305,10 @@ class ConnectorAdmin(TenantAdmin):
 
     @admin.action(description=_("Deactivate the chosen systems"))
     def deactivate(self, request: HttpRequest, queryset: QuerySet[Connector]) -> None:
-        with transaction.atomic():
-            for connector in queryset.filter(enabled=True):
-                connector.enabled = False
-                connector.save(update_fields=["enabled"])
-                self.record_change(request, connector, "deactivated", ["enabled"])
+        for connector in queryset.filter(enabled=True):
+            connector.enabled = False
+            connector.save(update_fields=["enabled"])
+            self.record_change(request, connector, "deactivated", ["enabled"])
 
 
 @admin.register(CustomField)

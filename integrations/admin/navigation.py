@@ -23,7 +23,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         _group(_("People and access"), people),
         _group(_("Systems"), ["connector", "customfield", "twilioaccount"]),
         _group(_("Calls"), ["call", "calltask", "reservation", "panelopening"]),
-        _group(_("Audit"), ["accessentry"]),
+        _group(_("Audit"), ["accessentry", "configurationchange"]),
     ]
 
 

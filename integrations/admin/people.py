@@ -18,7 +18,7 @@ from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget,
 
 from integrations.admin.tenancy import TenantAdmin, TenantForm, administered
 from integrations.invitations import invite
-from integrations.models import ApiKey, Person, Tier, TierRule, User
+from integrations.models import ApiKey, ConfigurationChange, Person, Tier, TierRule, User
 from integrations.models.people import API_SCOPES, Effect, new_api_key
 from integrations.profile import FIELDS, Sensitivity
 
@@ -40,6 +40,11 @@ class UserAdmin(TenantAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         return False  # deactivated instead: what they saw stays on record
+
+    def history_of(self, obj: models.Model) -> QuerySet[ConfigurationChange]:
+        """A user is part of the person that they are in each organisation."""
+        people = [str(pk) for pk in Person.objects.filter(user=obj.pk).values_list("pk", flat=True)]
+        return ConfigurationChange.objects.filter(model="person", object_id__in=people)
 
 
 class InvitationForm(TenantForm):
@@ -117,11 +122,10 @@ class PersonAdmin(TenantAdmin):
 
 def deactivate_rows(page: TenantAdmin, request: HttpRequest, rows: QuerySet[Any]) -> None:
     """Switch off each row that is on, with an audit entry each."""
-    with transaction.atomic():
-        for row in rows.filter(active=True):
-            row.active = False
-            row.save(update_fields=["active"])
-            page.record_change(request, row, "deactivated", ["active"])
+    for row in rows.filter(active=True):
+        row.active = False
+        row.save(update_fields=["active"])
+        page.record_change(request, row, "deactivated", ["active"])
 
 
 class TierRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time

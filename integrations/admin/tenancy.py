@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from django import forms
 from django.contrib.admin import RelatedOnlyFieldListFilter
 from django.contrib.admin.options import ActionLocation
-from django.db import models, transaction
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db import models
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
 from integrations.disclosure import audit
 from integrations.disclosure.viewers import people_of, record_denial, viewer_of_person
-from integrations.models import Organization, Role, User
+from integrations.history import recorded, write_down
+from integrations.models import ConfigurationChange, Organization, Role, User
 from integrations.models.organizations import SYSTEM_SLUG
+
+CHANGES_PER_PAGE = 25
 
 
 def administered(request: HttpRequest) -> frozenset[int] | None:
@@ -42,6 +50,15 @@ def record_refusal(request: HttpRequest, what: str, organization_id: int | None 
     else:
         slug = next((person.organization.slug for person in people_of(user)), SYSTEM_SLUG)
     record_denial(user, slug, what=what, channel="admin", address=request.META.get("REMOTE_ADDR", ""))
+
+
+@contextmanager
+def changing(request: HttpRequest) -> Iterator[None]:
+    """A transaction in which what the request changes is committed with its history and its audit entries, or not at all."""
+    user = request.user
+    name = user.get_full_name() or user.get_username() if isinstance(user, User) else ""
+    with recorded(name, ConfigurationChange.By.ADMIN):
+        yield
 
 
 def _of_organization(model: type[models.Model]) -> bool:
@@ -92,9 +109,44 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold has no type infor
         return ((self.organization_path, RelatedOnlyFieldListFilter), *filters)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """What an action changes is committed with its audit entries, or not at all."""
-        with transaction.atomic() if request.method == "POST" else nullcontext():
+        if request.method != "POST":
             return super().changelist_view(request, extra_context)
+        with changing(request):
+            return super().changelist_view(request, extra_context)
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        if request.method != "POST":
+            return super().changeform_view(request, *args, **kwargs)
+        with changing(request):
+            return super().changeform_view(request, *args, **kwargs)
+
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        if request.method != "POST":
+            return super().delete_view(request, *args, **kwargs)
+        with changing(request):
+            return super().delete_view(request, *args, **kwargs)
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Each change of the object's settings: who, when, from what to what."""
+        obj = self.get_object(request, unquote(object_id))
+        if obj is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[no-any-return]
+        if not self.has_view_or_change_permission(request, obj):
+            raise PermissionDenied
+        ids = administered(request)
+        rows = self.history_of(obj) if ids is None else self.history_of(obj).filter(organization__in=ids)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _t("%(name)s: what was changed") % {"name": obj},
+            "opts": self.opts,
+            "object": obj,
+            "changes": Paginator(rows, CHANGES_PER_PAGE).get_page(request.GET.get("p")),
+        }
+        return TemplateResponse(request, "admin/history.html", context, headers={"Cache-Control": "no-store"})
+
+    def history_of(self, obj: models.Model) -> QuerySet[ConfigurationChange]:
+        """The changes that the object's history page tells of."""
+        return ConfigurationChange.objects.filter(model=self.opts.model_name, object_id=str(obj.pk))
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Named are the rows themselves; what goes with them is counted, because it may name callers' records."""
@@ -200,6 +252,7 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold has no type infor
 
     def record_change(self, request: HttpRequest, obj: models.Model, outcome: str, changed: Sequence[str] = ()) -> None:
         """Put the change on the organisation's record: names of fields, never their values."""
+        write_down()  # before the entry, which locks the organisation's chain until the end
         rows = self.model._base_manager.filter(pk=obj.pk)
         organization_id = rows.values_list(self.organization_path, flat=True).first() or Organization.objects.system().pk
         address = request.META.get("REMOTE_ADDR", "")

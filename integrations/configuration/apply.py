@@ -13,7 +13,20 @@ from integrations.configuration.difference import Action, Step, differences
 from integrations.configuration.references import Secret
 from integrations.configuration.state import Facts, State
 from integrations.disclosure import audit
-from integrations.models import ApiKey, Connector, CustomField, Organization, Person, Role, Tier, TierRule, TwilioAccount, User
+from integrations.history import recorded
+from integrations.models import (
+    ApiKey,
+    ConfigurationChange,
+    Connector,
+    CustomField,
+    Organization,
+    Person,
+    Role,
+    Tier,
+    TierRule,
+    TwilioAccount,
+    User,
+)
 
 _LINES_ON_RECORD = 200
 
@@ -39,7 +52,8 @@ def apply(wanted: Iterable[State], operator: str) -> Applied:
             difference = differences(state)
             if not difference.steps:
                 continue
-            organization = _write(state, difference.steps, applied)
+            with recorded(operator, ConfigurationChange.By.FILE):
+                organization = _write(state, difference.steps, applied)
             applied.lines.extend(difference.lines)
             entries.append(_entry(organization, operator, difference.lines))
         # Heads of audit chains are locked in organisation order everywhere, or two writers could wait for each other.

@@ -7,6 +7,7 @@ from integrations.models.calls import Call, CallRecord, CallTask, PanelOpening, 
 from integrations.models.connectors import Connector, CustomField
 from integrations.models.directory import DirectoryKey, DirectoryList, DirectoryRow, DirectoryUpload
 from integrations.models.health import PeriodicRun
+from integrations.models.history import ConfigurationChange
 from integrations.models.organizations import Organization, TwilioAccount
 from integrations.models.people import ApiKey, Person, Role, Tier, TierRule, User
 from integrations.models.snapshots import ConfigurationVersion
@@ -18,6 +19,7 @@ __all__ = [
     "Call",
     "CallRecord",
     "CallTask",
+    "ConfigurationChange",
     "ConfigurationVersion",
     "Connector",
     "CustomField",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -8,12 +9,15 @@ import pytest
 from django.contrib import admin
 from django.db import models
 from django.test import Client
+from django.urls import reverse
 
 from integrations.disclosure import audit
 from integrations.models import (
     AccessEntry,
     Call,
     CallTask,
+    ConfigurationChange,
+    Connector,
     CustomField,
     Organization,
     PanelOpening,
@@ -87,6 +91,9 @@ def filled(world: World) -> dict[type[models.Model], Any]:
         ),
         PanelOpening.objects.create(call=call, person=world.ann),
         AccessEntry.objects.filter(organization=riverside).latest("seq"),
+        ConfigurationChange.objects.create(
+            organization=riverside, who="Riverside Ann", by="admin", what="changed", model="tier", label="Riverside basic"
+        ),
     ]
     made = {type(row): row for row in rows}
     assert made.keys() == set(registered()), "Add a row of the new model here."
@@ -111,3 +118,18 @@ def denials(organization: Organization) -> list[str]:
 def admin_changes(organization: Organization) -> list[dict[str, Any]]:
     rows = AccessEntry.objects.filter(organization=organization, event="admin_change").order_by("seq")
     return [row.detail for row in rows]
+
+
+def facts_of(connector: Connector, **changes: Any) -> dict[str, Any]:
+    """What the browser sends when a connector's form is saved."""
+    facts: dict[str, Any] = {name: getattr(connector, name) for name in ("key", "name", "priority", "timeout_ms", "details_by")}
+    texts = {name: json.dumps(getattr(connector, name)) for name in ("cache", "limits", "options", "fields")}
+    facts |= texts | {f"initial-{name}": text for name, text in texts.items()}
+    if connector.enabled:
+        facts["enabled"] = "on"
+    return facts | changes
+
+
+def save(client: Client, connector: Connector, **changes: Any) -> Any:
+    url = reverse("admin:integrations_connector_change", args=[connector.pk])
+    return client.post(url, facts_of(connector, **changes))

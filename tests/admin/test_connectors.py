@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -19,26 +18,11 @@ from integrations.disclosure import audit
 from integrations.errors import AuditUnavailable
 from integrations.lookup.probes import Probe, probe_one
 from integrations.models import AccessEntry, Call, CallRecord, Connector, Person, TwilioAccount
-from tests.admin.conftest import AUTH_TOKEN, NUMBER, TOKEN, admin_changes, denials, page, registered
+from tests.admin.conftest import AUTH_TOKEN, NUMBER, TOKEN, admin_changes, denials, page, registered, save
 from tests.factories import World, make_connector
 
 Filled = dict[type[models.Model], Any]
 LogIn = Callable[[Person], Client]
-
-
-def facts_of(connector: Connector, **changes: Any) -> dict[str, Any]:
-    """What the browser sends when a connector's form is saved."""
-    facts: dict[str, Any] = {name: getattr(connector, name) for name in ("key", "name", "priority", "timeout_ms", "details_by")}
-    texts = {name: json.dumps(getattr(connector, name)) for name in ("cache", "limits", "options", "fields")}
-    facts |= texts | {f"initial-{name}": text for name, text in texts.items()}
-    if connector.enabled:
-        facts["enabled"] = "on"
-    return facts | changes
-
-
-def save(client: Client, connector: Connector, **changes: Any) -> Any:
-    url = reverse("admin:integrations_connector_change", args=[connector.pk])
-    return client.post(url, facts_of(connector, **changes))
 
 
 def test_a_saved_connector_is_a_new_version_and_on_record(world: World, filled: Filled, log_in: LogIn) -> None:

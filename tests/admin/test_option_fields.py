@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from integrations.models import Connector, Person
-from tests.admin.test_connectors import facts_of
+from tests.admin.conftest import facts_of
 from tests.factories import World, make_connector
 
 LogIn = Callable[[Person], Client]

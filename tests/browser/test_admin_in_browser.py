@@ -36,3 +36,32 @@ def test_a_tier_can_be_made_while_inviting_somebody(world: World, visitor: Visit
     dialog.locator("button[name=_save]").click()
     expect(page.locator("#id_tier option:checked")).to_have_text("night")
     assert visitor.problems == []
+
+
+def test_systems_are_ordered_and_copied_and_their_history_is_read(world: World, visitor: Visitor) -> None:
+    make_connector(world.riverside, "crm", "hubspot", name="Client records", priority=10)
+    make_connector(world.riverside, "db", "database", name="Members", priority=20)
+    page = visitor.page
+    page.set_viewport_size({"width": 1440, "height": 900})
+    visitor.log_in("ann")
+    page.goto(f"{visitor.address}/admin/integrations/connector/")
+    page.get_by_role("link", name="Change the order").click()
+    ranked = page.locator(".ranked > li")
+    expect(ranked).to_contain_text(["Client records", "Members"])
+    page.get_by_role("button", name="Down: Client records").press("Enter")
+    expect(ranked).to_contain_text(["Members", "Client records"])
+    page.get_by_role("link", name="Members").click()
+    page.get_by_role("link", name="Copy", exact=True).click()
+    expect(page.get_by_role("heading", name="Copy Members")).to_be_visible()
+    page.get_by_role("button", name="Make the copy").click()
+    expect(page.get_by_text("Copy of Members was made. It is switched off")).to_be_visible()
+    expect(page.locator("[name=key]")).to_have_value("db-copy")
+    page.goto(f"{visitor.address}/admin/integrations/connector/")
+    page.get_by_role("link", name="Members", exact=True).click()
+    page.get_by_role("link", name="History").first.click()
+    expect(page.get_by_role("heading", name="Members: what was changed")).to_be_visible()
+    expect(page.locator(".history > li")).to_contain_text("Priority: 20")
+    expect(page.locator(".history > li")).to_contain_text("Ann, in the admin")
+    page.get_by_role("link", name="All changes of settings").click()
+    expect(page.get_by_role("link", name="Copy of Members")).to_be_visible()
+    assert visitor.problems == []
