@@ -45,7 +45,7 @@ class OrganizationAdmin(TenantAdmin):
     form = OrganizationForm
     list_display = ("name", "slug", "timezone", "region")
     search_fields = ("name", "slug")
-    fields = ("name", "slug", "timezone", "region", "languages", "origins", "retention_days", "flex_roles")
+    fields = ("name", "slug", "timezone", "region", "languages", "identity_check", "origins", "retention_days", "flex_roles")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return administered(request) is None

@@ -16,7 +16,7 @@ from integrations.configuration.apply import belongs_elsewhere
 from integrations.configuration.check_connector import check_connector
 from integrations.configuration.references import Secret, Unresolved, resolve
 from integrations.configuration.source import Problem, Problems, Source, Where
-from integrations.configuration.state import Facts, Place, State, secrets_of, stored
+from integrations.configuration.state import PLAIN, Facts, Place, State, secrets_of, stored
 from integrations.configuration.wording import findings
 from integrations.models import ApiKey, Organization, Person, TwilioAccount, User
 from integrations.models.people import DEFAULT_TIERS
@@ -341,11 +341,7 @@ class _OrganizationCheck:
         return State(
             slug=table.slug,
             facts={
-                "name": table.name,
-                "timezone": table.timezone,
-                "region": table.region,
-                "languages": table.languages,
-                "origins": table.origins,
+                **{name: getattr(table, name) for name in PLAIN},
                 "retention_days": table.retention_days.model_dump(),
                 "flex_roles": table.roles,
             },

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from integrations.models.connectors import field_name_validator, key_validator
 from integrations.models.organizations import (
+    IdentityQuestion,
     default_flex_roles,
     default_languages,
     default_retention,
@@ -214,6 +215,7 @@ class Organization(Table):
     timezone: Annotated[str, _by_django(validate_timezone)] = "UTC"
     region: Annotated[str, _by_django(validate_region)] = "US"
     languages: Annotated[list[Annotated[str, AfterValidator(_language)]], Field(min_length=1)] = default_languages()
+    identity_check: Annotated[str, _word(tuple(IdentityQuestion.values))] = IdentityQuestion.OFF.value
     origins: list[Annotated[str, AfterValidator(_origin)]] = []
     retention_days: Retention = Retention()
     flex_roles: dict[str, FlexRole] | None = None

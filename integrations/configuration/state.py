@@ -13,6 +13,7 @@ Facts = Mapping[str, Any]
 # Where a secret is stored: section, the name of the object, and its own name or position there.
 Place = tuple[str, str, str | int]
 # In the order in which they are written: what is referred to comes first.
+PLAIN = ("name", "timezone", "region", "languages", "identity_check", "origins")
 SECTIONS = ("tier", "field", "connector", "twilio", "person", "api_key")
 
 
@@ -37,11 +38,7 @@ def stored(organization: Organization) -> State:
     return State(
         slug=organization.slug,
         facts={
-            "name": organization.name,
-            "timezone": organization.timezone,
-            "region": organization.region,
-            "languages": organization.languages,
-            "origins": organization.origins,
+            **{name: getattr(organization, name) for name in PLAIN},
             "retention_days": organization.retention_days,
             "flex_roles": organization.flex_roles,
         },

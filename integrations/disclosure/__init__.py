@@ -22,9 +22,11 @@ from integrations.disclosure.context import (
     sources_of,
 )
 from integrations.disclosure.fields import Disclosed, disclosed_fields, shown_as
+from integrations.disclosure.identity import gate_for
 from integrations.disclosure.masking import mask
 from integrations.disclosure.matches import MatchCard, cards_of, match_id
-from integrations.disclosure.policy import Policy, policy_of
+from integrations.disclosure.policy import Gate, Policy, policy_of
+from integrations.disclosure.restricted import restricted_people
 from integrations.disclosure.search import Found, allow_search, disclose_found
 from integrations.disclosure.viewers import Viewer
 from integrations.errors import AccessDenied
@@ -69,13 +71,16 @@ class Disclosure:
     number_text: str = ""  # the number as this viewer may see it
     chosen: bool = False  # an agent picked this person for this call
     found_by: By | None = None  # they were found by a search, not by the call's number
+    restricted: bool = False  # only the tier ``admin`` sees this person
+    question: str = ""  # what the caller has to be asked for before money and health are shown
+    checked: str = ""  # passed or skipped, once they were
     set_aside: int = 0  # people who have the number too and were not picked, or are not who is calling
     complete: bool = True  # False while sources are still being asked
 
     @property
     def caller(self) -> dict[str, JSON]:
         """Field → value, without what is still to be revealed."""
-        return {name: shown.value for name, shown in self.fields.items() if not shown.revealable}
+        return {name: shown.value for name, shown in self.fields.items() if not shown.withheld}
 
 
 async def disclose(result: LookupResult, viewer: Viewer, context: Context) -> Disclosure:
@@ -104,10 +109,11 @@ class Showing:
 
     async def disclose(self, result: LookupResult) -> Disclosure:
         """As ``disclose()``: an entry is committed for what is new, before anything of it is returned."""
-        result = seen_by(self.viewer, result)
+        result = await seen_by(self.viewer, result)
         policy = await self.prepare()
         one = None if result.undecided or not result.people else result.people[0]
-        fields = disclosed_fields(one, policy, result.vocabulary) if one else {}
+        gate = gate_for(one, policy, self.viewer, self.context) if one else Gate.CLOSED
+        fields = disclosed_fields(one, policy, result.vocabulary, gate) if one else {}
         matches = cards_of(result, policy) if result.undecided else ()
         await self._record(result, choice_on_record(matches) or fields_on_record(fields))
         return Disclosure(
@@ -123,6 +129,9 @@ class Showing:
             complete=result.complete,
             chosen=bool(result.choice.picked),
             found_by=result.sought.by if result.sought else None,
+            restricted=one is not None and one in await restricted_people(result),
+            question=policy.question if any(shown.verify_first for shown in fields.values()) else "",
+            checked=self.context.checked.outcome if policy.question and self.context.checked and gate is Gate.OPEN else "",
             set_aside=result.set_aside,
         )
 
@@ -162,7 +171,7 @@ async def reveal(result: LookupResult, viewer: Viewer, name: str, context: Conte
 
     ``context.purpose`` is the reason. Raises AccessDenied (the denial committed) where no reveal is due, AuditUnavailable.
     """
-    result = seen_by(viewer, result)
+    result = await seen_by(viewer, result)
     policy = await policy_of(viewer.tier_id)
     definition = result.vocabulary.get(name)
     one = None if result.undecided or not result.people else result.people[0]
@@ -170,6 +179,8 @@ async def reveal(result: LookupResult, viewer: Viewer, name: str, context: Conte
     subject = result.subject
     decision = policy.decide(definition).effect if definition else Effect.HIDE
     due = decision in (Effect.REVEAL, Effect.CLEAR) and clean_reason(context.purpose)
+    if one and definition and policy.waits(definition, gate_for(one, policy, viewer, context)):
+        due = ""
     if definition is None or value is None or not due:
         known = definition.name if definition else "unknown"
         detail = {"what": "reveal", "field": known}
@@ -188,14 +199,14 @@ async def pick(result: LookupResult, viewer: Viewer, wanted: str, context: Conte
 
     Empty, without an entry, when there is no such person (any more). Raises AuditUnavailable.
     """
-    result = seen_by(viewer, result)
+    result = await seen_by(viewer, result)
     chosen = next((person for person in result.people if match_id(person, result.organization_id) == wanted), None)
     return await _choose("pick", [chosen], result, viewer, context) if chosen else frozenset()
 
 
 async def set_aside(result: LookupResult, viewer: Viewer, context: Context) -> frozenset[Ref]:
     """The records of all who were shown and are not who is calling, after the entry is committed. Raises AuditUnavailable."""
-    result = seen_by(viewer, result)
+    result = await seen_by(viewer, result)
     return await _choose("not_this_person", result.people, result, viewer, context) if result.people else frozenset()
 
 

@@ -13,6 +13,7 @@ from integrations.disclosure.restricted import as_seen_by
 from integrations.disclosure.viewers import Viewer
 from integrations.errors import AccessDenied
 from integrations.lookup.result import LookupResult
+from integrations.profile import Ref
 
 
 def new_view_id() -> str:
@@ -21,14 +22,24 @@ def new_view_id() -> str:
 
 
 @dataclass(frozen=True)
+class Checked:
+    """Of whom it was checked for a call that they are calling, or that check was skipped with a reason."""
+
+    refs: frozenset[Ref]
+    outcome: str  # passed | skipped
+
+
+@dataclass(frozen=True)
 class Context:
-    """On which occasion a viewer looks. ``purpose`` is the reason they gave, recorded as it is."""
+    """On which occasion a viewer looks. ``purpose`` is the reason they gave, recorded as it is. Without ``checked`` nobody's
+    identity has been."""
 
     purpose: str = ""
     call_sid: str = ""
     task_sid: str = ""
     panel_key: str = ""
     view_id: str = field(default_factory=new_view_id)
+    checked: Checked | None = None
 
     @property
     def facts(self) -> dict[str, str]:
@@ -48,11 +59,11 @@ def clean_reason(text: str) -> str:
     return " ".join(visible.split()) if any(character.isalnum() for character in visible) else ""
 
 
-def seen_by(viewer: Viewer, result: LookupResult) -> LookupResult:
+async def seen_by(viewer: Viewer, result: LookupResult) -> LookupResult:
     """The result as far as it exists for this viewer. Raises AccessDenied for one of another organisation."""
     if result.organization_id != viewer.organization_id:
         raise AccessDenied("a result of another organisation")
-    return as_seen_by(viewer, result)
+    return await as_seen_by(viewer, result)
 
 
 def how_found(result: LookupResult) -> dict[str, str]:
@@ -65,7 +76,10 @@ def sources_of(shown: Disclosed) -> list[str]:
 
 
 def fields_on_record(fields: Mapping[str, Disclosed]) -> tuple[dict[str, object], ...]:
-    return tuple({"field": name, "effect": shown.effect.value, "sources": sources_of(shown)} for name, shown in fields.items())
+    return tuple(
+        {"field": name, "effect": "verify_first" if shown.verify_first else shown.effect.value, "sources": sources_of(shown)}
+        for name, shown in fields.items()
+    )
 
 
 def choice_on_record(matches: tuple[MatchCard, ...]) -> tuple[dict[str, object], ...]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from integrations.disclosure.masking import mask
-from integrations.disclosure.policy import Policy
+from integrations.disclosure.policy import Gate, Policy
 from integrations.models.people import Effect
 from integrations.profile import JSON, CallerProfile, Field, Value
 
@@ -17,7 +17,8 @@ class Disclosed:
     """One field as this viewer gets it.
 
     ``effect`` clear: ``value`` is the value. mask: a masked text. reveal: None until it is revealed. ``conflicts`` are
-    (connector key, value) under the same effect.
+    (connector key, value) under the same effect. ``verify_first``: nothing of it, not even with a reason, before it has
+    been checked who is calling.
     """
 
     definition: Field
@@ -27,24 +28,36 @@ class Disclosed:
     fetched_at: datetime
     stale: bool
     conflicts: tuple[tuple[str, JSON], ...] = ()
+    verify_first: bool = False
 
     @property
     def masked(self) -> bool:
         return self.effect is not Effect.CLEAR
 
     @property
-    def revealable(self) -> bool:
+    def withheld(self) -> bool:
+        """There is a value, and nothing of it is here."""
         return self.effect is Effect.REVEAL
 
+    @property
+    def revealable(self) -> bool:
+        return self.withheld and not self.verify_first
 
-def disclosed_fields(person: CallerProfile, policy: Policy, vocabulary: Mapping[str, Field]) -> dict[str, Disclosed]:
+
+def disclosed_fields(
+    person: CallerProfile, policy: Policy, vocabulary: Mapping[str, Field], gate: Gate
+) -> dict[str, Disclosed]:
     """What the policy leaves of a person's fields; hidden ones are absent."""
     shown: dict[str, Disclosed] = {}
     for name, value in person.fields.items():
         definition = vocabulary.get(name)
         effect = policy.decide(definition).effect if definition else Effect.HIDE
-        if definition and effect is not Effect.HIDE:
+        if definition is None or effect is Effect.HIDE:
+            continue
+        if not policy.waits(definition, gate):
             shown[name] = shown_as(definition, value, effect)
+        elif gate is Gate.VERIFY:
+            shown[name] = replace(shown_as(definition, value, Effect.REVEAL), verify_first=True)
     return shown
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from integrations.disclosure.fields import Disclosed, disclosed_fields
-from integrations.disclosure.policy import Policy
+from integrations.disclosure.policy import Gate, Policy
 from integrations.lookup.result import LookupResult
 from integrations.models.encryption import blind_index
 from integrations.profile import FIELDS, CallerProfile, FieldType
@@ -35,7 +35,8 @@ class MatchCard:
 
 def cards_of(result: LookupResult, policy: Policy) -> tuple[MatchCard, ...]:
     """The people to choose among, with the first field that tells them apart."""
-    shown = [disclosed_fields(person, policy, result.vocabulary) for person in result.people]
+    # As before a check: what callers are asked for tells nobody apart on the screen.
+    shown = [disclosed_fields(person, policy, result.vocabulary, Gate.VERIFY) for person in result.people]
     hints = [{name: _hint(fields.get(name)) for name in DISAMBIGUATORS} for fields in shown]
     telling = max(DISAMBIGUATORS, key=lambda name: len({hint[name] for hint in hints}))
     return tuple(
@@ -57,7 +58,7 @@ def _card(person: CallerProfile, fields: Mapping[str, Disclosed], hint: str, res
             why = f"{_WHY[result.sought.by]} in {why}"
     return MatchCard(
         match_id=match_id(person, result.organization_id),
-        name=str(name.value) if name and not name.revealable else "",
+        name=str(name.value) if name and not name.withheld else "",
         disambiguator=hint,
         why=why,
         sources=sources,
@@ -73,7 +74,7 @@ def match_id(person: CallerProfile, organization_id: int) -> str:
 
 def _hint(shown: Disclosed | None) -> str:
     """A field in few words; ``""`` where it is not there or not to be seen."""
-    if shown is None or shown.revealable:
+    if shown is None or shown.withheld:
         return ""
     text = str(shown.value)
     # A year or a day is enough to tell people apart.

@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
-from integrations.models import TierRule
+from integrations.models import Organization, TierRule
+from integrations.models.organizations import IdentityQuestion
 from integrations.models.people import Effect, rule_for
 from integrations.models.snapshots import Snapshots
 from integrations.profile import Field, Sensitivity
+
+# What a caller who only has the right telephone may not be told.
+DELICATE = (Sensitivity.FINANCIAL, Sensitivity.HEALTH)
+
+
+class Gate(StrEnum):
+    """Whether fields that wait for a check of who is calling are shown: ``open`` as the tier says, ``verify`` that they are
+    there and no more, ``closed`` not at all."""
+
+    OPEN = "open"
+    VERIFY = "verify"
+    CLOSED = "closed"
 
 
 @dataclass(frozen=True)
@@ -21,9 +35,12 @@ class Decision:
 
 @dataclass(frozen=True)
 class Policy:
-    """One tier's rules: field name or sensitivity → effect."""
+    """One tier's rules: field name or sensitivity → effect. ``question`` is what its organisation asks callers for before
+    money and health are shown, empty if for nothing; ``region`` its country, whose postal codes are meant."""
 
     rules: Mapping[str, str]
+    question: str = ""
+    region: str = ""
 
     def decide(self, field: Field) -> Decision:
         """Never-fields are hidden whatever the rules say."""
@@ -34,12 +51,28 @@ class Policy:
             return Decision(Effect.HIDE, "no rule")
         return Decision(Effect(self.rules[target]), f"rule for {target}")
 
+    @property
+    def answer(self) -> str:
+        """The field that holds what callers are asked for."""
+        return IdentityQuestion(self.question or IdentityQuestion.OFF).answered_by
+
+    def waits(self, field: Field, gate: Gate) -> bool:
+        """Whether it is only shown once it has been checked who is calling. Beside a call that is true of what the caller
+        is asked for as well: whoever asks is not to read the answer off the screen."""
+        if not self.question or gate is Gate.OPEN:
+            return False
+        return field.sensitivity in DELICATE or (gate is Gate.VERIFY and field.name == self.answer)
+
     def shows(self, field: Field) -> bool:
         return self.decide(field).effect is Effect.CLEAR
 
 
 def _load_policy(tier_id: int) -> Policy:
-    return Policy(dict(TierRule.objects.filter(tier_id=tier_id).values_list("target", "effect")))
+    rules = dict(TierRule.objects.filter(tier_id=tier_id).values_list("target", "effect"))
+    organization = Organization.objects.filter(tiers=tier_id).first()
+    if organization is None or organization.identity_check == IdentityQuestion.OFF:
+        return Policy(rules)
+    return Policy(rules, organization.identity_check, organization.region)
 
 
 _policies = Snapshots(_load_policy)

@@ -1,4 +1,4 @@
-"""Clients whose records only the tier ``admin`` may see, because a system marks them ``restricted``.
+"""Clients whom only the tier ``admin`` may see: a system marks their record ``restricted``, or an admin has listed it.
 
 For everybody else they are not there: not as a person, not as one of several, not as a system that found somebody.
 """
@@ -10,27 +10,50 @@ from dataclasses import replace
 
 from integrations.disclosure.viewers import Viewer
 from integrations.lookup.result import LookupResult, LookupStatus, SourceOutcome, SourceStatus
-from integrations.profile import CallerProfile
+from integrations.models import RestrictedRecord
+from integrations.models.snapshots import Snapshots
+from integrations.profile import CallerProfile, Ref
 
 UNRESTRICTED_TIER = "admin"
 
 
-def as_seen_by(viewer: Viewer, result: LookupResult) -> LookupResult:
+def _load_listed(organization_id: int) -> frozenset[Ref]:
+    return frozenset(
+        RestrictedRecord.objects.filter(organization_id=organization_id).values_list("connector__key", "record_id")
+    )
+
+
+_listed = Snapshots(_load_listed)
+
+
+async def restricted_people(result: LookupResult) -> list[CallerProfile]:
+    """Those of the result whom only the tier ``admin`` may see."""
+    listed = await _listed.get(result.organization_id) if result.people else frozenset()
+    return [person for person in result.people if _is_marked(person) or _is_listed(person, listed)]
+
+
+async def as_seen_by(viewer: Viewer, result: LookupResult) -> LookupResult:
     """The result without restricted people, and worded as if they did not exist."""
     if viewer.tier == UNRESTRICTED_TIER:
         return result
-    people = tuple(person for person in result.people if not _is_restricted(person))
-    if len(people) == len(result.people):
+    restricted = await restricted_people(result)
+    if not restricted:
         return result
+    people = tuple(person for person in result.people if person not in restricted)
     seen = {connector for person in people for connector, _record_id in person.refs}
-    hidden = {connector for person in result.people if person not in people for connector, _record_id in person.refs}
+    hidden = {connector for person in restricted for connector, _record_id in person.refs}
     sources = tuple(_worded(source, people) if source.key in hidden else source for source in result.sources)
     return replace(result, people=people, sources=sources, status=_status(result, people, seen))
 
 
-def _is_restricted(person: CallerProfile) -> bool:
+def _is_marked(person: CallerProfile) -> bool:
     """If any of the systems says so, whatever its priority, or says something that cannot be read."""
     return any(record.fields.get("restricted") is True or "restricted" in record.unreadable for record in person.records)
+
+
+def _is_listed(person: CallerProfile, listed: frozenset[Ref]) -> bool:
+    """By the id as the connector names it (``Contact/003…``), or as people see it in the system (``003…``)."""
+    return any((key, name) in listed for key, record_id in person.refs for name in (record_id, record_id.rpartition("/")[2]))
 
 
 def _worded(source: SourceOutcome, people: Iterable[CallerProfile]) -> SourceOutcome:

@@ -44,7 +44,7 @@ async def disclose_found(result: LookupResult, viewer: Viewer, context: Context)
     if result.sought is None:
         raise AccessDenied("not a search")
     policy = await _allowed(viewer, result.sought, context)
-    result = seen_by(viewer, result)
+    result = await seen_by(viewer, result)
     shown = replace(result, people=result.people[:MOST_SHOWN])
     matches = cards_of(shown, policy) if shown.people else ()
     entry = viewer.entry(

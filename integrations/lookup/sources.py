@@ -23,6 +23,7 @@ from integrations.lookup.limiter import Limiter
 from integrations.lookup.stored_rows import StoredRows
 from integrations.models import Connector as ConnectorRow
 from integrations.models import Organization
+from integrations.models.organizations import IdentityQuestion
 from integrations.models.people import Effect, rule_for
 from integrations.models.snapshots import Snapshots
 from integrations.profile import FIELDS, Field
@@ -114,15 +115,17 @@ def plan_with(organization_id: int, connector_id: int) -> tuple[Plan, Source]:
     return plan, _source(row, organization, _asked(organization, plan.vocabulary), keys)
 
 
-# What the portal itself works with, whoever may see it: to link records, to ask by, and to keep people out of sight.
+# What the portal itself works with, whoever may see it: to link records, to ask by, and to keep people out of sight. So it
+# does with the answer to what callers are asked for.
 _NEEDED = frozenset({"email", "account_id", "restricted"})
 
 
 def _asked(organization: Organization, vocabulary: Mapping[str, Field]) -> dict[str, Field]:
     """The vocabulary with a mark on what no tier of the organisation may see: that is not asked for."""
+    needed = _NEEDED | {IdentityQuestion(organization.identity_check).answered_by}
     tiers = [{rule.target: rule.effect for rule in tier.rules.all()} for tier in organization.tiers.prefetch_related("rules")]
     return {
-        name: field if name in _NEEDED or _is_seen(field, tiers) else replace(field, asked=False)
+        name: field if name in needed or _is_seen(field, tiers) else replace(field, asked=False)
         for name, field in vocabulary.items()
     }
 

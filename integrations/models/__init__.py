@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from integrations.models.audit import AccessEntry, AuditHead
-from integrations.models.calls import Call, CallRecord, CallTask, PanelOpening, Reservation
-from integrations.models.connectors import Connector, CustomField
+from integrations.models.calls import Call, CallRecord, CallTask, IdentityCheck, PanelOpening, Reservation
+from integrations.models.connectors import Connector, CustomField, RestrictedRecord
 from integrations.models.directory import DirectoryKey, DirectoryList, DirectoryRow, DirectoryUpload
 from integrations.models.health import PeriodicRun
 from integrations.models.history import ConfigurationChange
@@ -27,11 +27,13 @@ __all__ = [
     "DirectoryList",
     "DirectoryRow",
     "DirectoryUpload",
+    "IdentityCheck",
     "Organization",
     "PanelOpening",
     "PeriodicRun",
     "Person",
     "Reservation",
+    "RestrictedRecord",
     "Role",
     "Tier",
     "TierRule",

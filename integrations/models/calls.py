@@ -127,6 +127,31 @@ class CallRecord(models.Model):
         return f"{self.connector_id}:{self.record_id}"
 
 
+class IdentityCheck(models.Model):
+    """How far it was checked that the call's caller is who they are taken for. The answers themselves are nowhere.
+
+    ``records`` are ``[connector key, record id]`` of the person whom ``outcome`` is about, ``attempts`` the answers given.
+    """
+
+    class Outcome(models.TextChoices):
+        PASSED = "passed", _("passed")
+        SKIPPED = "skipped", _("skipped with a reason")
+
+    call = models.OneToOneField(Call, on_delete=models.CASCADE, related_name="identity_check")
+    attempts = models.PositiveSmallIntegerField(default=0)
+    outcome = models.CharField(max_length=8, choices=Outcome.choices, blank=True, default="")
+    records = models.JSONField(default=list)
+    person = models.ForeignKey(Person, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    settled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("identity check")
+        verbose_name_plural = _("identity checks")
+
+    def __str__(self) -> str:
+        return f"{self.call_id}: {self.outcome or self.attempts}"
+
+
 class PanelOpening(models.Model):
     """A person opened the panel of a call."""
 

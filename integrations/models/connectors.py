@@ -9,7 +9,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from integrations.models.encryption import EncryptedJSONField
+from integrations.models.encryption import EncryptedJSONField, EncryptedTextField
 from integrations.models.organizations import Organization
 from integrations.never import is_never
 from integrations.profile import FIELDS, Field, FieldType, Section, Sensitivity
@@ -109,3 +109,41 @@ class Connector(models.Model):
             if (names := kwargs.get("update_fields")) is not None:
                 kwargs["update_fields"] = {*names, "version", "updated_at"}
         super().save(*args, **kwargs)
+
+
+class RestrictedRecord(models.Model):
+    """A client whom only the tier ``admin`` may see, named by their record in one system.
+
+    For systems that hold no such mark themselves; the field ``restricted`` says the same where they do.
+    """
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="restricted_records")
+    connector = models.ForeignKey(
+        Connector, on_delete=models.CASCADE, related_name="restricted_records", verbose_name=_("system")
+    )
+    record_id = models.CharField(
+        _("record id"),
+        max_length=190,
+        help_text=_("As the system names the record; in most it is the last part of the page's address."),
+    )
+    note = EncryptedTextField(
+        _("note"), blank=True, default="", help_text=_("For other admins. It is kept encrypted; write no more than they need.")
+    )
+    added_by = models.CharField(_("added by"), max_length=200, blank=True, editable=False)
+    added_at = models.DateTimeField(_("added"), auto_now_add=True)
+
+    class Meta:
+        ordering = ["-added_at"]
+        constraints = [models.UniqueConstraint(fields=["connector", "record_id"], name="restricted_once")]
+        verbose_name = _("restricted client")
+        verbose_name_plural = _("restricted clients")
+
+    def __str__(self) -> str:
+        return f"{self.connector}: {self.record_id}"
+
+    def clean(self) -> None:
+        self.record_id = self.record_id.strip()
+        if not self.record_id:
+            raise ValidationError({"record_id": _("Enter the id that the system has for this record.")})
+        if self.connector_id and self.organization_id and self.connector.organization_id != self.organization_id:
+            raise ValidationError({"connector": _("Choose a system of the same organisation.")})

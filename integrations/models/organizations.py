@@ -63,6 +63,19 @@ def validate_slug(slug: str) -> None:
         raise ValidationError(_("%(slug)s is reserved. Choose another short name."), params={"slug": slug})
 
 
+class IdentityQuestion(models.TextChoices):
+    """What a caller is asked before money and health are shown; nothing else of the portal knows them by sight."""
+
+    OFF = "off", _("nothing")
+    BIRTH_DATE = "birth_date", _("their date of birth")
+    ZIP = "zip", _("their ZIP code")
+
+    @property
+    def answered_by(self) -> str:
+        """The field that holds the answer; empty if nothing is asked for."""
+        return {"off": "", "birth_date": "date_of_birth", "zip": "address"}[self.value]
+
+
 class OrganizationQuerySet(models.QuerySet["Organization"]):
     def tenants(self) -> OrganizationQuerySet:
         """All but the reserved one."""
@@ -87,6 +100,16 @@ class Organization(models.Model):
         help_text=_("Two letters. Phone numbers without a country code are read as numbers of this country."),
     )
     languages = models.JSONField(_("languages"), default=default_languages)
+    identity_check = models.CharField(
+        _("callers are asked for"),
+        max_length=12,
+        choices=IdentityQuestion.choices,
+        default=IdentityQuestion.OFF,
+        help_text=_(
+            "Before financial and health fields are shown beside a call. The answer is compared and never shown. "
+            "Programs cannot ask, so their answers leave these fields out."
+        ),
+    )
     origins = models.JSONField(
         _("who may frame the panel"), default=list, blank=True, help_text=_("Web addresses, like https://flex.twilio.com.")
     )

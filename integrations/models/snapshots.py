@@ -15,12 +15,12 @@ from typing import Any
 from django.db import models, transaction
 from django.db.models.signals import post_delete, post_save
 
-from integrations.models.connectors import Connector, CustomField
+from integrations.models.connectors import Connector, CustomField, RestrictedRecord
 from integrations.models.hop import hop
 from integrations.models.organizations import Organization
 from integrations.models.people import ApiKey, Tier, TierRule
 
-CONFIGURATION = (Organization, Connector, CustomField, Tier, TierRule, ApiKey)
+CONFIGURATION = (Organization, Connector, CustomField, Tier, TierRule, ApiKey, RestrictedRecord)
 BELIEVED_S = 1.0
 MOST_KEPT = 10_000
 

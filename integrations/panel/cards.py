@@ -53,6 +53,7 @@ class Row:
     stale: bool
     masked: bool
     revealable: bool
+    verify_first: bool
     conflicts: list[tuple[str, str]]
     revealed: bool = False
     show_source: bool = False
@@ -98,6 +99,8 @@ class Board:
     match_count: int
     chosen: bool
     found_by: str
+    question: str
+    checked: str
     set_aside: int
     sources: list[SourceMark]
     missing: list[SourceOutcome]
@@ -123,6 +126,8 @@ def lay_out(shown: Disclosure, reader: Reader) -> Board:
         match_count=shown.match_count,
         chosen=shown.chosen,
         found_by=shown.found_by or "",
+        question=shown.question,
+        checked=shown.checked,
         set_aside=shown.set_aside,
         sources=[_mark(source) for source in shown.sources],
         missing=[source for source in shown.sources if _is_missing(source)],
@@ -142,6 +147,7 @@ def row_of(shown: Disclosed, reader: Reader, labels: Mapping[str, str], *, revea
         stale=shown.stale,
         masked=shown.effect is Effect.MASK,
         revealable=shown.revealable,
+        verify_first=shown.verify_first,
         conflicts=[(labels.get(key, key), ", ".join(reader.lines(kind, value))) for key, value in shown.conflicts],
         revealed=revealed,
         problem=problem,
@@ -164,7 +170,7 @@ def _card(section: Section, shown: Disclosure, rows: dict[str, Row]) -> Card | N
 def _on_a_card(name: str, rows: dict[str, Row]) -> bool:
     if name in _NAME_PARTS:
         return "name" not in rows
-    return name not in _IN_HEADER or bool(rows[name].conflicts) or rows[name].revealable
+    return name not in _IN_HEADER or bool(rows[name].conflicts) or not rows[name].lines
 
 
 def _plain(shown: Disclosure, name: str) -> str:
@@ -182,7 +188,7 @@ def _attention(shown: Disclosure, reader: Reader) -> list[str]:
     """Only what this viewer sees in the clear can call for attention."""
     clear = {name: item.value for name, item in shown.fields.items() if item.effect is Effect.CLEAR}
     notes = []
-    if clear.get("restricted"):
+    if shown.restricted:
         notes.append(_("Restricted record: only administrators see it"))
     if (balance := clear.get("outstanding_balance")) and int(balance["amount_minor"]) > 0:
         notes.append(_("Balance %(amount)s open") % {"amount": money(balance)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from integrations.panel import availability, choices, search, views
+from integrations.panel import availability, choices, identity, search, views
 
 _CALL = r"^(?P<org>[a-z0-9-]{2,40})/(?P<key>[0-9a-f]{32})/"
 
@@ -16,6 +16,9 @@ urlpatterns = [
     re_path(_CALL + "stream/$", views.stream_caller, name="panel-stream"),
     re_path(_CALL + "reveal$", views.reveal_field, name="panel-reveal"),
     re_path(_CALL + "free$", availability.free, name="panel-free"),
+    re_path(_CALL + "identity/ask$", identity.ask_caller, name="panel-identity-ask"),
+    re_path(_CALL + "identity/answer$", identity.take_answer, name="panel-identity-answer"),
+    re_path(_CALL + "identity/skip$", identity.skip_check, name="panel-identity-skip"),
     re_path(_CALL + "search$", search.search_people, name="panel-search"),
     re_path(_CALL + "search/pick$", search.pick_found, name="panel-search-pick"),
     re_path(_CALL + "pick$", choices.pick_person, name="panel-pick"),

@@ -11,10 +11,13 @@ from django.db import DatabaseError
 from django.http import Http404, HttpRequest
 
 from integrations.calls import caller_id_of, find_call
+from integrations.calls.identity import checked
 from integrations.disclosure import Context, Viewer, new_view_id
+from integrations.disclosure.context import Checked
 from integrations.disclosure.viewers import authorise, record_denial
 from integrations.errors import AccessDenied
 from integrations.models import Call, Organization, PanelOpening, User
+from integrations.models.organizations import IdentityQuestion
 from integrations.phone import CallerId
 
 _VIEW_ID = re.compile(r"[0-9a-f]{32}")
@@ -27,6 +30,7 @@ class Visit:
     viewer: Viewer
     organization: Organization
     call: Call | None = None
+    checked: Checked | None = None
 
     @property
     def zone(self) -> ZoneInfo:
@@ -43,7 +47,8 @@ class Visit:
         showing = view_id if _VIEW_ID.fullmatch(view_id) else new_view_id()
         if self.call is None:
             return Context(purpose=purpose, view_id=showing)
-        return Context(purpose=purpose, call_sid=self.call.call_sid or "", panel_key=self.call.key, view_id=showing)
+        call_sid, panel_key = self.call.call_sid or "", self.call.key
+        return Context(purpose, call_sid, panel_key=panel_key, view_id=showing, checked=self.checked)
 
 
 def enter(request: HttpRequest, org: str, key: str = "") -> Visit:
@@ -69,4 +74,5 @@ def enter(request: HttpRequest, org: str, key: str = "") -> Visit:
     if viewer.person_id is not None:
         with suppress(DatabaseError):  # for the list of recent calls: no reason not to show this one
             PanelOpening.objects.update_or_create(call=call, person_id=viewer.person_id)
-    return Visit(viewer, organization, call)
+    asks = organization.identity_check != IdentityQuestion.OFF
+    return Visit(viewer, organization, call, checked(call) if asks else None)

@@ -65,7 +65,7 @@ function replace(old, fresh) {
 }
 
 // What the reader is in, or has opened, is not replaced.
-const inUse = (part) => part.contains(document.activeElement) || part.matches(".revealed") || part.querySelector(".reveal[open], .conflict[open], .revealed");
+const inUse = (part) => part.contains(document.activeElement) || part.matches(".revealed") || part.querySelector(".reveal[open], .conflict[open], .revealed, .asking");
 
 function patch(old, fresh) {
   const parts = [...fresh.children];

@@ -28,6 +28,7 @@ ORGANIZATION = {
     "region": "US",
     "languages": '["en"]',
     "origins": "[]",
+    "identity_check": "off",
     "retention_days": '{"audit": 2190, "calls": 365, "attempts": 30, "deliveries": 30}',
     "flex_roles": "{}",
 }

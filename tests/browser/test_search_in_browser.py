@@ -33,7 +33,7 @@ def test_a_withheld_caller_is_searched_for_and_picked_by_keyboard(visitor: Visit
     page.locator("#found button").first.focus()
     page.keyboard.press("Enter")
     page.wait_for_selector(".caller-name >> text=Luis Castillo")
-    expect(page.locator(".verify")).to_contain_text("Found by search, not by number")
+    expect(page.locator(".verify")).to_contain_text("Found by search (not by number)")
     page.reload()
     page.wait_for_selector(".caller-name >> text=Luis Castillo")
     shoot(page, "search-picked")

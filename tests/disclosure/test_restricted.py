@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.test import Client
 
-from integrations.models import AccessEntry
+from integrations.models import AccessEntry, CallRecord, RestrictedRecord
 from tests.api.conftest import Api
-from tests.factories import World, make_api_key
+from tests.factories import World, make_api_key, make_connector
 from tests.known_callers import ROSA, Source, install_fake_kind
 from tests.panel.conftest import address, content, logged_in
 
@@ -75,3 +76,76 @@ async def test_the_api_answers_as_if_it_did_not_exist(world: World, source: Sour
     assert body["sources"][0]["status"] == "not_found"
     full, _row = await sync_to_async(make_api_key)(world.riverside, "admin", name="full")
     assert (await Api(full).post({"phone": "+14155550123"})).json()["caller"]["name"] == "Rosa Castillo"
+
+
+# -- By an admin's list ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def listed(source: Source, world: World) -> RestrictedRecord:
+    """Rosa, whose record says nothing of it."""
+    source.answers(people=[ROSA], others=[LUIS])
+    return RestrictedRecord.objects.create(organization=world.riverside, connector=source.row, record_id="1")
+
+
+def test_whoever_is_listed_is_there_for_the_tier_admin_alone(world: World, listed: RestrictedRecord) -> None:
+    html = content(logged_in(world, world.bea), address(world))
+    assert "Nobody has this number" in html
+    assert "Rosa" not in html
+    html = content(logged_in(world, world.ann), address(world))
+    assert "Rosa Castillo" in html
+    assert "Restricted record: only administrators see it" in html
+
+
+def test_it_takes_effect_at_once_and_ends_at_once(world: World, source: Source, listed: RestrictedRecord) -> None:
+    bea, url = logged_in(world, world.bea), address(world)
+    listed.delete()
+    assert "Rosa Castillo" in content(bea, url)
+    RestrictedRecord.objects.create(organization=world.riverside, connector=source.row, record_id="1")
+    assert "Rosa" not in content(bea, url)
+
+
+def test_the_id_that_people_see_in_the_system_is_enough(world: World, source: Source, listed: RestrictedRecord) -> None:
+    source.answers(people=[{**ROSA, "id": "Contact/1"}])
+    assert "Rosa" not in content(logged_in(world, world.bea), address(world))
+    source.answers(people=[{**ROSA, "id": "Contact/11"}])
+    assert "Rosa Castillo" in content(logged_in(world, world.bea), address(world))
+
+
+def test_the_same_id_elsewhere_is_somebody_else(world: World, source: Source, listed: RestrictedRecord) -> None:
+    listed.delete()
+    other = make_connector(world.riverside, "other", "fake", enabled=False)
+    theirs = make_connector(world.harbor, "clients", "fake")
+    RestrictedRecord.objects.create(organization=world.riverside, connector=other, record_id="1")
+    RestrictedRecord.objects.create(organization=world.harbor, connector=theirs, record_id="1")
+    assert "Rosa Castillo" in content(logged_in(world, world.bea), address(world))
+
+
+def test_one_record_of_several_hides_the_whole_person(world: World, source: Source, listed: RestrictedRecord) -> None:
+    make_connector(world.riverside, "copy", "fake", options={"people": [{**ROSA, "id": "9"}]})
+    assert "Rosa" not in content(logged_in(world, world.bea), address(world))
+
+
+def test_a_search_and_what_follows_from_it_do_not_find_them(world: World, source: Source, listed: RestrictedRecord) -> None:
+    bea, ann, url = logged_in(world, world.bea), logged_in(world, world.ann), address(world)
+    why = {"reason": "said so", "text": "castillo"}
+
+    def found(client: Client) -> str:
+        return client.post(f"{url}search", why, headers={"HX-Request": "true"}).content.decode()
+
+    assert "Rosa" not in found(bea)
+    assert "Luis Castillo" in found(bea)
+    html = found(ann)
+    rosa = html.partition("Rosa Castillo")[2].partition('name="match_id" value="')[2][:32]
+    bea.post(f"{url}search/pick", {**why, "match_id": rosa})
+    assert not CallRecord.objects.exists()
+    ann.post(f"{url}search/pick", {**why, "match_id": rosa})
+    assert "Rosa Castillo" in content(ann, url)
+    assert "Rosa" not in content(bea, url)
+    assert "42.50" not in bea.post(f"{url}reveal", {"field": "outstanding_balance", "reason": "asked"}).content.decode()
+
+
+async def test_the_api_does_not_find_them(world: World, listed: RestrictedRecord) -> None:
+    basic, _row = await sync_to_async(make_api_key)(world.riverside, "advanced", name="advanced")
+    body = (await Api(basic).post({"phone": "+14155550123"})).json()
+    assert (body["lookup_status"], body["match_count"], body["caller"]) == ("not_found", 0, {})

@@ -119,3 +119,14 @@ async def test_a_column_of_a_database_is_not_selected(world: World, settings: Se
     statements = [one.what for one in sent]
     assert any("notes" in what for what in statements)
     assert not any("diet" in what for what in statements)
+
+
+async def test_the_answer_to_what_callers_are_asked_for_is_asked_for_though_nobody_sees_it(world: World, stub: Stub) -> None:
+    await sync_to_async(hide)(world.riverside, "date_of_birth")
+    await sync_to_async(connect_hubspot)(world, stub)
+    await looked_up(world)
+    assert "date_of_birth" not in asked_for(stub)
+    world.riverside.identity_check = "birth_date"
+    await world.riverside.asave()
+    await looked_up(world)
+    assert "date_of_birth" in asked_for(stub)

@@ -139,7 +139,7 @@ def test_who_is_picked_is_shown_on_record_and_after_a_refresh(world: World, bea:
         html = content(bea, url)
         assert "Luis Castillo" in html
         assert "Rosa" not in html
-        assert "Found by search, not by number; not verified" in html
+        assert "Found by search (not by number), not verified" in html
     entry = AccessEntry.objects.get(event="pick")
     assert (entry.actor_label, entry.purpose, entry.detail["found_by"]) == ("Bea", WHY["reason"], "name")
     assert audit.subject_text(entry) == "luis"
