@@ -15,7 +15,7 @@ from integrations.admin.tenancy import administered
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Groups of links, as Unfold wants them."""
-    people = ["person", "tier", "apikey", "organization"]
+    people = ["person", "tier", "restrictedrecord", "apikey", "organization"]
     if administered(request) is None:
         people.append("user")
     return [

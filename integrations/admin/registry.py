@@ -5,9 +5,9 @@ from __future__ import annotations
 from django.contrib import admin
 from django.contrib.auth.models import Group
 
-from integrations.admin import audit, calls, connectors, history, organizations, people
+from integrations.admin import audit, calls, connectors, history, organizations, people, restricted
 
-__all__ = ["audit", "calls", "connectors", "history", "organizations", "people"]
+__all__ = ["audit", "calls", "connectors", "history", "organizations", "people", "restricted"]
 
 # Rights follow from roles and tiers; Django's groups would only seem to grant something.
 if admin.site.is_registered(Group):

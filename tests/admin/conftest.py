@@ -23,6 +23,7 @@ from integrations.models import (
     PanelOpening,
     Person,
     Reservation,
+    RestrictedRecord,
     TwilioAccount,
     User,
 )
@@ -74,14 +75,15 @@ def filled(world: World) -> dict[type[models.Model], Any]:
     task = CallTask.objects.create(organization=riverside, call=call, task_sid="WTriverside")
     entry = audit.Entry(riverside.pk, "lookup", "person", actor_label="Riverside Ann", subject=NUMBER)
     audit.record_now(entry)
-    secrets = {"token": TOKEN}
+    crm = make_connector(riverside, "crm", "hubspot", name="Riverside CRM", secrets={"token": TOKEN})
     rows = [
         riverside,
         world.ann,
         world.ann.user,
         riverside.tiers.get(name="basic"),
         make_api_key(riverside, name="riverside-studio")[1],
-        make_connector(riverside, "crm", "hubspot", name="Riverside CRM", secrets=secrets),
+        crm,
+        RestrictedRecord.objects.create(organization=riverside, connector=crm, record_id="riverside-7"),
         CustomField.objects.create(organization=riverside, name="riverside_pet", label="Riverside pet", sensitivity="basic"),
         TwilioAccount.objects.create(organization=riverside, account_sid="AC" + "5" * 32, auth_tokens=[AUTH_TOKEN]),
         call,
