@@ -6,6 +6,7 @@ import pytest
 
 from integrations.connectors.base import Deadline
 from integrations.connectors.database.connector import DatabaseConnector
+from integrations.connectors.database.statement import like
 from integrations.sought import Sought, read
 from tests.connectors.database.conftest import JOIN, Database
 
@@ -80,3 +81,17 @@ async def test_a_query_of_the_admins_cannot_be_searched(database: Database) -> N
     (record,) = await query.find_again("1", sought("+14155550123"), Deadline(5))
     assert record.record_id == "1"
     await query.close()
+
+
+@pytest.mark.parametrize(
+    ("word", "accents", "pattern"),
+    [
+        ("lind", False, "lind%"),
+        ("l_nd%!", False, "l!_nd!%!!%"),
+        ("josé", True, "j___%"),
+        ("josé", False, "josé%"),
+        ("b_d", True, "b!_d%"),
+    ],
+)
+def test_what_stands_for_other_characters_is_escaped(word: str, accents: bool, pattern: str) -> None:
+    assert like(word, accents=accents) == pattern
