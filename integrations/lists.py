@@ -162,14 +162,21 @@ def put_in_use(
     return written
 
 
-def remove_abandoned() -> int:
-    """Uploads that nobody went on with, and lists whose writing was cut off; how many there were. (sync)"""
+def abandoned() -> tuple[models.QuerySet[DirectoryUpload], models.QuerySet[DirectoryList]]:
+    """Uploads that nobody went on with, and lists whose writing was cut off."""
     before = timezone.now() - ABANDONED_AFTER
-    uploads, _by_model = DirectoryUpload.objects.filter(uploaded_at__lt=before).delete()
-    cut_off = list(DirectoryList.objects.filter(current_for=None, read_at__lt=before))
-    for one in cut_off:
+    uploads = DirectoryUpload.objects.filter(uploaded_at__lt=before)
+    return uploads, DirectoryList.objects.filter(current_for=None, read_at__lt=before)
+
+
+def remove_abandoned() -> int:
+    """How many there were. (sync)"""
+    uploads, cut_off = abandoned()
+    removed, _by_model = uploads.delete()
+    for one in list(cut_off):
         _remove(one)
-    return uploads + len(cut_off)
+        removed += 1
+    return removed
 
 
 def _connector(row: Connector) -> RowsConnector:

@@ -47,15 +47,16 @@ def finish(run: PeriodicRun) -> None:
 
 def silence() -> str:
     """A sentence when no runner has finished anything for minutes; empty when all is well, or it is too early to tell."""
-    last = PeriodicRun.objects.filter(done_at__isnull=False).order_by("-done_at").values_list("done_at", flat=True).first()
-    if last is None:
-        if time.monotonic() - _awake_since < SILENT_AFTER.total_seconds():
-            return ""
-        return _("No runner has worked yet: what is due in the background waits. Start one with manage.py serve --runners 1.")
-    minutes = int((timezone.now() - last).total_seconds() // 60)
-    if timedelta(minutes=minutes) < SILENT_AFTER or time.monotonic() - _awake_since < SILENT_AFTER.total_seconds():
+    if time.monotonic() - _awake_since < SILENT_AFTER.total_seconds():
         return ""
-    return _(
-        "No runner has worked for %(minutes)d minutes: what is due in the background waits. "
-        "Start one with manage.py serve --runners 1."
-    ) % {"minutes": minutes}
+    last = PeriodicRun.objects.filter(done_at__isnull=False).order_by("-done_at").values_list("done_at", flat=True).first()
+    since = timezone.now() - last if last else None
+    if since is not None and since < SILENT_AFTER:
+        return ""
+    facts = {"minutes": since.total_seconds() // 60 if since else 0}
+    said = _("No runner has worked for %(minutes)d minutes.") % facts if since else _("No runner has worked yet.")
+    todo = _(
+        "What is due in the background waits. Restart the portal; where it has several processes, start a runner: "
+        "manage.py serve --web 0 --runners 1."
+    )
+    return f"{said} {todo}"

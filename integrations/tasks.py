@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
+import structlog
 from django.tasks import task
 from django.utils import timezone
 
 from integrations import lists, periodic
+from integrations.lookup.rollups import roll_up
 from integrations.lookup.shared import store
 from integrations.loop import on_loop
 from integrations.models import Connector
 from integrations.retention import purge
+
+log = structlog.get_logger(__name__)
 
 SWEEP_S = 5.0
 
@@ -26,9 +30,17 @@ async def _sweep() -> None:
     store().sweep()
 
 
+def sum_up() -> None:
+    """Sum up the hours of systems that are over."""
+    roll_up(timezone.now())
+
+
 def clean() -> None:
     """Let go of rows that are past their time."""
-    purge(timezone.now())
+    done = [(kind, number) for kind, number in purge(timezone.now()) if number and not kind.kept_because]
+    deleted = {f"{kind.what} {kind.whose}".strip(): number for kind, number in done}
+    if deleted:
+        log.info("purged", deleted=deleted)
 
 
 def read_sheets() -> None:
@@ -41,6 +53,7 @@ def read_sheets() -> None:
 # Work → how often, and what is done.
 RECURRING: Mapping[str, tuple[timedelta, Callable[[], None]]] = {
     "sweep": (timedelta(minutes=1), sweep_cache),
+    "rollups": (timedelta(minutes=10), sum_up),
     "cleaning": (timedelta(hours=1), clean),
     "sheets": (timedelta(minutes=15), read_sheets),
 }

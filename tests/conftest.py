@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -37,14 +38,20 @@ def network_blocked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def process_state_forgotten() -> Iterator[None]:
-    """What the portal keeps in memory, and its audit thread's connection, belong to one test's database."""
+def process_state_forgotten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What the portal keeps in memory, and its threads' connections, belong to one test's database."""
     from django.core.cache import cache
 
+    from integrations import periodic
     from integrations.disclosure import audit, chain, refusals
+    from integrations.lookup import attempts
     from integrations.lookup.shared import store
     from integrations.models.snapshots import forget_configuration
 
+    # A test that is about the log writes it when it wants to.
+    monkeypatch.setattr(attempts, "FLUSH_EVERY_S", 3_600.0)
+    # A process that has just started waits a while before it misses its runner.
+    monkeypatch.setattr(periodic, "_awake_since", time.monotonic())
     forget_configuration()
     store.cache_clear()
     chain.audit_key.cache_clear()
@@ -52,6 +59,8 @@ def process_state_forgotten() -> Iterator[None]:
     cache.clear()
     yield
     audit.writer.close()
+    attempts.attempts.forget()
+    attempts.attempts.close()
 
 
 @pytest.fixture

@@ -148,9 +148,9 @@ def mariadb(*more: str) -> Iterator[MariaDb]:
 
 
 @contextmanager
-def redis_server() -> Iterator[RedisServer]:
-    """A fresh one that keeps nothing on disk, stopped afterwards."""
-    found = RedisServer(free_port())
+def redis_server(port: int = 0) -> Iterator[RedisServer]:
+    """A fresh one that keeps nothing on disk, on this port or a free one, stopped afterwards."""
+    found = RedisServer(port or free_port())
     options = ["--port", str(found.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--daemonize", "no"]
     process = subprocess.Popen([binary("redis-server"), *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

@@ -150,6 +150,24 @@ def test_a_queue_that_is_away_costs_the_request_nothing(world: World, settings: 
         forget_queue()
 
 
+def test_a_runner_outlives_its_redis(world: World, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connie_portal.runner.LONGEST_PAUSE_S", 0.2)
+    with redis_server() as passing:
+        settings.REDIS_URL = passing.url
+        forget_queue()
+        try:
+            with running():
+                note.enqueue(1)
+                assert done.get(timeout=PATIENCE_S) == 1
+                passing.stop()
+                note.enqueue(2)  # nobody can be told of it
+                with redis_server(passing.port):
+                    note.enqueue(3)
+                    assert done.get(timeout=PATIENCE_S) == 3
+        finally:
+            forget_queue()
+
+
 @pytest.mark.parametrize("path", ["os.getcwd", "tests.queue_tasks.done", "no.such.module"])
 def test_only_tasks_are_run(world: World, caplog: pytest.LogCaptureFixture, path: str) -> None:
     _perform(path)

@@ -11,6 +11,8 @@ from django.db.models import JSONField, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
@@ -19,6 +21,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget, U
 
 from integrations.admin.arrange import make_copy, move, orders_of
 from integrations.admin.checks import OBJECTS, SECRET, connector_problems
+from integrations.admin.health import summary
 from integrations.admin.lists import is_a_list, list_page
 from integrations.admin.option_fields import PREFIX, option_fields, option_value
 from integrations.admin.tenancy import TenantAdmin, TenantForm, administered, changing, record_refusal
@@ -241,7 +244,7 @@ class ConnectorAdmin(TenantAdmin):
             return [(None, {"fields": ["organization", "kind", "key", "name"]})]
         own = list(_form_of(obj).declared_fields)
         return [
-            (None, {"fields": ["organization", "kind", "key", "name", "enabled", "essential"]}),
+            (None, {"fields": ["organization", "kind", "key", "name", "enabled", "essential", "how_it_does"]}),
             (_("How it is reached"), {"fields": [*own, "allow_private"]}),
             (_("What is read, and by what it is asked"), {"fields": ["fields", "details_by"]}),
             (_("Fine tuning"), {"fields": ["priority", "fallback_for", "timeout_ms", "cache", "limits", "options"]}),
@@ -249,7 +252,13 @@ class ConnectorAdmin(TenantAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         closed = () if administered(request) is None else ("allow_private",)
-        return ("organization", "kind", *closed) if obj else ()
+        return ("organization", "kind", "how_it_does", *closed) if obj else ()
+
+    @admin.display(description=_("How it does"))
+    def how_it_does(self, connector: Connector) -> SafeString:
+        link = reverse("admin:integrations_slowsystem_change", args=[connector.pk])
+        style = "text-primary-600 dark:text-primary-400 font-medium"
+        return format_html('{} <a class="{}" href="{}">{}</a>', summary(connector.pk), style, link, _t("Day by day"))
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if not change:

@@ -21,16 +21,17 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     return [
         {"items": [{"title": _("Back to the dashboard"), "link": "/", "active": False}]},
         _group(_("People and access"), people),
-        _group(_("Systems"), ["connector", "customfield", "twilioaccount"]),
+        _group(_("Systems"), ["connector", "slowsystem", "attempt", "customfield", "twilioaccount"]),
         _group(_("Calls"), ["call", "calltask", "reservation", "panelopening"]),
         _group(_("Audit"), ["accessentry", "configurationchange"]),
     ]
 
 
 def _group(title: str, names: list[str]) -> dict[str, Any]:
+    own = {"slowsystem": _("Slow and failing systems")}
     links = [
         {
-            "title": capfirst(apps.get_model("integrations", name)._meta.verbose_name_plural),
+            "title": own.get(name) or capfirst(apps.get_model("integrations", name)._meta.verbose_name_plural),
             "link": reverse(f"admin:integrations_{name}_changelist"),
         }
         for name in names

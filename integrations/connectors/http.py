@@ -29,7 +29,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from integrations.connectors.base import Deadline, NetworkPolicy
-from integrations.connectors.recording import record_sent
+from integrations.connectors.recording import record_received, record_sent
 from integrations.errors import (
     AddressRefused,
     AuthFailed,
@@ -180,6 +180,7 @@ class HttpDoor:
             received += chunk
             if len(received) > MAX_BODY:
                 raise InvalidResponse(self.connector, f"the body is larger than {MAX_BODY // 1024} KiB")
+        record_received(len(received))
         return bytes(received)
 
     def _classified(self, error: Exception) -> Exception:

@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import random
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from asgiref.sync import async_to_sync
 
 from integrations.connectors.base import Connector, Deadline
 from integrations.errors import ConfigurationError, OverBudget, RateLimited, SourceError, SourceTimeout, SourceUnavailable
+from integrations.lookup.attempts import OVER_BUDGET, Attempt, attempts
 from integrations.lookup.cache import Kept, Outcome, Page, may_be_kept
 from integrations.lookup.result import SourceOutcome, SourceStatus
 from integrations.lookup.shared import store
@@ -77,6 +78,8 @@ def at_hand(inquiry: Inquiry, page: Page) -> Settled | None:
     kept = None if inquiry.refresh else page.get(inquiry.entry)
     if kept is None or not source.terms.is_usable(kept):
         return None
+    outcome = str(_found(kept.records))
+    attempts.note(Attempt(source.fingerprint, inquiry.name, cached=True, outcome=outcome))
     if source.terms.is_fresh(kept):
         return answered(source, list(kept.records), 0.0, kept)
     _refresh_behind(inquiry, page)
@@ -167,18 +170,28 @@ async def _fetch(inquiry: Inquiry, page: Page) -> Outcome:
     try:
         source.breaker.admit()
     except SourceError as paused:
+        word = source.breaker.pause.word if source.breaker.pause else ""
+        attempts.note(Attempt(source.fingerprint, inquiry.name, word, outcome=paused.status))
         return Outcome(error=paused)
     return await page.once(inquiry.entry, lambda: _call(inquiry, page), source.timeout_s)
 
 
 async def _call(inquiry: Inquiry, page: Page) -> Outcome:
     source = inquiry.source
+    attempt = Attempt.begin(source.fingerprint, inquiry.name, trial=source.breaker.pause is not None)
     try:
-        records = tuple(await _tried(inquiry, Deadline(source.timeout_s)))
+        records = tuple(await _tried(inquiry, Deadline(source.timeout_s), attempt))
+        attempt.outcome = str(_found(records))
+    except ConfigurationError:
+        attempt.outcome = str(SourceStatus.UNAVAILABLE)
+        raise
     except SourceError as error:
+        attempt.outcome = OVER_BUDGET if isinstance(error, OverBudget) else error.status
         if source.breaker.failed(error):
             await store().tell_pause(source.fingerprint, source.breaker.pause)
         return Outcome(error=error)
+    finally:
+        attempt.end()
     if source.breaker.succeeded():
         await store().tell_pause(source.fingerprint, None)
     keeps_s = source.terms.keeps_s(records)
@@ -187,7 +200,7 @@ async def _call(inquiry: Inquiry, page: Page) -> Outcome:
     return Outcome(records)
 
 
-async def _tried(inquiry: Inquiry, deadline: Deadline) -> list[SourceRecord]:
+async def _tried(inquiry: Inquiry, deadline: Deadline, attempt: Attempt) -> list[SourceRecord]:
     """Once, and once more where that may help and there is time."""
     try:
         return await _once(inquiry, deadline)
@@ -202,6 +215,7 @@ async def _tried(inquiry: Inquiry, deadline: Deadline) -> list[SourceRecord]:
         if deadline.left() - pause < deadline.seconds * RETRY_SHARE:
             raise
     await asyncio.sleep(pause)
+    attempt.retries += 1
     return await _once(inquiry, deadline)
 
 
@@ -234,7 +248,7 @@ def end_pause(organization_id: int, connector_id: int) -> None:
 
 def answered(source: Source, records: list[SourceRecord], seconds: float, kept: Kept | None = None) -> Settled:
     """The outcome of a question that was answered, now or, if ``kept``, earlier."""
-    status = (SourceStatus.NOT_FOUND, SourceStatus.FOUND, SourceStatus.MANY)[min(len(records), 2)]
+    status = _found(records)
     outcome = SourceOutcome(
         source.key,
         source.label,
@@ -255,6 +269,10 @@ def failed(source: Source, error: SourceError | ConfigurationError, seconds: flo
         source.key, source.label, source.kind, status, latency_ms=_ms(seconds), message=error.public_message
     )
     return Settled(outcome, [])
+
+
+def _found(records: Sequence[SourceRecord]) -> SourceStatus:
+    return (SourceStatus.NOT_FOUND, SourceStatus.FOUND, SourceStatus.MANY)[min(len(records), 2)]
 
 
 def _ms(seconds: float) -> float:

@@ -6,7 +6,7 @@ from integrations.models.audit import AccessEntry, AuditHead
 from integrations.models.calls import Call, CallRecord, CallTask, IdentityCheck, PanelOpening, Reservation
 from integrations.models.connectors import Connector, CustomField, RestrictedRecord
 from integrations.models.directory import DirectoryKey, DirectoryList, DirectoryRow, DirectoryUpload
-from integrations.models.health import PeriodicRun
+from integrations.models.health import Attempt, AttemptRollup, PeriodicRun, SlowSystem
 from integrations.models.history import ConfigurationChange
 from integrations.models.organizations import Organization, TwilioAccount
 from integrations.models.people import ApiKey, Person, Role, Tier, TierRule, User
@@ -15,6 +15,8 @@ from integrations.models.snapshots import ConfigurationVersion
 __all__ = [
     "AccessEntry",
     "ApiKey",
+    "Attempt",
+    "AttemptRollup",
     "AuditHead",
     "Call",
     "CallRecord",
@@ -35,6 +37,7 @@ __all__ = [
     "Reservation",
     "RestrictedRecord",
     "Role",
+    "SlowSystem",
     "Tier",
     "TierRule",
     "TwilioAccount",

@@ -14,6 +14,7 @@ from django.urls import reverse
 from integrations.disclosure import audit
 from integrations.models import (
     AccessEntry,
+    Attempt,
     Call,
     CallTask,
     ConfigurationChange,
@@ -24,6 +25,7 @@ from integrations.models import (
     Person,
     Reservation,
     RestrictedRecord,
+    SlowSystem,
     TwilioAccount,
     User,
 )
@@ -84,6 +86,17 @@ def filled(world: World) -> dict[type[models.Model], Any]:
         make_api_key(riverside, name="riverside-studio")[1],
         crm,
         RestrictedRecord.objects.create(organization=riverside, connector=crm, record_id="riverside-7"),
+        SlowSystem.objects.get(pk=crm.pk),
+        Attempt.objects.create(
+            organization=riverside,
+            connector=crm,
+            at=datetime.now(UTC),
+            question="find",
+            outcome="timeout",
+            ms=3_000,
+            retries=0,
+            cached=False,
+        ),
         CustomField.objects.create(organization=riverside, name="riverside_pet", label="Riverside pet", sensitivity="basic"),
         TwilioAccount.objects.create(organization=riverside, account_sid="AC" + "5" * 32, auth_tokens=[AUTH_TOKEN]),
         call,

@@ -13,6 +13,7 @@ from django.core.management.base import CommandParser
 from integrations.disclosure import Context, Disclosed, Disclosure, Viewer, disclose
 from integrations.errors import AuditUnavailable
 from integrations.lookup import LookupStatus, Question, close_sources, look_up
+from integrations.lookup.attempts import attempts
 from integrations.management.base import PortalCommand, operator
 from integrations.models import Organization, Tier
 from integrations.phone import CallerId, NotANumber, classify
@@ -43,6 +44,8 @@ class Command(PortalCommand):
             shown = async_to_sync(_disclosed)(organization.pk, caller_id, viewer)
         except AuditUnavailable as error:
             self.stop(error.public_message, code=1)
+        finally:
+            attempts.close()
         self.stdout.write("\n".join(_lines(shown)))
 
     def _viewer(self, organization: Organization, name: str) -> Viewer:

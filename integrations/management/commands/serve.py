@@ -19,6 +19,7 @@ from connie_portal.runner import ServerWithRunner, run_alone
 from connie_portal.supervisor import Supervisor
 from integrations.connectors import warm_up
 from integrations.disclosure import audit, refusals
+from integrations.lookup.attempts import attempts
 from integrations.phone import classify
 
 FIRST_PORT = 8000
@@ -81,6 +82,7 @@ class Command(BaseCommand):
         finally:
             audit.writer.close()
             refusals.flush()
+            attempts.close()
 
 
 def _listener(host: str, descriptor: int | None) -> socket.socket:
