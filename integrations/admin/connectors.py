@@ -27,6 +27,8 @@ from integrations.admin.option_fields import PREFIX, option_fields, option_value
 from integrations.admin.tenancy import TenantAdmin, TenantForm, administered, changing, record_refusal
 from integrations.admin.trial import report_on
 from integrations.connectors import kinds
+from integrations.connectors.base import Connector as Kind
+from integrations.connectors.base import Limits
 from integrations.lookup import end_pause
 from integrations.lookup.probes import probe_one
 from integrations.models import Connector, CustomField, DirectoryRow
@@ -133,9 +135,19 @@ def _help_texts(kind_name: str) -> dict[str, Any]:
         "options": format_lazy("{} {}", _("What has no input above, in curly brackets. Known here:"), named),
         "fields": _("Changes to what is read, by field: a JMESPath expression, or false to leave the field out."),
         "cache": _("Seconds: fresh_s, stale_s, negative_s."),
-        "limits": _("rps: questions in a second; concurrency: questions at a time."),
+        "limits": _limits_help(kind),
         "details_by": _("The key of the system whose record id is sent; or field:account_id or field:email."),
     }
+
+
+def _limits_help(kind: type[Kind] | None) -> Any:
+    """With what holds where nothing is entered."""
+    means = _("rps: questions in a second; concurrency: questions at a time; of all processes together.")
+    usual = kind.default_limits if kind else Limits()
+    figures = [f"{name} {figure:g}" for name, figure in (("rps", usual.rps), ("concurrency", usual.concurrency)) if figure]
+    if not figures:
+        return format_lazy("{} {}", means, _("Left out: without a limit."))
+    return format_lazy("{} {} {}. {}", means, _("Left out:"), ", ".join(figures), usual.why)
 
 
 @admin.register(Connector)

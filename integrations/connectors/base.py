@@ -11,18 +11,16 @@ import time
 from abc import ABC
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
-import jmespath
 from jmespath.exceptions import JMESPathError
-from jmespath.parser import ParsedResult
-from jmespath.visitor import TreeInterpreter
 from pydantic import BaseModel, ConfigDict, field_validator
 from pydantic import Field as PydanticField
 
+from integrations.connectors.expressions import compiled
 from integrations.errors import AddressRefused, ConfigurationError, InvalidResponse
 from integrations.never import is_never
 from integrations.phone import Number
@@ -178,6 +176,18 @@ class Health:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """How often a vendor lets one account ask. ``rps``: questions a second, ``concurrency``: at a time; 0: it does not say.
+
+    ``why``: a sentence for the admin about where the figures come from.
+    """
+
+    rps: float = 0.0
+    concurrency: int = 0
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class AvailabilityQuestion:
     """What somebody looks for. ``day`` is an ISO date."""
 
@@ -218,6 +228,7 @@ class Connector(ABC):
     Secrets: ClassVar[type[ConnectorSecrets]] = ConnectorSecrets
     field_table: ClassVar[Mapping[str, str]]
     default_timeout_ms: ClassVar[int] = 5_000
+    default_limits: ClassVar[Limits] = Limits()
 
     def __init__(self, settings: SourceSettings) -> None:
         self.settings = settings
@@ -277,6 +288,10 @@ class Connector(ABC):
         """Whether asking for details could add anything; saves the round trip when the first answer tells."""
         return True
 
+    def counts(self, question: str, keys: DetailKeys) -> bool:
+        """Whether a question, named like the method that answers it, is one of those that ``limits.rps`` is about."""
+        return True
+
     async def close(self) -> None:  # noqa: B027 -- most kinds hold nothing
         """Let go of connections. Called when the configuration changes and at shutdown."""
 
@@ -308,51 +323,6 @@ class Connector(ABC):
             unreadable=unreadable,
             **extra,
         )
-
-
-class Expression:
-    """A compiled JMESPath expression. Most are the name of a key, or some with dots between: these need no interpreter."""
-
-    def __init__(self, parsed: ParsedResult) -> None:
-        self._parsed = parsed.parsed
-        self._keys = _keys_of(parsed.parsed)
-
-    def search(self, raw: JSON) -> JSON:
-        """What it finds; None for nothing. Raises JMESPathError where a function gets what it cannot take."""
-        if self._keys is None:
-            return _interpreter.visit(self._parsed, raw)
-        for key in self._keys:
-            if not isinstance(raw, dict):
-                return None
-            raw = raw.get(key)
-        return raw
-
-
-def _keys_of(node: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """The keys that lead to the value, or None if it takes more than keys."""
-    if node["type"] == "field":
-        return (node["value"],)
-    if node["type"] == "subexpression":
-        parts = [_keys_of(child) for child in node["children"]]
-        return None if None in parts else tuple(key for part in parts for key in part or ())
-    return None
-
-
-_interpreter = TreeInterpreter()
-
-
-@lru_cache(maxsize=4096)
-def _expression(text: str) -> Expression:
-    return Expression(jmespath.compile(text))
-
-
-def compiled(expression: str, place: str) -> Expression:
-    """A JMESPath expression ready to run. Raises ConfigurationError naming the place."""
-    try:
-        return _expression(expression)
-    except JMESPathError as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigurationError(f"{place}: {expression!r} is not a valid JMESPath expression ({reason}).") from error
 
 
 class FieldMapping:

@@ -1,11 +1,63 @@
-"""Which columns of a row an expression reads."""
+"""JMESPath expressions: compiled once, and which columns of a row they read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import jmespath
+from jmespath.exceptions import JMESPathError
+from jmespath.parser import ParsedResult
+from jmespath.visitor import TreeInterpreter
+
+from integrations.errors import ConfigurationError
+from integrations.profile import JSON
+
+
+class Expression:
+    """A compiled JMESPath expression. Most are the name of a key, or some with dots between: these need no interpreter."""
+
+    def __init__(self, parsed: ParsedResult) -> None:
+        self._parsed = parsed.parsed
+        self._keys = _keys_of(parsed.parsed)
+
+    def search(self, raw: JSON) -> JSON:
+        """What it finds; None for nothing. Raises JMESPathError where a function gets what it cannot take."""
+        if self._keys is None:
+            return _interpreter.visit(self._parsed, raw)
+        for key in self._keys:
+            if not isinstance(raw, dict):
+                return None
+            raw = raw.get(key)
+        return raw
+
+
+def _keys_of(node: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The keys that lead to the value, or None if it takes more than keys."""
+    if node["type"] == "field":
+        return (node["value"],)
+    if node["type"] == "subexpression":
+        parts = [_keys_of(child) for child in node["children"]]
+        return None if None in parts else tuple(key for part in parts for key in part or ())
+    return None
+
+
+_interpreter = TreeInterpreter()
+
+
+@lru_cache(maxsize=4096)
+def _expression(text: str) -> Expression:
+    return Expression(jmespath.compile(text))
+
+
+def compiled(expression: str, place: str) -> Expression:
+    """A JMESPath expression ready to run. Raises ConfigurationError naming the place."""
+    try:
+        return _expression(expression)
+    except JMESPathError as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigurationError(f"{place}: {expression!r} is not a valid JMESPath expression ({reason}).") from error
 
 
 def columns_of(expressions: Iterable[str]) -> set[str]:

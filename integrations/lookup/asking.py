@@ -6,9 +6,8 @@ import asyncio
 import contextvars
 import random
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import structlog
 from asgiref.sync import async_to_sync
@@ -16,6 +15,7 @@ from asgiref.sync import async_to_sync
 from integrations.connectors.base import Connector, Deadline
 from integrations.errors import ConfigurationError, OverBudget, RateLimited, SourceError, SourceTimeout, SourceUnavailable
 from integrations.lookup.attempts import OVER_BUDGET, Attempt, attempts
+from integrations.lookup.behind import go_on_behind
 from integrations.lookup.cache import Kept, Outcome, Page, may_be_kept
 from integrations.lookup.result import SourceOutcome, SourceStatus
 from integrations.lookup.shared import store
@@ -35,13 +35,15 @@ Request = Callable[[Connector, Deadline], Awaitable[list[SourceRecord]]]
 
 @dataclass(frozen=True)
 class Inquiry:
-    """One question to one source. ``name`` tells it apart from the other questions about the same number."""
+    """One question to one source. ``name`` tells it apart from the other questions about the same number. ``counts``: whether
+    it is one of those of which the source allows so many a second."""
 
     source: Source
     name: str
     request: Request
     vocabulary: Mapping[str, Field]
     refresh: bool = False
+    counts: bool = True
 
     @property
     def entry(self) -> str:
@@ -88,31 +90,6 @@ def at_hand(inquiry: Inquiry, page: Page) -> Settled | None:
 
 def _refresh_behind(inquiry: Inquiry, page: Page) -> None:
     go_on_behind(_flights.join(inquiry.entry, page, lambda: _fetch(inquiry, page)))
-
-
-def go_on_behind(work: Coroutine[Any, Any, object]) -> None:
-    """Run to its end what nobody waits for."""
-    task = asyncio.create_task(work, context=contextvars.Context())
-    _behind.add(task)
-    task.add_done_callback(_let_go)
-
-
-def _let_go(task: asyncio.Task[object]) -> None:
-    _behind.discard(task)
-    if not task.cancelled() and (problem := task.exception()):
-        log.info("source.refresh_failed", problem=type(problem).__name__)
-
-
-_behind: set[asyncio.Task[object]] = set()
-
-
-async def finish_behind() -> None:
-    """End what still goes on behind, in the running loop."""
-    loop = asyncio.get_running_loop()
-    tasks = [task for task in _behind if task.get_loop() is loop]
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 # -- One question, asked once --------------------------------------------------------------------------------------
@@ -224,7 +201,7 @@ async def _once(inquiry: Inquiry, deadline: Deadline) -> list[SourceRecord]:
     if source.connector is None:
         raise ConfigurationError(f"{source.key} is not set up correctly")
     try:
-        async with source.limiter.turn(deadline), asyncio.timeout(deadline.left()):
+        async with source.limiter.turn(deadline, store(), counts=inquiry.counts), asyncio.timeout(deadline.left()):
             return await inquiry.request(source.connector, deadline)
     except TimeoutError:
         raise SourceTimeout(source.key) from None

@@ -16,6 +16,7 @@ from django.core.cache import cache
 
 from integrations.connectors.base import Availability, AvailabilityOption, AvailabilityQuestion, Connector, Deadline
 from integrations.errors import SourceError
+from integrations.lookup.shared import store
 from integrations.lookup.sources import Source, plan_of
 
 log = structlog.get_logger(__name__)
@@ -116,7 +117,7 @@ async def _answer(
     """
     deadline = overall.within(source.timeout_s)
     try:
-        async with source.limiter.turn(deadline), asyncio.timeout(deadline.left()):
+        async with source.limiter.turn(deadline, store()), asyncio.timeout(deadline.left()):
             return await connector.availability(question, deadline)
     except TimeoutError:
         problem = "timeout"

@@ -16,6 +16,7 @@ from typing import Any
 
 from integrations.errors import SourceError
 from integrations.lookup.breaker import Pause
+from integrations.lookup.limiter import Budget
 from integrations.models.encryption import blind_index
 from integrations.phone import Number
 from integrations.profile import Field, Sensitivity, SourceRecord
@@ -145,6 +146,13 @@ class Store(ABC):
 
     async def tell_pause(self, source: str, pause: Pause | None) -> None:  # noqa: B027 -- nobody to tell in one process
         """Let the other processes know that a source is paused, or no longer."""
+
+    async def take_turn(self, name: str, slot: str, budget: Budget, patience_s: float, lease_s: float) -> float | None:
+        """As in ``SharedTurns``: None, because in one process nothing is shared."""
+        return None
+
+    async def end_turn(self, name: str, slot: str) -> None:  # noqa: B027 -- none was taken
+        """Give a slot back."""
 
     def sweep(self) -> None:  # noqa: B027 -- Redis does it by itself
         """Let go of what has expired. On the loop that asks."""

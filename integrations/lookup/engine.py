@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from integrations.connectors import close_clients
 from integrations.connectors.base import Deadline, DetailKeys
 from integrations.errors import SourceTimeout
-from integrations.lookup.asking import Inquiry, Request, Settled, ask, at_hand, failed, finish_behind, go_on_behind
+from integrations.lookup.asking import Inquiry, Request, Settled, ask, at_hand, failed
+from integrations.lookup.behind import finish_behind, go_on_behind
 from integrations.lookup.cache import NO_PAGE, Page
 from integrations.lookup.merge import link, merge
 from integrations.lookup.result import LookupResult, LookupStatus, Question, SourceOutcome, SourceStatus
@@ -159,7 +160,8 @@ class _Lookup:
         record_id = dict(self.choice.picked).get(source.key)
         if record_id is not None:
             name = f"fetch:{blind_index(record_id, scope='fetch')[:16]}"
-            self._ask_first(self._inquiry(source, name, lambda connector, left: connector.find_again(record_id, sought, left)))
+            inquiry = self._inquiry(source, name, lambda connector, left: connector.find_again(record_id, sought, left))
+            self._ask_first(replace(inquiry, counts=source.counts("find_again", DetailKeys())))
 
     def _ask_first(self, inquiry: Inquiry) -> None:
         source = inquiry.source
@@ -171,6 +173,7 @@ class _Lookup:
     def _detail_in(self, source: Source, keys: DetailKeys) -> None:
         name = f"details:{blind_index(repr(keys), scope='details')[:16]}"
         inquiry = self._inquiry(source, name, lambda connector, left: connector.details(keys, left))
+        inquiry = replace(inquiry, counts=source.counts("details", keys))
         if settled := at_hand(inquiry, self.page):
             self.details[source.key] = settled
         else:

@@ -1,35 +1,88 @@
-"""How often a source may be asked: a budget by the second, and how many questions at a time."""
+"""How often a source may be asked: so many questions a second, and so many at a time.
+
+Where processes share a store, they share the budget; where it does not answer, each keeps to the whole budget by itself.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
+import uuid
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from integrations.connectors.base import Deadline
 from integrations.errors import OverBudget
+from integrations.lookup.behind import go_on_behind
 
 # Who would have to wait longer than this share of what time is left gets nothing now instead of an answer too late.
 PATIENCE = 0.5
+# A slot whose process died is free again this long after its question would have ended.
+LEASE_GRACE_S = 1.0
+
+
+@dataclass(frozen=True)
+class Budget:
+    """``turns`` in any ``window_s`` seconds, and ``concurrency`` questions at a time; 0: without a limit."""
+
+    turns: int = 0
+    window_s: float = 1.0
+    concurrency: int = 0
+
+    @classmethod
+    def of(cls, rps: float, concurrency: int) -> Budget:
+        turns = math.ceil(rps)
+        return cls(turns, turns / rps if rps else 1.0, concurrency)
+
+    def __bool__(self) -> bool:
+        return bool(self.turns or self.concurrency)
+
+
+class SharedTurns(Protocol):
+    """What several processes take their turns from."""
+
+    async def take_turn(self, name: str, slot: str, budget: Budget, patience_s: float, lease_s: float) -> float | None:
+        """Seconds until the turn, infinite where all slots are taken; it is taken if that is within ``patience_s``.
+
+        ``slot`` is held until it is given back, or for ``lease_s``. None: nothing is shared, or it cannot be said.
+        """
+
+    async def end_turn(self, name: str, slot: str) -> None:
+        """Give ``slot`` back."""
 
 
 class Limiter:
-    """One source's budget within this process. ``rps`` and ``concurrency`` 0: without a limit."""
+    """One source's budget. ``name`` is the same in all processes."""
 
-    def __init__(self, connector: str, rps: float, concurrency: int) -> None:
+    def __init__(self, connector: str, name: str, budget: Budget) -> None:
         self.connector = connector
-        self.rps = rps
-        self.concurrency = concurrency
-        self._next_at = float("-inf")  # when the next question fits into the budget
+        self.name = name
+        self.budget = budget
+        self._began: deque[float] = deque(maxlen=budget.turns or 1)  # the last turns, the oldest first
         self._running = 0
 
     @asynccontextmanager
-    async def turn(self, deadline: Deadline) -> AsyncIterator[None]:
-        """The source may be asked within the block. Raises OverBudget instead of waiting too long for it."""
-        if self.concurrency and self._running >= self.concurrency:
-            raise OverBudget(self.connector, "as many questions are open as may be")
-        wait = self._wait(deadline)
+    async def turn(self, deadline: Deadline, shared: SharedTurns, *, counts: bool = True) -> AsyncIterator[None]:
+        """The source may be asked within the block. Raises OverBudget instead of waiting too long for it.
+
+        ``counts``: whether it is one of the questions of which there may be so many a second.
+        """
+        budget = self.budget if counts else replace(self.budget, turns=0)
+        if not budget:
+            yield
+            return
+        patience, slot = deadline.left() * PATIENCE, uuid.uuid4().hex
+        told = await shared.take_turn(self.name, slot, budget, patience, deadline.left() + LEASE_GRACE_S)
+        wait = self._wait(budget) if told is None else told
+        if wait > patience:
+            why = "as many questions are open as may be" if math.isinf(wait) else "over its budget"
+            raise OverBudget(self.connector, why, retry_after=None if math.isinf(wait) else wait)
+        if budget.turns:
+            self._began.append(time.monotonic() + wait)
         self._running += 1
         try:
             if wait > 0:
@@ -37,15 +90,13 @@ class Limiter:
             yield
         finally:
             self._running -= 1
+            if told is not None and budget.concurrency:
+                go_on_behind(shared.end_turn(self.name, slot))
 
-    def _wait(self, deadline: Deadline) -> float:
-        """Seconds until this question's turn, which is taken. A second's budget may be spent at once."""
-        if not self.rps:
+    def _wait(self, budget: Budget) -> float:
+        """By what this process itself has asked."""
+        if budget.concurrency and self._running >= budget.concurrency:
+            return math.inf
+        if not budget.turns or len(self._began) < budget.turns:
             return 0.0
-        now = time.monotonic()
-        begins = max(self._next_at, now - 1.0)
-        wait = begins + 1.0 / self.rps - now
-        if wait > deadline.left() * PATIENCE:
-            raise OverBudget(self.connector, "over its budget", retry_after=wait)
-        self._next_at = begins + 1.0 / self.rps
-        return max(0.0, wait)
+        return max(0.0, self._began[0] + budget.window_s - time.monotonic())

@@ -1,4 +1,5 @@
-"""The cache in Redis, for several processes: pages encrypted, one question at a time across processes, pauses told to all.
+"""The cache in Redis, for several processes: pages encrypted, one question at a time across processes, pauses told to all,
+budgets shared.
 
 Each command waits briefly; whatever goes wrong with Redis costs the cached answer, and the sources are asked.
 """
@@ -29,8 +30,10 @@ from integrations.errors import (
     SourceTimeout,
     SourceUnavailable,
 )
+from integrations.lookup import shared_turns
 from integrations.lookup.breaker import Pause
 from integrations.lookup.cache import STALE_S, Kept, MemoryStore, Outcome, Page, Store, page_key
+from integrations.lookup.limiter import Budget
 from integrations.models.encryption import decrypt, encrypt
 from integrations.phone import Number
 from integrations.profile import Match, SourceRecord
@@ -201,6 +204,21 @@ class RedisStore(Store):
                 else:
                     left = max(1, int((pause.until - time.time()) * 1000))
                     await self._redis.set(_pause_key(source), orjson.dumps(pause), px=left)
+        except _TROUBLE as trouble:
+            _note(trouble)
+
+    async def take_turn(self, name: str, slot: str, budget: Budget, patience_s: float, lease_s: float) -> float | None:
+        try:
+            async with asyncio.timeout(WAIT_S):
+                return await shared_turns.take_turn(self._redis, name, slot, budget, patience_s, lease_s)
+        except _TROUBLE as trouble:
+            _note(trouble)
+            return None
+
+    async def end_turn(self, name: str, slot: str) -> None:
+        try:
+            async with asyncio.timeout(WAIT_S):
+                await shared_turns.end_turn(self._redis, name, slot)
         except _TROUBLE as trouble:
             _note(trouble)
 

@@ -15,11 +15,11 @@ from django.conf import settings
 from pydantic import ValidationError
 
 from integrations.connectors import build, kinds
-from integrations.connectors.base import Connector, NetworkPolicy, SourceSettings
+from integrations.connectors.base import Connector, DetailKeys, Limits, NetworkPolicy, SourceSettings
 from integrations.errors import ConfigurationError
 from integrations.lookup.breaker import Breaker
 from integrations.lookup.cache import Terms
-from integrations.lookup.limiter import Limiter
+from integrations.lookup.limiter import Budget, Limiter
 from integrations.lookup.stored_rows import StoredRows
 from integrations.models import Connector as ConnectorRow
 from integrations.models import Organization
@@ -71,6 +71,10 @@ class Source:
     def knows_people(self) -> bool:
         """Unlike one that only knows services."""
         return self._can("find") or self.has_details
+
+    def counts(self, question: str, keys: DetailKeys) -> bool:
+        """Whether a question counts against the budget of questions a second."""
+        return self.connector is None or self.connector.counts(question, keys)
 
     def _can(self, capability: str) -> bool:
         if self.connector:
@@ -154,9 +158,18 @@ def _guards(row: ConnectorRow, fingerprint: str) -> tuple[Breaker, Limiter]:
     with _lock:
         known = _guarding.get(row.pk)
         if known is None or known[0] != fingerprint:
-            rps, concurrency = float(row.limits.get("rps") or 0), int(row.limits.get("concurrency") or 0)
-            known = _guarding[row.pk] = (fingerprint, Breaker(row.key), Limiter(row.key, rps, concurrency))
+            # Not the fingerprint: what was asked under another configuration was asked of the same account.
+            limiter = Limiter(row.key, f"{row.organization_id}:{row.pk}", _budget(row))
+            known = _guarding[row.pk] = (fingerprint, Breaker(row.key), limiter)
         return known[1], known[2]
+
+
+def _budget(row: ConnectorRow) -> Budget:
+    """What is configured, else what the vendor allows."""
+    kind = kinds().get(row.kind)
+    usual = kind.default_limits if kind else Limits()
+    rps, concurrency = row.limits.get("rps") or usual.rps, row.limits.get("concurrency") or usual.concurrency
+    return Budget.of(float(rps), int(concurrency))
 
 
 def _source(row: ConnectorRow, organization: Organization, vocabulary: Mapping[str, Field], keys: Mapping[int, str]) -> Source:

@@ -263,3 +263,15 @@ def test_saving_says_whether_the_system_answers(
 
     monkeypatch.setattr("integrations.admin.connectors.probe_one", healthy)
     assert "Members answers and accepts the sign-in." in said()
+
+
+def test_the_form_says_which_limits_hold_where_none_are_entered(world: World, log_in: LogIn) -> None:
+    ann = log_in(world.ann)
+    for kind, said in (
+        ("hubspot", "Left out: rps 5. HubSpot answers five searches a second"),
+        ("salesforce", "Left out: concurrency 20. Salesforce lets"),
+        ("rest", "Left out: without a limit."),
+    ):
+        row = make_connector(world.riverside, f"the-{kind}", kind)
+        page = ann.get(reverse("admin:integrations_connector_change", args=[row.pk])).content.decode()
+        assert said in page, kind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from integrations.connectors.hubspot.session import HubSpotSecrets
+from integrations.connectors.hubspot.options import HubSpotSecrets
 from tests.browser.conftest import Visitor
 from tests.factories import World, make_connector
 

@@ -8,25 +8,24 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from functools import cached_property
-from typing import Literal
 
 import orjson
-from pydantic import Field
 
 from integrations.connectors.base import (
     MAX_RECORDS,
     Connector,
-    ConnectorOptions,
     Deadline,
     DetailKeys,
     FieldMapping,
     Health,
+    Limits,
 )
 from integrations.connectors.http import segment
 from integrations.connectors.hubspot.answers import CrmObject, Page, parse
+from integrations.connectors.hubspot.options import HubSpotOptions, HubSpotSecrets
 from integrations.connectors.hubspot.related import Related
 from integrations.connectors.hubspot.search import PHONES, Group, by_number, by_text, hints, matches
-from integrations.connectors.hubspot.session import HubSpotSecrets, Session
+from integrations.connectors.hubspot.session import Session
 from integrations.errors import ConfigurationError
 from integrations.phone import Number
 from integrations.profile import Match, SourceRecord
@@ -37,14 +36,6 @@ MAX_SEARCH_BODY = 3_000
 _ALWAYS = ("email", "associatedcompanyid", "num_associated_deals", *PHONES)
 
 
-class HubSpotOptions(ConnectorOptions):
-    base_url: str = Field("https://api.hubapi.com", description="Where HubSpot's API is.")
-    api_version: str = Field("v3", pattern=r"^(v3|20\d\d-\d\d)$", description="v3, or a dated version like 2026-03.")
-    sign_in: Literal["token", "oauth"] = Field(
-        "token", description="token: one that stays. oauth: tokens of half an hour, for an app that accounts install."
-    )
-
-
 class HubSpotConnector(Connector):
     kind = "hubspot"
     label = "HubSpot"
@@ -52,6 +43,7 @@ class HubSpotConnector(Connector):
     Options = HubSpotOptions
     Secrets = HubSpotSecrets
     default_timeout_ms = 3_000
+    default_limits = Limits(rps=5, why="HubSpot answers five searches a second for the whole account; nothing else counts.")
     field_table = {
         "name": "join(' ', [properties.firstname, properties.lastname][?@])",
         "first_name": "properties.firstname",
@@ -74,9 +66,7 @@ class HubSpotConnector(Connector):
 
     @cached_property
     def session(self) -> Session:
-        options, network = self.options, self.settings.network
-        oauth = options.sign_in == "oauth"
-        return Session(self.key, options.base_url, options.api_version, network, self.secrets, oauth=oauth)
+        return Session(self.key, self.options, self.secrets, self.settings.network)
 
     @cached_property
     def mapping(self) -> FieldMapping:
@@ -131,6 +121,10 @@ class HubSpotConnector(Connector):
 
     def wants_details(self, keys: DetailKeys) -> bool:
         return bool(self.related.parts(keys.hints))
+
+    def counts(self, question: str, keys: DetailKeys) -> bool:
+        """Searches do; a person's open deals are searched for, everything else is read."""
+        return "deals" in self.related.parts(keys.hints) if question == "details" else question != "find_again"
 
     async def details(self, keys: DetailKeys, deadline: Deadline) -> list[SourceRecord]:
         contact_id = keys.record_ids[self.key]

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from pydantic import Field, SecretStr
-
-from integrations.connectors.base import ConnectorSecrets, Deadline, NetworkPolicy
+from integrations.connectors.base import Deadline, NetworkPolicy
 from integrations.connectors.http import Answer, HttpDoor, retry_after
 from integrations.connectors.hubspot.answers import Problem
+from integrations.connectors.hubspot.options import HubSpotOptions, HubSpotSecrets, carried_by
 from integrations.connectors.signing import Tokens
-from integrations.errors import AuthFailed, ConfigurationError, MissingScope, RateLimited, SourceUnavailable
+from integrations.errors import AuthFailed, MissingScope, RateLimited, SourceUnavailable
 from integrations.profile import JSON
 
 # What the sign-in needs to read each sort of object.
@@ -27,37 +26,20 @@ _DEAD = {"EXPIRED_AUTHENTICATION", "INVALID_AUTHENTICATION"}
 # HubSpot sends no Retry-After with these; the budget of a second is over before a pause has begun.
 _PAUSES_S = {"TEN_SECONDLY_ROLLING": 10.0, "DAILY": 300.0}
 _SCOPE = re.compile(r"[a-z][a-z0-9._-]{0,79}")
-_CLIENT = ("client_id", "client_secret", "refresh_token")
-
-
-class HubSpotSecrets(ConnectorSecrets):
-    """``token``, or for OAuth the other three."""
-
-    token: SecretStr = Field(SecretStr(""), description="The access token of a private app, a service key or a project app.")
-    client_id: SecretStr = Field(SecretStr(""), description="For oauth: the app's client id.")
-    client_secret: SecretStr = Field(SecretStr(""), description="For oauth: its client secret.")
-    refresh_token: SecretStr = Field(
-        SecretStr(""), description="For oauth: the refresh token that the account gave when it installed the app."
-    )
-
-    def value(self, name: str) -> str:
-        secret: SecretStr = getattr(self, name)
-        return secret.get_secret_value()
 
 
 class Session:
     """The way to one account. Raises ConfigurationError for an address or secrets that can never work."""
 
-    def __init__(
-        self, connector: str, base_url: str, version: str, network: NetworkPolicy, secrets: HubSpotSecrets, *, oauth: bool
-    ) -> None:
+    def __init__(self, connector: str, options: HubSpotOptions, secrets: HubSpotSecrets, network: NetworkPolicy) -> None:
         self.connector = connector
-        self.version = version
-        _check(secrets, oauth)
-        headers = {} if oauth else {"Authorization": f"Bearer {secrets.value('token')}"}
-        self._door = HttpDoor(connector, base_url, network, headers=headers)
-        grant = {"grant_type": "refresh_token", **{name: secrets.value(name) for name in _CLIENT}}
-        token_url = f"{self._door.base_url}/oauth/{version}/token"
+        self.version = options.api_version
+        carried = carried_by(options, secrets)
+        oauth = options.sign_in == "oauth"
+        headers = {} if oauth else {"Authorization": f"Bearer {carried['token']}"}
+        self._door = HttpDoor(connector, options.base_url, network, headers=headers)
+        token_url = f"{self._door.base_url}/oauth/{self.version}/token"
+        grant = {"grant_type": "refresh_token", **carried}
         self._tokens = Tokens(connector, token_url, network, lambda: grant) if oauth else None
 
     def path(self, area: str, name: str) -> str:
@@ -131,10 +113,3 @@ def _missing(problem: Problem, path: str) -> list[str]:
     named = [scope for scope in problem.scopes if _SCOPE.fullmatch(scope)]
     known = next((SCOPES[part] for part in path.split("/") if part in SCOPES), None)
     return [known] if known and (not named or known in named) else named[:3]
-
-
-def _check(secrets: HubSpotSecrets, oauth: bool) -> None:
-    for name in _CLIENT if oauth else ("token",):
-        if not secrets.value(name):
-            way = "OAuth" if oauth else "a token"
-            raise ConfigurationError(f"secrets.{name}: enter this; the sign-in with {way} cannot do without it.")

@@ -7,7 +7,8 @@ from dataclasses import fields
 
 from jmespath.exceptions import JMESPathError
 
-from integrations.connectors.base import MAX_RECORDS, Availability, AvailabilityOption, compiled
+from integrations.connectors.base import MAX_RECORDS, Availability, AvailabilityOption
+from integrations.connectors.expressions import compiled
 from integrations.connectors.http import Answer, retry_after
 from integrations.connectors.rest.shape import Rule, Step
 from integrations.errors import AuthFailed, InvalidResponse, RateLimited, SourceError, SourceUnavailable

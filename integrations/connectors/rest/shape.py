@@ -15,7 +15,8 @@ from urllib.parse import unquote, urlsplit
 import orjson
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from integrations.connectors.base import ConnectorOptions, compiled
+from integrations.connectors.base import ConnectorOptions
+from integrations.connectors.expressions import compiled
 from integrations.connectors.rest.presets import with_preset
 from integrations.errors import ConfigurationError
 from integrations.never import is_never

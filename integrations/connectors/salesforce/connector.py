@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from integrations.connectors.base import MAX_RECORDS, Connector, ConnectorOptions, Deadline, FieldMapping, Health
+from integrations.connectors.base import MAX_RECORDS, Connector, ConnectorOptions, Deadline, FieldMapping, Health, Limits
 from integrations.connectors.salesforce.objects import STANDARD, ObjectOptions, Searched, in_words, searched
 from integrations.connectors.salesforce.search import Row, Search
 from integrations.connectors.salesforce.session import SalesforceSecrets, Session, Usage
@@ -39,6 +39,9 @@ class SalesforceConnector(Connector):
     Options = SalesforceOptions
     Secrets = SalesforceSecrets
     default_timeout_ms = 3_000
+    default_limits = Limits(
+        concurrency=20, why="Salesforce lets all programs of an organisation together have 25 long requests open at a time."
+    )
     field_table = STANDARD["Contact"].fields
 
     @cached_property

@@ -25,6 +25,8 @@ STAFF = (
     ("sam", "Sam", "Whitaker", Role.SUPERVISOR, "advanced"),
     ("ann", "Ann", "Lindgren", Role.ADMIN, "admin"),
 )
+# The stand-ins have no budget that a vendor's usual limits would keep to.
+UNHURRIED = {"rps": 1_000, "concurrency": 500}
 CARE_SYSTEMS = {"payments": "Payments", "appointments": "Appointments", "availability": "Services and places"}
 OTHER_STAFF = (("cy", "Cy", "Marlowe", Role.ADMIN, "admin"),)
 
@@ -157,6 +159,7 @@ def _connect_crm(organization: Organization) -> None:
         "allow_private": True,
         "options": {"base_url": _sandbox(), "api_version": "v3"},
         "secrets": {"token": hubspot.TOKEN},
+        "limits": UNHURRIED,
         "enabled": True,
     }
     _ensure(Connector, {"organization": organization, "key": "crm"}, values)
@@ -171,6 +174,7 @@ def _connect_salesforce(organization: Organization) -> None:
         "allow_private": True,
         "options": {"base_url": _sandbox(), "version": "v67.0", "search": "parameterized"},
         "secrets": {"client_id": salesforce.CLIENT_ID, "client_secret": salesforce.CLIENT_SECRET},
+        "limits": UNHURRIED,
         "enabled": True,
     }
     _ensure(Connector, {"organization": organization, "key": "salesforce"}, values)

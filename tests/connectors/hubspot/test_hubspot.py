@@ -290,3 +290,14 @@ async def test_nothing_is_asked_when_the_search_told_that_there_is_nothing(stub:
 async def test_what_the_search_did_not_tell_is_asked(stub: Stub) -> None:
     keys = DetailKeys(record_ids={"crm": "1"}, hints={"company_id": "", "deals": "some"})
     assert hubspot(stub, {"open_cases": False}).wants_details(keys)
+
+
+async def test_searches_count_against_the_budget_and_readings_do_not(stub: Stub) -> None:
+    connector = hubspot(stub)
+    some, none = DetailKeys(hints={"deals": "some"}), DetailKeys(hints=NO_DEALS_NOR_COMPANY)
+    assert connector.counts("find", none)
+    assert connector.counts("search", none)
+    assert connector.counts("details", some), "open deals are searched for"
+    assert not connector.counts("details", none)
+    assert not hubspot(stub, {"open_deals": False, "deal_stage": False}).counts("details", some)
+    assert not connector.counts("find_again", none)
