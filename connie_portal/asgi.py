@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import closing
@@ -67,25 +68,32 @@ class ThinHandler(ASGIHandler):
 
 async def _unless_they_leave(answer: Coroutine[Any, Any, None], receive: Receive) -> None:
     """Nobody waits for an answer whose client has gone, and no source is asked for it any longer."""
-    answering, leaving = asyncio.create_task(answer), asyncio.create_task(_disconnected(receive))
+    leaving = asyncio.create_task(_disconnected(receive, asyncio.current_task()))
     try:
-        await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if answering.done():
-            answering.result()
+        await answer
+    except asyncio.CancelledError:
+        if not leaving.done():
+            raise  # it was not the client
     finally:
-        answering.cancel()
         leaving.cancel()
-        await asyncio.gather(answering, leaving, return_exceptions=True)
 
 
-async def _disconnected(receive: Receive) -> None:
+async def _disconnected(receive: Receive, answering: asyncio.Task[None] | None) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+    if answering:
+        answering.cancel()
 
 
 full_application = ASGIHandler()
 thin_application = ThinHandler(settings.API_MIDDLEWARE)
 static_application = ThinHandler(settings.STATIC_MIDDLEWARE)
+
+# What is loaded by now stays for as long as the process, and a request leaves little that only the collector would find:
+# looking for it less often, and not among what was loaded, saves a lookup a seventh of its time.
+gc.collect()
+gc.freeze()
+gc.set_threshold(20_000, 20, 20)
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:

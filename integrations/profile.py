@@ -171,16 +171,18 @@ def coerce(definition: Field, raw: JSON, zone: tzinfo = UTC) -> JSON:
 
 
 def _text(raw: JSON, _zone: tzinfo) -> str:
-    if isinstance(raw, list | tuple):
-        return ", ".join(_text(item, _zone) for item in raw[:MAX_ITEMS] if item is not None)
-    if isinstance(raw, dict):
-        raise TypeError
-    if isinstance(raw, bytes):
-        raw = raw.decode("utf-8", "replace")
-    text = str(raw)
+    text = raw if type(raw) is str else _as_text(raw, _zone)
     if not text.isprintable():
         text = "".join(c for c in text if c.isprintable() or c in "\n\t")
     return text.strip()[:MAX_TEXT]
+
+
+def _as_text(raw: JSON, zone: tzinfo) -> str:
+    if isinstance(raw, list | tuple):
+        return ", ".join(_text(item, zone) for item in raw[:MAX_ITEMS] if item is not None)
+    if isinstance(raw, dict):
+        raise TypeError
+    return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)
 
 
 def _texts(raw: JSON, zone: tzinfo) -> list[str]:

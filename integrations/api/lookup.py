@@ -16,7 +16,7 @@ from integrations.api.keys import Client, refuse_another_organization
 from integrations.api.views import ApiView, BadRequest, validated
 from integrations.calls import CallFacts, open_call
 from integrations.disclosure import Context, Disclosure, Showing
-from integrations.lookup import LookupStatus, Question, SourceStatus, look_up
+from integrations.lookup import LookupResult, LookupStatus, Question, SourceStatus, look_up
 from integrations.models.hop import hop
 from integrations.phone import MAX_RAW_LENGTH, NotANumber, classify
 
@@ -111,17 +111,23 @@ class LookupView(ApiView):
         seconds = (asked.get("deadline_ms") or DEFAULT_DEADLINE_MS) / 1000
         showing = Showing(client.viewer, context)
         question = Question(organization_id, caller_id, seconds, refresh=bool(asked.get("refresh")))
-        # The call is noted and the rules are loaded while the sources are asked.
-        facts = CallFacts(caller_id, context.call_sid, context.task_sid)
-        result, *_done = await asyncio.gather(look_up(question), showing.prepare(), _note_call(organization_id, facts))
+        await showing.prepare()  # at hand, nearly always
+        result = await _while_noting(CallFacts(caller_id, context.call_sid, context.task_sid), question)
         return json_response(answer_of(await showing.disclose(result)))
+
+
+async def _while_noting(facts: CallFacts, question: Question) -> LookupResult:
+    """The call, if it is named, is noted while the sources are asked."""
+    if not facts.call_sid:
+        return await look_up(question)
+    result, _noted = await asyncio.gather(look_up(question), _note_call(question.organization_id, facts))
+    return result
 
 
 async def _note_call(organization_id: int, facts: CallFacts) -> None:
     """For the list of recent calls; a lookup does not fail for want of it."""
-    if facts.call_sid:
-        with suppress(DatabaseError):
-            await hop(open_call, organization_id, facts, by_api=True)
+    with suppress(DatabaseError):
+        await hop(open_call, organization_id, facts, by_api=True)
 
 
 def answer_of(shown: Disclosure) -> dict[str, Any]:

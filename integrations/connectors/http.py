@@ -65,6 +65,8 @@ class Answer:
 
 
 _NOT_IN_PATH = re.compile(r"[\\#? ]")
+# What most paths are, and what needs no further look.
+_PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_~-]+)+")
 
 
 class HttpDoor:
@@ -149,18 +151,15 @@ class HttpDoor:
         return _Prepared(method, url, sent, body)
 
     def _url(self, path: str, query: Mapping[str, Any] | None) -> URL:
-        segments = path.partition("?")[0].split("/")
-        if not path.startswith("/") or path.startswith("//") or any(unquote(part) in {".", ".."} for part in segments):
-            raise ConfigurationError("A path must begin with one '/' and may not hold '.' or '..'.")
-        if _NOT_IN_PATH.search(path) or not path.isprintable():
-            raise ConfigurationError("A path may not hold spaces, '\\', '#' or '?'; put parameters into the query.")
+        if not _PLAIN_PATH.fullmatch(path):
+            _check_path(path)
         return URL(f"{self.base_url}{path}?{urlencode(query)}" if query else self.base_url + path)
 
     async def _exchange(self, request: _Prepared, deadline: Deadline) -> Answer:
         refused: list[AddressRefused] = []
         marker = _refusals.set(refused)
         try:
-            async with asyncio.timeout(deadline.left()), request.sent_by(_session(self.network)) as response:
+            async with asyncio.timeout(deadline.left()), request.sent_by(await _session(self.network)) as response:
                 encoding = response.headers.get("content-encoding", "identity")
                 if encoding.lower() != "identity":
                     raise InvalidResponse(self.connector, "the body is compressed, which was not asked for")
@@ -219,6 +218,14 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
     except (TypeError, ValueError):
         return None
+
+
+def _check_path(path: str) -> None:
+    segments = path.partition("?")[0].split("/")
+    if not path.startswith("/") or path.startswith("//") or any(unquote(part) in {".", ".."} for part in segments):
+        raise ConfigurationError("A path must begin with one '/' and may not hold '.' or '..'.")
+    if _NOT_IN_PATH.search(path) or not path.isprintable():
+        raise ConfigurationError("A path may not hold spaces, '\\', '#' or '?'; put parameters into the query.")
 
 
 def segment(value: str) -> str:
@@ -285,14 +292,15 @@ class _Prepared:
         return session.request(self.method, self.url, headers=self.headers, data=self.body, allow_redirects=False)
 
 
-def _session(network: NetworkPolicy) -> aiohttp.ClientSession:
+async def _session(network: NetworkPolicy) -> aiohttp.ClientSession:
     """One pool of connections per running loop and policy: a pool outlives no loop, and no policy borrows another's."""
     loop = asyncio.get_running_loop()
     session = _sessions.get((loop, network))
     if session is None:
-        for closed in [key for key in _sessions if key[0].is_closed()]:
-            del _sessions[closed]
         session = _sessions[loop, network] = _new_session(network)
+        # Closing lets others run meanwhile: they find theirs above already.
+        for ended in [_sessions.pop(key) for key in list(_sessions) if key[0].is_closed()]:
+            await ended.close()
     return session
 
 

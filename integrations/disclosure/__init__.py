@@ -68,7 +68,7 @@ class Disclosure:
     sources: tuple[SourceOutcome, ...]
     at: datetime
     view_id: str
-    number_text: str = ""  # the number as this viewer may see it
+    number_effect: Effect = Effect.HIDE
     chosen: bool = False  # an agent picked this person for this call
     found_by: By | None = None  # they were found by a search, not by the call's number
     restricted: bool = False  # only the tier ``admin`` sees this person
@@ -76,6 +76,11 @@ class Disclosure:
     checked: str = ""  # passed or skipped, once they were
     set_aside: int = 0  # people who have the number too and were not picked, or are not who is calling
     complete: bool = True  # False while sources are still being asked
+
+    @property
+    def number_text(self) -> str:
+        """The number as this viewer may see it; ``""`` when it is withheld."""
+        return _number_text(self.number, self.number_effect)
 
     @property
     def caller(self) -> dict[str, JSON]:
@@ -125,7 +130,7 @@ class Showing:
             sources=result.sources,
             at=result.at,
             view_id=self.context.view_id,
-            number_text=_number_text(result.number, policy),
+            number_effect=policy.decide(FIELDS["phone"]).effect,
             complete=result.complete,
             chosen=bool(result.choice.picked),
             found_by=result.sought.by if result.sought else None,
@@ -159,11 +164,11 @@ async def announce(number: Number | None, viewer: Viewer, context: Context) -> s
 
     ``""`` when it is withheld. Raises AuditUnavailable.
     """
-    policy = await policy_of(viewer.tier_id)
+    effect = (await policy_of(viewer.tier_id)).decide(FIELDS["phone"]).effect
     subject = number.e164 if number else ""
-    shown = ({"field": "phone", "effect": policy.decide(FIELDS["phone"]).effect.value, "sources": []},) if number else ()
+    shown = ({"field": "phone", "effect": effect.value, "sources": []},) if number else ()
     await audit.record(viewer.entry("open", outcome="panel", subject=subject, fields=shown, **context.facts))
-    return _number_text(number, policy)
+    return _number_text(number, effect)
 
 
 async def reveal(result: LookupResult, viewer: Viewer, name: str, context: Context) -> Disclosed:
@@ -227,9 +232,7 @@ async def _choose(
     return refs
 
 
-def _number_text(number: Number | None, policy: Policy) -> str:
+def _number_text(number: Number | None, effect: Effect) -> str:
     if number is None:
         return ""
-    definition = FIELDS["phone"]
-    effect = policy.decide(definition).effect
-    return number.national if effect is Effect.CLEAR else mask(definition, number.national)
+    return number.national if effect is Effect.CLEAR else mask(FIELDS["phone"], number.national)

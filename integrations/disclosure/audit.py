@@ -46,7 +46,7 @@ class GroupWriter:
 
     def submit(self, entry: Entry) -> Future[None]:
         """A future that is done once the entry is committed. Raises AuditUnavailable when too many wait already."""
-        entry.columns()  # what cannot be stored must fail here, alone, and not take its group along
+        _ = entry.columns  # what cannot be stored must fail here, alone, and not take its group along
         future: Future[None] = Future()
         with self._arrived:
             if len(self._waiting) >= MAX_WAITING:

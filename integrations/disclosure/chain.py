@@ -68,6 +68,7 @@ class Entry:
     detail: dict[str, Any] = field(default_factory=dict)
     at: datetime = field(default_factory=timezone.now)
 
+    @cached_property
     def columns(self) -> dict[str, Any]:
         """The row's columns without its place in the chain. Raises TypeError for what JSON cannot hold."""
         facts = {name: value for name, value in vars(self).items() if name != "subject"}
@@ -101,7 +102,7 @@ def _row(entry: Entry, *, seq: int, prev_hash: str) -> dict[str, Any]:
     key = audit_key(entry.organization_id)
     sealed = bool(entry.subject and key.secret)
     row = {
-        **entry.columns(),
+        **entry.columns,
         "seq": seq,
         "prev_hash": prev_hash,
         "format_version": FORMAT_VERSION,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import structlog
 from asgiref.sync import async_to_sync
@@ -17,6 +16,7 @@ from integrations.errors import ConfigurationError, OverBudget, RateLimited, Sou
 from integrations.lookup.attempts import OVER_BUDGET, Attempt, attempts
 from integrations.lookup.behind import go_on_behind
 from integrations.lookup.cache import Kept, Outcome, Page, may_be_kept
+from integrations.lookup.flights import Flights
 from integrations.lookup.result import SourceOutcome, SourceStatus
 from integrations.lookup.shared import store
 from integrations.lookup.sources import Source, plan_with
@@ -58,20 +58,50 @@ class Settled:
     records: list[SourceRecord]
 
 
+class Asked:
+    """A question that is on its way to its source. Over with the earlier of the source's deadline and ``overall``."""
+
+    def __init__(self, inquiry: Inquiry, page: Page, overall: Deadline) -> None:
+        self.source = inquiry.source
+        self._began = time.monotonic()
+        # The question ends by the source's own deadline, which tells the breaker; this only bounds the waiting for it.
+        self.deadline = overall.within(self.source.timeout_s + GRACE_S)
+        self._flight = _flights.board((page.key, inquiry.entry), lambda: _fetch(inquiry, page))
+
+    @property
+    def task(self) -> asyncio.Task[Outcome]:
+        """What to wait for; others may wait for it too."""
+        return self._flight.task
+
+    @property
+    def is_over(self) -> bool:
+        return self.task.done() or self.deadline.left() == 0
+
+    def settled(self) -> Settled:
+        """How it ended; one that is still under way counts as timed out, and is waited for no longer."""
+        seconds = time.monotonic() - self._began
+        if not self.task.done():
+            self.leave()
+            return failed(self.source, SourceTimeout(self.source.key), seconds)
+        try:
+            return answered(self.source, list(self.task.result().unpacked()), seconds)
+        except (SourceError, ConfigurationError) as error:
+            return failed(self.source, error, seconds)
+
+    def leave(self) -> None:
+        """Wait no longer."""
+        _flights.leave(self._flight)
+
+
 async def ask(inquiry: Inquiry, page: Page, overall: Deadline) -> Settled:
-    """Ask the source. Always ends in an outcome, by the earlier of the source's deadline and ``overall``."""
-    source, began = inquiry.source, time.monotonic()
-    # The question ends by the source's own deadline, which tells the breaker; this only bounds the waiting for it.
-    deadline = overall.within(source.timeout_s + GRACE_S)
+    """Ask the source and wait for it. Always ends in an outcome, by the earlier of its deadline and ``overall``."""
+    asked = Asked(inquiry, page, overall)
     try:
-        async with asyncio.timeout(deadline.left()):
-            outcome = await _flights.join(inquiry.entry, page, lambda: _fetch(inquiry, page))
-        records = list(outcome.unpacked())
-    except TimeoutError:
-        return failed(source, SourceTimeout(source.key), time.monotonic() - began)
-    except (SourceError, ConfigurationError) as error:
-        return failed(source, error, time.monotonic() - began)
-    return answered(source, records, time.monotonic() - began)
+        await asyncio.wait({asked.task}, timeout=asked.deadline.left())
+    except asyncio.CancelledError:
+        asked.leave()
+        raise
+    return asked.settled()
 
 
 def at_hand(inquiry: Inquiry, page: Page) -> Settled | None:
@@ -89,55 +119,13 @@ def at_hand(inquiry: Inquiry, page: Page) -> Settled | None:
 
 
 def _refresh_behind(inquiry: Inquiry, page: Page) -> None:
-    go_on_behind(_flights.join(inquiry.entry, page, lambda: _fetch(inquiry, page)))
-
-
-# -- One question, asked once --------------------------------------------------------------------------------------
-
-
-@dataclass
-class _Flight:
-    task: asyncio.Task[Outcome]
-    waiters: int = 0
-
-
-@dataclass
-class Flights:
-    """Who asks what others are asking at this moment waits for the same answer. Who leaves takes nothing from the others;
-    when the last one has left, the question is given up."""
-
-    _open: dict[tuple[str, str], _Flight] = field(default_factory=dict)
-
-    async def join(self, name: str, page: Page, fetch: Callable[[], Awaitable[Outcome]]) -> Outcome:
-        key = (page.key, name)
-        flight = self._open.get(key)
-        if flight is None or flight.task.get_loop() is not asyncio.get_running_loop():
-            # A context of its own: the one who happened to ask first may be gone before the answer comes.
-            task = asyncio.create_task(_awaited(fetch), context=contextvars.Context())
-            flight = self._open[key] = _Flight(task)
-            task.add_done_callback(lambda _task: self._landed(key, flight))
-        flight.waiters += 1
-        try:
-            return await asyncio.shield(flight.task)
-        finally:
-            flight.waiters -= 1
-            if not flight.waiters and not flight.task.done():
-                self._landed(key, flight)
-                flight.task.cancel()
-
-    def _landed(self, key: tuple[str, str], flight: _Flight) -> None:
-        if self._open.get(key) is flight:
-            del self._open[key]
-
-
-async def _awaited(fetch: Callable[[], Awaitable[Outcome]]) -> Outcome:
-    return await fetch()
-
-
-_flights = Flights()
+    go_on_behind(_flights.join((page.key, inquiry.entry), lambda: _fetch(inquiry, page)))
 
 
 # -- The question itself -------------------------------------------------------------------------------------------
+
+
+_flights: Flights[Outcome] = Flights()
 
 
 async def _fetch(inquiry: Inquiry, page: Page) -> Outcome:

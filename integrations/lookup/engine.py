@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 
 from integrations.connectors import close_clients
 from integrations.connectors.base import Deadline, DetailKeys
-from integrations.errors import SourceTimeout
-from integrations.lookup.asking import Inquiry, Request, Settled, ask, at_hand, failed
+from integrations.lookup.asking import Asked, Inquiry, Request, Settled, at_hand
 from integrations.lookup.behind import finish_behind, go_on_behind
 from integrations.lookup.cache import NO_PAGE, Page
+from integrations.lookup.flights import Flights
 from integrations.lookup.merge import link, merge
 from integrations.lookup.result import LookupResult, LookupStatus, Question, SourceOutcome, SourceStatus
 from integrations.lookup.shared import store
@@ -32,21 +32,25 @@ from integrations.sought import Sought
 PATIENCE_S = 0.4
 # Until then a screen shows that systems are being asked; from then on it says which ones keep it waiting.
 SOFT_DEADLINE_S = 2.0
+# So long, as a share of its time, a lookup under way is joined by others: who comes later would be given less than theirs.
+SHARED_FOR = 0.1
 _STILL_ASKED = "It has not answered yet. What it knows appears as soon as it does."
 
 
 async def look_up(question: Question) -> LookupResult:
     """Everything that the organisation's sources know of a number, within the question's deadline.
 
-    Never raises for what a source does. A withheld caller is not looked up.
+    Never raises for what a source does. A withheld caller is not looked up. Who asks the same within a moment gets the
+    same result.
     """
     lookup = await _begin(question)
     if isinstance(lookup, LookupResult):
         return lookup
-    async with aclosing(lookup.steps()) as steps:
-        async for _step in steps:
-            pass
-    return lookup.result()
+    # The plan: what has been configured since the first one asked counts for the second.
+    return await _under_way.join((id(lookup.plan), question), lookup.to_its_end, open_s=question.deadline_s * SHARED_FOR)
+
+
+_under_way: Flights[LookupResult] = Flights()
 
 
 async def stream(question: Question) -> AsyncGenerator[LookupResult]:
@@ -119,8 +123,8 @@ class _Lookup:
         self.is_slow = False
         self.found: dict[str, Settled] = {}
         self.details: dict[str, Settled] = {}
-        self.finding: dict[asyncio.Task[Settled], Source] = {}
-        self.detailing: dict[asyncio.Task[Settled], Source] = {}
+        self.finding: dict[str, Asked] = {}
+        self.detailing: dict[str, Asked] = {}
         self.asked_details: set[str] = set()
 
     async def steps(self) -> AsyncGenerator[None]:
@@ -152,6 +156,12 @@ class _Lookup:
             return self.number
         return " ".join(sorted(f"{connector}:{record_id}" for connector, record_id in self.choice.picked))
 
+    async def to_its_end(self) -> LookupResult:
+        async with aclosing(self.steps()) as steps:
+            async for _step in steps:
+                pass
+        return self.result()
+
     def _find_in(self, source: Source) -> None:
         if number := self.number:
             self._ask_first(self._inquiry(source, "find", lambda connector, left: connector.find(number, left)))
@@ -168,7 +178,7 @@ class _Lookup:
         if settled := at_hand(inquiry, self.page):
             self.found[source.key] = settled
         else:
-            self.finding[asyncio.create_task(ask(inquiry, self.page, self.deadline))] = source
+            self.finding[source.key] = Asked(inquiry, self.page, self.deadline)
 
     def _detail_in(self, source: Source, keys: DetailKeys) -> None:
         name = f"details:{blind_index(repr(keys), scope='details')[:16]}"
@@ -177,51 +187,49 @@ class _Lookup:
         if settled := at_hand(inquiry, self.page):
             self.details[source.key] = settled
         else:
-            self.detailing[asyncio.create_task(ask(inquiry, self.page, self.deadline))] = source
+            self.detailing[source.key] = Asked(inquiry, self.page, self.deadline)
 
     def _inquiry(self, source: Source, name: str, request: Request) -> Inquiry:
         return Inquiry(source, name, request, self.plan.vocabulary, self.refresh)
 
     async def _wait_for_some(self) -> bool:
-        """Until something settles, patience runs out, or a deadline has passed; after the last one, what is open counts
-        as timed out.
+        """Until something settles, patience runs out, or a deadline has passed, by which what is open counts as timed out.
 
         Whether there is anything new to show.
         """
-        open_tasks = {**self.finding, **self.detailing}
-        moments = [self.deadline, self.soft, *([self.patience] if self.finding else [])]
+        under_way = (*self.finding.values(), *self.detailing.values())
+        moments = [self.soft, *([self.patience] if self.finding else []), *(asked.deadline for asked in under_way)]
         timeout = min((left for moment in moments if (left := moment.left()) > 0), default=0.0)
-        done, _open = await asyncio.wait(open_tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            self._settle(task, task.result())
-        if not done and self.deadline.left() == 0:
-            for task, source in open_tasks.items():
-                # A connector that resists cancellation is not waited for.
-                task.cancel()
-                self._settle(task, failed(source, SourceTimeout(source.key), self.deadline.seconds))
+        await asyncio.wait({asked.task for asked in under_way}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        over = [asked for asked in under_way if asked.is_over]
+        for asked in over:
+            self._settle(asked)
         turned_slow = not self.is_slow and self.soft.left() == 0
         self.is_slow = self.is_slow or turned_slow
-        return bool(done) or turned_slow or self.deadline.left() == 0
+        return bool(over) or turned_slow
 
-    def _settle(self, task: asyncio.Task[Settled], settled: Settled) -> None:
-        if source := self.finding.pop(task, None):
+    def _settle(self, asked: Asked) -> None:
+        source, settled = asked.source, asked.settled()
+        if self.finding.get(source.key) is asked:
+            del self.finding[source.key]
             self.found[source.key] = settled
             if not settled.outcome.status.answered and self.deadline.left() > 0 and not self.choice.found_by:
                 for stand_in in self.plan.sources:
                     if stand_in.stands_in_for == source.key and stand_in.asked_by_phone:
                         self._find_in(stand_in)
-        elif source := self.detailing.pop(task, None):
+        elif self.detailing.get(source.key) is asked:
+            del self.detailing[source.key]
             self.details[source.key] = settled
 
     def _ask_for_details(self) -> None:
-        people = self._people()
+        sources = [source for source in self.plan.sources if self._may_have_details(source)]
+        if not (sources or self.detailing or self.details):
+            return
+        people = [records for records in self._everybody() if self._may_be(records)]
         if len(people) > 1 or self.choice.must_pick:
             self._abandon_details()
             return
-        if len(people) != 1 or (self.finding and self.patience.left() > 0):
-            return
-        sources = [source for source in self.plan.sources if self._may_have_details(source)]
-        if not sources:
+        if not sources or len(people) != 1 or (self.finding and self.patience.left() > 0):
             return
         known = self._merged(people[0], {name: self.plan.vocabulary[name] for name in ("email", "account_id")})
         for source in sources:
@@ -257,29 +265,31 @@ class _Lookup:
         return keys
 
     def _everybody(self) -> list[tuple[SourceRecord, ...]]:
+        """All who have the number."""
         return link([record for settled in self.found.values() for record in settled.records])
 
-    def _people(self) -> list[tuple[SourceRecord, ...]]:
-        """All who have the number, or whom the agent's choice leaves of them."""
-        return [records for records in self._everybody() if self.choice.allows(refs_of(records))]
+    def _may_be(self, records: tuple[SourceRecord, ...]) -> bool:
+        """Whether the agent's choice leaves this person."""
+        return self.choice.allows(refs_of(records))
 
     def _merged(self, records: tuple[SourceRecord, ...], vocabulary: Mapping[str, Field]) -> CallerProfile:
         priority = {source.key: source.priority for source in self.plan.sources}
         return merge(records, priority, vocabulary, self.number.region if self.number else self.plan.region)
 
     def _abandon_details(self) -> None:
-        for task in self.detailing:
-            task.cancel()
+        for asked in self.detailing.values():
+            asked.leave()
         self.detailing.clear()
         self.details.clear()
 
     def _abandon(self) -> None:
-        for task in (*self.finding, *self.detailing):
-            task.cancel()
+        for asked in (*self.finding.values(), *self.detailing.values()):
+            asked.leave()
 
     def result(self) -> LookupResult:
         """What is known so far."""
-        groups = self._people()
+        everybody = self._everybody()
+        groups = [records for records in everybody if self._may_be(records)]
         if len(groups) == 1:
             groups = [(*groups[0], *(record for settled in self.details.values() for record in settled.records))]
         else:
@@ -296,7 +306,7 @@ class _Lookup:
             at=datetime.now(UTC),
             vocabulary=self.plan.vocabulary,
             choice=self.choice,
-            set_aside=len(self._everybody()) - len(people),
+            set_aside=len(everybody) - len(people),
             sought=self.choice.found_by,
         )
 
@@ -306,7 +316,7 @@ class _Lookup:
             return replace(found.outcome, incomplete=True, message=details.outcome.message)
         if settled := found or details:
             return settled.outcome
-        if source in self.finding.values() or source in self.detailing.values():
+        if source.key in self.finding or source.key in self.detailing:
             message = _STILL_ASKED if self.is_slow else ""
             return SourceOutcome(source.key, source.label, source.kind, SourceStatus.PENDING, message=message)
         if self.finding and source.has_details and not source.stands_in_for:

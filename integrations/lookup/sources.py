@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from urllib.parse import urlsplit
 
 import structlog
@@ -55,11 +55,11 @@ class Source:
     limiter: Limiter
     connector: Connector | None
 
-    @property
+    @cached_property
     def asked_by_phone(self) -> bool:
         return not self.details_by and self._can("find")
 
-    @property
+    @cached_property
     def has_details(self) -> bool:
         return self._can("details")
 
@@ -67,7 +67,7 @@ class Source:
         """By a number as a caller's is looked up, else where the kind can."""
         return self._can("find" if sought.number else "search")
 
-    @property
+    @cached_property
     def knows_people(self) -> bool:
         """Unlike one that only knows services."""
         return self._can("find") or self.has_details

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import base64
 from datetime import timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from integrations.errors import AuditUnavailable
 from integrations.models import AccessEntry, ApiKey, Call, Connector, Organization
 from tests.api.conftest import Api
 from tests.factories import World, make_api_key
+from tests.lookup.fakes import FakeConnector
 
 PHONE = {"phone": "+14155550123"}
 KEYS = {"lookup_status", "phone_number", "match_count", "caller", "fields", "matches", "sources", "lookup_timestamp"}
@@ -44,6 +46,24 @@ async def test_one_caller_with_source_and_age_of_every_field(api: Api) -> None:
     (source,) = body["sources"]
     assert (source["name"], source["label"], source["kind"], source["status"]) == ("clients", "Clients", "fake", "found")
     assert set(source) == {"name", "label", "kind", "status", "latency_ms", "cached", "age_s"}
+
+
+async def test_two_who_share_a_lookup_each_see_what_their_own_tier_may_and_each_is_on_record(api: Api, world: World) -> None:
+    connector = await Connector.objects.aget(key="clients")
+    connector.options = {**connector.options, "delay_s": 0.05}
+    await connector.asave()
+    key, _row = await sync_to_async(make_api_key)(world.riverside, name="all", tier="admin")
+    await api.post({"phone": "+14155550199"})  # the configuration is at hand from now on
+    FakeConnector.asked.clear()
+    basic, admin = await asyncio.gather(api.post(PHONE), Api(key).post(PHONE))
+    assert FakeConnector.asked.count(("clients", "find")) == 1
+    assert basic.json()["caller"]["email"] == "r•••@mail.org"
+    assert "outstanding_balance" not in basic.json()["caller"]
+    assert admin.json()["caller"]["email"] == "rosa@mail.org"
+    assert "outstanding_balance" in admin.json()["caller"]
+    entries = AccessEntry.objects.filter(event="lookup").order_by("-seq")[:2]
+    effects = {entry.tier: {field["field"]: field["effect"] for field in entry.fields} async for entry in entries}
+    assert (effects["basic"]["email"], effects["admin"]["email"]) == ("mask", "clear")
 
 
 async def test_every_key_is_there_when_nobody_is_found(api: Api) -> None:

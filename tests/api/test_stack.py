@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from typing import Any
@@ -74,6 +75,18 @@ async def test_a_lookup_whose_client_leaves_ends_and_asks_no_further(api: Api) -
     await communicator.wait(2)
     assert communicator.output_queue.empty()
     assert not await AccessEntry.objects.filter(event="lookup").aexists()
+
+
+async def test_a_lookup_that_the_server_ends_is_not_taken_for_answered(api: Api) -> None:
+    connector = await Connector.objects.aget(key="clients")
+    connector.options, connector.timeout_ms = {"fails": "wait"}, 6_000
+    await connector.asave()
+    communicator = post("/api/v1/lookup", {**api.headers, "Content-Type": "application/json"})
+    await communicator.send_input({"type": "http.request", "body": b'{"phone": "+14155550123"}', "more_body": False})
+    await FakeConnector.asked_once.wait()
+    communicator.future.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await communicator.future
 
 
 async def test_a_request_takes_no_thread_of_its_own(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

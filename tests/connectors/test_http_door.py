@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from integrations.connectors.base import Deadline, NetworkPolicy
-from integrations.connectors.http import MAX_BODY, HttpDoor, close_clients, segment
+from integrations.connectors.http import MAX_BODY, HttpDoor, _sessions, close_clients, segment
 from integrations.errors import (
     AddressRefused,
     AuthFailed,
@@ -250,6 +250,24 @@ def test_each_event_loop_has_its_own_connections() -> None:
             return answer
 
     assert [asyncio.run(once()), asyncio.run(once())] == [{"n": 1}, {"n": 1}]
+
+
+def test_an_event_loop_that_ended_untidily_leaves_nothing_behind() -> None:
+    async def once() -> Any:
+        async with stub_server() as stub:
+            stub.answer(reply({"n": 1}, Connection="close"))
+            answer = await get(stub)
+            await asyncio.wait_for(stub.all_closed.wait(), 5)
+            return answer
+
+    async def two_at_once() -> Any:
+        answers = await asyncio.gather(once(), once())
+        await close_clients()
+        return answers
+
+    assert asyncio.run(once()) == {"n": 1}
+    assert asyncio.run(two_at_once()) == [{"n": 1}, {"n": 1}]
+    assert _sessions == {}
 
 
 # -- Addresses -----------------------------------------------------------------------------------------------------

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from integrations import connectors
-from integrations.lookup import LookupResult, Question, close_sources, look_up
+from integrations.lookup import LookupResult, Question, close_sources, engine, look_up
 from integrations.lookup.asking import _flights
 from integrations.lookup.cache import MOST_NUMBERS, Kept, MemoryStore
+from integrations.lookup.engine import _under_way
 from integrations.lookup.shared import store
 from integrations.models import CustomField
 from integrations.phone import Number, classify
@@ -211,10 +212,35 @@ async def test_many_who_ask_the_same_at_once_ask_once(world: World) -> None:
     assert {result.people[0].fields["name"].value for result in results} == {"Rosa Castillo"}
 
 
+async def test_who_asks_the_same_within_a_moment_gets_the_same_result(world: World) -> None:
+    await add(world, "crm", people=[ROSA], delay_s=0.05, cache={"fresh_s": 0})
+    await ask(world)  # the configuration is at hand from now on
+    one, other, impatient, anew = await asyncio.gather(
+        ask(world), ask(world), ask(world, deadline_s=3.0), ask(world, refresh=True)
+    )
+    assert one is other
+    assert len({id(result) for result in (one, impatient, anew)}) == 3
+    assert calls() == 2
+
+
+async def test_who_asks_later_gets_all_of_their_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "SHARED_FOR", -1)
+    await add(world, "crm", people=[ROSA], delay_s=0.05, cache={"fresh_s": 0})
+    await ask(world)
+    one, other = await asyncio.gather(ask(world), ask(world))
+    assert one is not other
+    assert calls() == 2
+
+
+def two_wait() -> bool:
+    """For one lookup, or with a lookup each for one question to the source."""
+    return any(flight.waiters == 2 for flights in (_under_way, _flights) for flight in flights._open.values())
+
+
 async def test_one_who_leaves_takes_nothing_from_the_others(world: World) -> None:
     await add(world, "crm", people=[ROSA], fails="wait")
     first, second = asyncio.create_task(ask(world)), asyncio.create_task(ask(world))
-    while [flight.waiters for flight in _flights._open.values()] != [2]:  # noqa: ASYNC110 -- nothing tells of it
+    while not two_wait():  # noqa: ASYNC110 -- nothing tells of it
         await asyncio.sleep(0)
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from integrations.connectors.base import Deadline
 from integrations.connectors.rest.answers import records_in, says_not_found
 from integrations.connectors.rest.auth import SignedDoor
-from integrations.connectors.rest.requests import Inputs, days, outputs_of, request_of
+from integrations.connectors.rest.requests import Inputs, outputs_of, request_of, with_days
 from integrations.connectors.rest.shape import Rule, Step
 from integrations.connectors.rest.steps import MappedStep
 from integrations.errors import SourceError
@@ -29,7 +29,7 @@ class Asking:
 
     async def records(self, step: Step, inputs: Inputs, deadline: Deadline) -> list[dict[str, JSON]]:
         """The raw records of the step's answer; ``[]`` where it could not be asked or found nobody."""
-        request = request_of(step, days(self.zone) | dict(inputs))
+        request = request_of(step, with_days(step, inputs, self.zone))
         if request is None:
             return []
         answer = await self.door.ask(request, deadline)

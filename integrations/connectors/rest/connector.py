@@ -20,7 +20,7 @@ from integrations.connectors.base import (
 from integrations.connectors.rest.answers import availability_in, own_id, page_of, says_not_found, why_matched
 from integrations.connectors.rest.asking import Asking
 from integrations.connectors.rest.auth import RestSecrets, SignedDoor, sign_in
-from integrations.connectors.rest.requests import Inputs, days, inputs_of, phone_inputs, request_of
+from integrations.connectors.rest.requests import Inputs, days, inputs_of, phone_inputs, request_of, with_days
 from integrations.connectors.rest.shape import BY_PHONE, RestOptions, Step
 from integrations.connectors.rest.steps import MappedStep, lookup_steps, search_steps
 from integrations.errors import InvalidResponse
@@ -71,7 +71,8 @@ class RestConnector(Connector):
         by_phone = bool(self.steps) and self.steps[0][0].needs <= BY_PHONE
         described = {
             "find": by_phone,
-            "details": self.steps,
+            # Who is asked by phone number has said all they know by then.
+            "details": self.steps and (self.settings.details_by or not by_phone),
             "search": self.searching,
             "availability": self.options.availability,
         }
@@ -79,7 +80,7 @@ class RestConnector(Connector):
 
     async def find(self, number: Number, deadline: Deadline) -> list[SourceRecord]:
         for notation in dict.fromkeys([self.options.phone.format, *self.options.phone.variants]):
-            if found := await self._look_up(phone_inputs(number, notation), "", number, deadline):
+            if found := await self._look_up(phone_inputs(number, notation, self._named), "", number, deadline):
                 return found
         return []
 
@@ -97,8 +98,15 @@ class RestConnector(Connector):
 
     def wants_details(self, keys: DetailKeys) -> bool:
         """A system that is asked by phone number has said all it knows by then."""
-        inputs = days(self.settings.zone) | inputs_of(keys, self.settings.details_by)
-        return bool(self.settings.details_by and self.steps) and request_of(self.steps[0][0], inputs) is not None
+        if not (self.settings.details_by and self.steps):
+            return False
+        step, inputs = self.steps[0][0], inputs_of(keys, self.settings.details_by)
+        return request_of(step, with_days(step, inputs, self.settings.zone)) is not None
+
+    @cached_property
+    def _named(self) -> set[str]:
+        """Every input that a step of the lookup names."""
+        return {name for step, _mapping in self.steps for name in step.names}
 
     async def availability(self, question: AvailabilityQuestion, deadline: Deadline) -> Availability:
         step = self.options.availability

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -17,6 +17,7 @@ from integrations.profile import JSON, SourceRecord
 Inputs = Mapping[str, str]
 # How far ahead appointments are asked for.
 AHEAD = timedelta(days=30)
+_DAYS = frozenset({"date", "date_to"})
 # A path is cut at these, so a value that is one of them would lead elsewhere.
 _NO_SEGMENTS = {".", ".."}
 
@@ -60,14 +61,24 @@ def written(number: Number, notation: PhoneFormat) -> str:
     return value
 
 
-def phone_inputs(number: Number, notation: PhoneFormat) -> dict[str, str]:
-    return {
-        "phone": written(number, notation),
-        "phone_e164": number.e164,
-        "phone_nsn": number.nsn,
-        "phone_national": number.national,
-        "phone_digits": number.digits,
-    }
+# Inputs in a notation of their own, whatever the shape's is.
+_NOTATIONS: dict[str, PhoneFormat] = {
+    "phone_e164": "e164",
+    "phone_nsn": "nsn",
+    "phone_national": "national",
+    "phone_digits": "digits",
+}
+
+
+def phone_inputs(number: Number, notation: PhoneFormat, named: Collection[str]) -> dict[str, str]:
+    """The number as input, in its own notation and in those that are ``named``: writing one has its price."""
+    own = {name: written(number, other) for name, other in _NOTATIONS.items() if name in named}
+    return {"phone": written(number, notation), **own}
+
+
+def with_days(step: Step, inputs: Inputs, zone: str) -> Inputs:
+    """The inputs, and today's date in ``zone`` with them where the step names it."""
+    return days(zone) | dict(inputs) if not step.names.isdisjoint(_DAYS) else inputs
 
 
 def inputs_of(keys: DetailKeys, details_by: str) -> dict[str, str]:
@@ -90,6 +101,8 @@ def outputs_of(record: SourceRecord) -> dict[str, str]:
 
 def _filled(text: str, known: Inputs) -> str | None:
     """None where the text names an input that is not known."""
+    if "{" not in text:
+        return text
     if any(name not in known for name in PLACEHOLDER.findall(text)):
         return None
     return PLACEHOLDER.sub(lambda found: known[found[1]], text)

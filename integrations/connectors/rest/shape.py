@@ -173,6 +173,11 @@ class Step(_Part):
         return {name for text in texts for name in PLACEHOLDER.findall(text)}
 
     @cached_property
+    def names(self) -> set[str]:
+        """Every input that it names or cannot do without."""
+        return self.placeholders | set(self.requires)
+
+    @cached_property
     def needs(self) -> set[str]:
         """Without which of them it is skipped: those of the path, and ``requires``, or all if that is not given."""
         return self.in_path | (set(self.requires) or self.placeholders)
