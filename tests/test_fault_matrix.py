@@ -34,7 +34,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 NUMBER = Number("+14155550123", "US")
 SECRET = "a-secret-that-nobody-may-see"
 PATIENCE_S = 20
-WAIT_MS = 400
+WAIT_MS = 1_000
 
 # What a kind is told to answer when it knows nobody.
 EMPTY: dict[str, Any] = {
