@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 REMOVED = "[removed]"
+MAX_DEPTH = 50
 
 _NEVER_NAME = re.compile(
     r"(?<![a-z])ssn(?![a-z])|social_?sec|passw|passwd|\bpwd|pass_?phrase|secret|credit_?card|card_?(num|no\b)|cc_?num|\bcvv|\bcvc|bank_?acc|"
@@ -31,6 +32,26 @@ def is_never(name: str) -> bool:
     """Whether a field or key may not exist behind a connector, by its name (snake_case, camelCase or spaced)."""
     snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[\s.-]+", "_", name)
     return bool(_NEVER_NAME.search(snake))
+
+
+def drop_never(value: Any) -> tuple[Any, frozenset[str]]:
+    """``value`` without the keys that may not exist behind a connector, at any depth, and the names of those that it had.
+
+    What is nested deeper than any record is dropped as well.
+    """
+    dropped: set[str] = set()
+    return _without(value, dropped, MAX_DEPTH), frozenset(dropped)
+
+
+def _without(value: Any, dropped: set[str], depth: int) -> Any:
+    if isinstance(value, dict):
+        if depth == 0:
+            return None
+        dropped.update(name for name in map(str, value) if is_never(name))
+        return {name: _without(item, dropped, depth - 1) for name, item in value.items() if not is_never(str(name))}
+    if isinstance(value, list):
+        return [_without(item, dropped, depth - 1) for item in value] if depth else None
+    return value
 
 
 def scrub(value: Any) -> Any:

@@ -36,8 +36,9 @@ class Rule:
 RULES = [
     *(Rule(noun, NOUNS, django=False) for noun in NOUNS),
     Rule("integrations.connectors", [*NOUNS, *REGISTRY, "integrations.connectors.http"], django=False),
-    Rule("integrations.connectors.base", [*NOUNS, "integrations.connectors.expressions"], django=False),
-    Rule("integrations.connectors.recording", [], django=False),
+    Rule("integrations.connectors.base", [*NOUNS, "integrations.connectors.{expressions,recording}"], django=False),
+    Rule("integrations.connectors.curl", [], django=False),
+    Rule("integrations.connectors.recording", ["integrations.connectors.curl"], django=False),
     Rule("integrations.connectors.expressions", NOUNS, django=False),
     Rule("integrations.connectors.rows", [*NOUNS, "integrations.connectors.base"], django=False),
     Rule("integrations.connectors.http", [*NOUNS, "integrations.connectors.{base,recording}"], django=False),

@@ -25,7 +25,7 @@ from integrations.admin.health import summary
 from integrations.admin.lists import is_a_list, list_page
 from integrations.admin.option_fields import PREFIX, option_fields, option_value
 from integrations.admin.tenancy import TenantAdmin, TenantForm, administered, changing, record_refusal
-from integrations.admin.trial import report_on
+from integrations.admin.trial import MAX_SAMPLE, report_on, report_on_sample
 from integrations.connectors import kinds
 from integrations.connectors.base import Connector as Kind
 from integrations.connectors.base import Limits
@@ -163,7 +163,7 @@ class ConnectorAdmin(TenantAdmin):
 
     @detail_action(description=_("Try it with a number"), url_path="try")  # type: ignore[untyped-decorator]
     def try_it(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """A page on which one number is asked for, whether the system is enabled or not."""
+        """A page on which one number is asked for, or a pasted answer is read, whether the system is enabled or not."""
         connector = self.get_object(request, object_id)
         if connector is None:
             raise Http404
@@ -174,9 +174,11 @@ class ConnectorAdmin(TenantAdmin):
             "connector": connector,
         }
         if request.method == "POST":
-            typed = request.POST.get("number", "")
-            found = report_on(request, connector, typed)
+            typed, sample = request.POST.get("number", ""), request.POST.get("sample")
+            found = report_on(request, connector, typed) if sample is None else report_on_sample(request, connector, sample)
             context |= {"typed": typed[:MAX_RAW_LENGTH], "problem" if isinstance(found, str) else "report": found}
+            context |= {"sample": (sample or "")[:MAX_SAMPLE]}
+        context["largest"] = MAX_SAMPLE
         return TemplateResponse(request, "admin/try_connector.html", context, headers={"Cache-Control": "no-store"})
 
     @detail_action(description=_("List"), url_path="list", permissions=("list_of",))  # type: ignore[untyped-decorator]

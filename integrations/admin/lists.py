@@ -136,7 +136,9 @@ class _Page:
         if upload is None:
             return self.draw(_("This upload is no longer there: it was used or replaced. Upload the file again."))
         table = lists.table_of(upload)
-        chosen = {column.name: self.request.POST.get(f"{_WHAT}{column.name}", LEFT_OUT) for column in table.columns}
+        posted = {column.name: self.request.POST.get(f"{_WHAT}{column.name}", LEFT_OUT) for column in table.columns}
+        # The form has no input for what is never kept.
+        chosen = {name: LEFT_OUT if is_never(name) else what for name, what in posted.items()}
         try:
             return self._put_in_use(table, upload.file_name, chosen)
         except ConfigurationError as problem:

@@ -22,7 +22,7 @@ from unfold.admin import ModelAdmin
 
 from integrations.disclosure import audit
 from integrations.disclosure.viewers import people_of, record_denial, viewer_of_person
-from integrations.history import recorded, write_down
+from integrations.history import REMEMBERED, recorded, write_down
 from integrations.models import ConfigurationChange, Organization, Role, User
 from integrations.models.organizations import SYSTEM_SLUG
 
@@ -140,6 +140,7 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold has no type infor
             "title": _t("%(name)s: what was changed") % {"name": obj},
             "opts": self.opts,
             "object": obj,
+            "is_remembered": isinstance(obj, REMEMBERED),
             "changes": Paginator(rows, CHANGES_PER_PAGE).get_page(request.GET.get("p")),
         }
         return TemplateResponse(request, "admin/history.html", context, headers={"Cache-Control": "no-store"})

@@ -1,10 +1,13 @@
-"""Trying a connected system in the browser: a number in; what was sent, what came back, and what each tier would see of it."""
+"""Trying a connected system in the browser: a number, or a pasted answer, in; what was sent, what was read, and what each tier
+would see of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
+import orjson
 from asgiref.sync import async_to_sync
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
@@ -12,8 +15,8 @@ from django.utils.translation import gettext as _
 from integrations.disclosure import Context, Disclosure, Viewer, disclose
 from integrations.disclosure.policy import policy_of
 from integrations.disclosure.viewers import people_of, viewer_of_person
-from integrations.errors import AuditUnavailable
-from integrations.lookup.trial import Trial, try_out
+from integrations.errors import AuditUnavailable, ConfigurationError
+from integrations.lookup.trial import Trial, try_out, try_sample
 from integrations.models import Connector
 from integrations.models.people import Effect
 from integrations.phone import Number, Withheld, classify
@@ -23,6 +26,10 @@ _OUTCOMES = {
     "many": _("It answered and knows several people with this number."),
     "not_found": _("It answered and does not know this number."),
 }
+
+
+# More than any system says of one person.
+MAX_SAMPLE = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -37,63 +44,114 @@ class Line:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that the page draws of one trial."""
+    """Everything that the page draws of one trial. ``empty``: the mapped fields that have nothing there.
+
+    ``variants``: the notations of the number; none of a sample.
+    """
 
     trial: Trial
     outcome: str
     works: bool
-    variants: tuple[str, ...]
     lines: list[Line]
+    empty: list[Line]
     tiers: list[str]
     people: list[str]
+    variants: tuple[str, ...] = ()
 
 
 def report_on(request: HttpRequest, connector: Connector, typed: str) -> Report | str:
     """The report, or a sentence that says why there is none. What it shows is on record before."""
-    organization = connector.organization
-    number = classify(typed, organization.region)
+    number = classify(typed, connector.organization.region)
     if isinstance(number, Withheld):
         return _("A withheld number cannot be tried. Enter one that the system knows.")
     if not isinstance(number, Number):
         return number.reason
+    report = _report(request, connector, lambda: try_out(connector.organization_id, connector.pk, number))
+    return report if isinstance(report, str) else replace(report, variants=number.variants())
+
+
+def report_on_sample(request: HttpRequest, connector: Connector, text: str) -> Report | str:
+    """The same for a record or an answer that was pasted. Nobody is asked, and the sample is kept nowhere."""
+    if not text.strip():
+        return _("Paste a record or an answer first, as JSON.")
+    if len(text.encode("utf-8", "replace")) > MAX_SAMPLE:
+        return _("The sample is larger than %(size)d KB. Paste one record of it.") % {"size": MAX_SAMPLE // 1024}
+    try:
+        sample = orjson.loads(text)
+    except orjson.JSONDecodeError as problem:
+        # Its own text is about the place; what stands there is not repeated.
+        place = {"line": problem.lineno, "column": problem.colno}
+        return _("This is not JSON: look at line %(line)d, column %(column)d.") % place
+    report = _report(request, connector, lambda: try_sample(connector.organization_id, connector.pk, sample))
+    if isinstance(report, str):
+        return report
+    told = _("Read without asking anyone: %(found)d of %(mapped)d fields have something there.")
+    mapped = report.trial.mapping
+    found = {"found": len(mapped) - len(report.empty), "mapped": len(mapped)}
+    count = report.trial.records
+    first = _("The sample holds %(count)d records; this is the first.") % {"count": count} if count > 1 else ""
+    return replace(report, outcome=f"{told % found} {first}".strip())
+
+
+def _report(request: HttpRequest, connector: Connector, tried: Callable[[], Awaitable[Trial]]) -> Report | str:
+    organization = connector.organization
     person = next((own for own in people_of(request.user) if own.organization_id == organization.pk), None)
     if person is None:
         return _("Only people of this organisation can try its systems, because caller data is shown.")
     viewer = viewer_of_person(person, channel="admin", address=request.META.get("REMOTE_ADDR", ""))
     tiers = list(organization.tiers.values_list("pk", "name"))
     try:
-        return async_to_sync(_tried)(connector, number, viewer, tiers)
+        return async_to_sync(_shown)(connector, tried, viewer, tiers)
     except AuditUnavailable as problem:
         return problem.public_message
+    except ConfigurationError as problem:
+        return str(problem)
 
 
-async def _tried(connector: Connector, number: Number, viewer: Viewer, tiers: list[tuple[int, str]]) -> Report:
-    trial = await try_out(connector.organization_id, connector.pk, number)
+async def _shown(
+    connector: Connector, tried: Callable[[], Awaitable[Trial]], viewer: Viewer, tiers: list[tuple[int, str]]
+) -> Report:
+    trial = await tried()
     context = Context(purpose=_("Trying the system %(name)s") % {"name": connector.name})
     shown = await disclose(trial.result, viewer, context)
     policies = [await policy_of(pk) for pk, _name in tiers]
-    lines = []
+    lines: list[Line] = []
+    empty: list[Line] = []
     for name, expression in sorted(trial.mapping.items()):
         definition = trial.result.vocabulary[name]
         effects = [str(policy.decide(definition).effect.label) for policy in policies]
-        lines.append(Line(str(_(definition.label)), expression, _value(name, shown, trial), effects))
+        value = _value(name, shown, trial)
+        (lines if value else empty).append(Line(str(_(definition.label)), expression, value, effects))
+    nobody = [str(Effect.HIDE.label)] * len(tiers)
+    lines += [Line(name, "", _("dropped: nobody may ever see this"), nobody) for name in trial.dropped]
     source = trial.result.sources[0]
     return Report(
         trial=trial,
         outcome=trial.note or str(_OUTCOMES.get(source.status.value, source.message)),
         works=source.status.answered and not trial.note,
-        variants=number.variants(),
         lines=lines,
+        empty=empty,
         tiers=[name for _pk, name in tiers],
         people=[f"{match.name or _('Name not shown')} {match.disambiguator}" for match in shown.matches],
     )
 
 
 def _value(name: str, shown: Disclosure, trial: Trial) -> str:
+    """``""`` where nothing was found."""
     if name in trial.result.sources[0].unreadable:
         return _("not readable: it has another type")
     field: Any = shown.fields.get(name)
     if field is None:
         present = any(name in person.fields for person in trial.result.people)
-        return _("found, not shown to you") if present else _("nothing there")
-    return _("found, shown with a reason") if field.effect is Effect.REVEAL else str(field.value)
+        return _("found, not shown to you") if present else ""
+    return _("found, shown with a reason") if field.effect is Effect.REVEAL else _in_words(field.value)
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, list | tuple):
+        return "; ".join(_in_words(item) for item in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_in_words(item)}" for name, item in value.items() if item not in (None, ""))
+    return str(value)

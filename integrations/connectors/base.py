@@ -20,9 +20,10 @@ from jmespath.exceptions import JMESPathError
 from pydantic import BaseModel, ConfigDict, field_validator
 from pydantic import Field as PydanticField
 
-from integrations.connectors.expressions import compiled
+from integrations.connectors.expressions import compiled, names_in
+from integrations.connectors.recording import record_read
 from integrations.errors import AddressRefused, ConfigurationError, InvalidResponse
-from integrations.never import is_never
+from integrations.never import drop_never, is_never
 from integrations.phone import Number
 from integrations.profile import FIELDS, JSON, Field, Match, SourceRecord, WrongType, coerce
 from integrations.sought import Sought
@@ -292,6 +293,13 @@ class Connector(ABC):
         """Whether a question, named like the method that answers it, is one of those that ``limits.rps`` is about."""
         return True
 
+    def read_sample(self, sample: JSON) -> list[SourceRecord]:
+        """What would be read of a record, or of an answer with several, that an admin pastes; without asking anyone.
+
+        Raises SourceError or ConfigurationError for a sample that this system would not send.
+        """
+        return [self.record(raw, raw.get("id") or place) for place, raw in enumerate(records_within(self.key, sample), 1)]
+
     async def close(self) -> None:  # noqa: B027 -- most kinds hold nothing
         """Let go of connections. Called when the configuration changes and at shutdown."""
 
@@ -312,6 +320,8 @@ class Connector(ABC):
             raise InvalidResponse(self.key, "a record without an id")
         if len(str(record_id)) > MAX_RECORD_ID:
             raise InvalidResponse(self.key, f"a record's id is longer than {MAX_RECORD_ID} characters")
+        raw, dropped = drop_never(raw)
+        record_read(dropped)
         external = self._external_id.search(raw) if self._external_id else None
         fields, unreadable = (mapping or self.mapping).read(raw, ZoneInfo(self.settings.zone))
         return SourceRecord(
@@ -323,6 +333,21 @@ class Connector(ABC):
             unreadable=unreadable,
             **extra,
         )
+
+
+# Below which key vendors send a list of records.
+_LISTS = ("results", "records", "searchRecords", "rows", "data")
+
+
+def records_within(connector: str, sample: JSON) -> list[dict[str, JSON]]:
+    """The raw records of a pasted sample: itself, or those in its list. Raises InvalidResponse where there is none."""
+    within = sample
+    if isinstance(sample, dict):
+        within = next((sample[name] for name in _LISTS if isinstance(sample.get(name), list)), sample)
+    raws = within if isinstance(within, list) else [within]
+    if not raws or any(not isinstance(raw, dict) for raw in raws):
+        raise InvalidResponse(connector, "no record in the sample")
+    return raws
 
 
 class FieldMapping:
@@ -345,6 +370,8 @@ class FieldMapping:
             if name not in vocabulary:
                 raise ConfigurationError(f"fields.{name}: there is no field of this name. Add it to the organisation first.")
             found = compiled(expression, f"fields.{name}")
+            if never := next(filter(is_never, names_in(expression)), None):
+                raise ConfigurationError(f"fields.{name}: {never} holds what is never shown, so it cannot be mapped.")
             if vocabulary[name].asked:
                 self._rows.append((vocabulary[name], found))
                 self.expressions[name] = expression

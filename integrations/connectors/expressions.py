@@ -60,6 +60,18 @@ def compiled(expression: str, place: str) -> Expression:
         raise ConfigurationError(f"{place}: {expression!r} is not a valid JMESPath expression ({reason}).") from error
 
 
+def names_in(expression: str) -> set[str]:
+    """Every key that a valid expression looks up, at any depth."""
+    return set(_names(jmespath.compile(expression).parsed))
+
+
+def _names(node: Mapping[str, Any]) -> Iterator[str]:
+    if node["type"] == "field":
+        yield node["value"]
+    for child in node["children"]:
+        yield from _names(child)
+
+
 def columns_of(expressions: Iterable[str]) -> set[str]:
     """The columns that JMESPath expressions read: the names that they look up in the row itself."""
     return {name for text in expressions for name in _roots(jmespath.compile(text).parsed)}

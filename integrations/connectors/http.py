@@ -29,7 +29,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from integrations.connectors.base import Deadline, NetworkPolicy
-from integrations.connectors.recording import record_received, record_sent
+from integrations.connectors.recording import Asked, record_received, record_sent
 from integrations.errors import (
     AddressRefused,
     AuthFailed,
@@ -127,8 +127,7 @@ class HttpDoor:
             answer = await self._exchange(request, deadline)
             status = str(answer.status)
         finally:
-            # Not the query: it may hold a key.
-            record_sent(f"{method} {self.base_url}{path}", status, began)
+            record_sent(Asked(method, self.base_url + path, query, request.headers, json, form), status, began)
         return answer
 
     def checked(self, answer: Answer) -> JSON:

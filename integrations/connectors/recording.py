@@ -2,43 +2,92 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
+
+from integrations.connectors.curl import Hidden, curl_of
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request as it goes out."""
+
+    method: str
+    address: str  # without the query
+    query: Mapping[str, Any] | None = None
+    headers: Mapping[str, str] | None = None
+    json: Any = None
+    form: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
 class Sent:
-    """One request that a door sent, for whoever tries a system: without headers and bodies, which hold secrets and data.
+    """One request that a door sent: without headers and bodies, which hold secrets and data.
 
-    ``status`` is an HTTP status or ``ok``; empty where no answer came.
+    ``status`` is an HTTP status or ``ok``; empty where no answer came. ``curl``: the same request to be typed, with names
+    in place of secrets and of everything about a person but the number; empty where it is no HTTP.
     """
 
     what: str
     status: str
     ms: float
+    curl: str = ""
 
 
-_recorded: ContextVar[list[Sent] | None] = ContextVar("recorded", default=None)
+@dataclass
+class Recording:
+    """``secrets``: value by name. ``number``: the notations in which the number that is tried may be shown.
+
+    ``knows``: whether something was read of a person, or known before, that later requests may repeat. ``dropped``: the
+    keys of records that may not exist behind a connector.
+    """
+
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    number: frozenset[str] = frozenset()
+    sent: list[Sent] = field(default_factory=list)
+    knows: bool = False
+    dropped: set[str] = field(default_factory=set)
+
+
+_recorded: ContextVar[Recording | None] = ContextVar("recorded", default=None)
+_ADDRESS_IN_PATH = re.compile(r"[^/]+(?:@|%40)[^/]+")
 
 
 @contextmanager
-def recording() -> Iterator[list[Sent]]:
-    """What the doors send within the block."""
-    sent: list[Sent] = []
-    marker = _recorded.set(sent)
+def recording(secrets: Mapping[str, str] | None = None, number: Iterable[str] = ()) -> Iterator[Recording]:
+    """What the doors send within the block, and what is dropped of what they receive."""
+    recorded = Recording(secrets or {}, frozenset(number))
+    marker = _recorded.set(recorded)
     try:
-        yield sent
+        yield recorded
     finally:
         _recorded.reset(marker)
 
 
-def record_sent(what: str, status: str, began: float) -> None:
+def record_sent(what: str | Asked, status: str, began: float) -> None:
     """Called by a door after each request; ``began`` by time.monotonic()."""
-    if (sent := _recorded.get()) is not None:
-        sent.append(Sent(what, status, round((time.monotonic() - began) * 1000, 1)))
+    if (recorded := _recorded.get()) is None:
+        return
+    ms = round((time.monotonic() - began) * 1000, 1)
+    if isinstance(what, str):
+        recorded.sent.append(Sent(what, status, ms))
+        return
+    address = _ADDRESS_IN_PATH.sub("…", what.address) if recorded.knows else what.address
+    hidden = Hidden(recorded.secrets, recorded.number, only_number=recorded.knows)
+    curl = curl_of(what.method, address, hidden, query=what.query, headers=what.headers, json=what.json, form=what.form)
+    recorded.sent.append(Sent(f"{what.method} {address}", status, ms, curl))
+
+
+def record_read(dropped: Iterable[str]) -> None:
+    """Called for each record that a connector reads."""
+    if (recorded := _recorded.get()) is not None:
+        recorded.knows = True
+        recorded.dropped.update(dropped)
 
 
 _received: ContextVar[list[int] | None] = ContextVar("received", default=None)

@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 from integrations.connectors.hubspot.options import HubSpotSecrets
 from tests.browser.conftest import Visitor
 from tests.factories import World, make_connector
+from tests.known_callers import Source
 
 
 def test_the_admin_runs_without_a_refused_script(world: World, visitor: Visitor) -> None:
@@ -64,4 +65,26 @@ def test_systems_are_ordered_and_copied_and_their_history_is_read(world: World, 
     expect(page.locator(".history > li")).to_contain_text("Ann, in the admin")
     page.get_by_role("link", name="All changes of settings").click()
     expect(page.get_by_role("link", name="Copy of Members")).to_be_visible()
+    assert visitor.problems == []
+
+
+def test_a_pasted_record_is_read_and_a_number_tried(world: World, visitor: Visitor, source: Source) -> None:
+    page = visitor.page
+    page.set_viewport_size({"width": 350, "height": 900})
+    visitor.log_in("ann")
+    page.goto(f"{visitor.address}/admin/integrations/connector/{source.row.pk}/try/")
+    page.get_by_text("Or paste a record").click()
+    page.get_by_label("Sample").fill('{"id": "1", "name": "Rosa Castillo", "ssn": "078051120"}')
+    page.get_by_role("button", name="Read it").click()
+    expect(page.get_by_role("status")).to_contain_text("Read without asking anyone: 1 of 7 fields")
+    expect(page.get_by_role("cell", name="Rosa Castillo")).to_be_visible()
+    expect(page.get_by_role("cell", name="dropped: nobody may ever see this")).to_be_visible()
+    folded = page.get_by_role("cell", name="nothing there").first
+    expect(folded).to_be_hidden()
+    page.get_by_text("6 fields have nothing there").click()
+    expect(folded).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.fill("#number", "(415) 555-0123")
+    page.get_by_role("button", name="Try it").click()
+    expect(page.get_by_role("status")).to_contain_text("It answered and knows the caller.")
     assert visitor.problems == []

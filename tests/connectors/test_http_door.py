@@ -9,6 +9,7 @@ import pytest
 
 from integrations.connectors.base import Deadline, NetworkPolicy
 from integrations.connectors.http import MAX_BODY, HttpDoor, _sessions, close_clients, segment
+from integrations.connectors.recording import recording
 from integrations.errors import (
     AddressRefused,
     AuthFailed,
@@ -339,3 +340,14 @@ async def test_a_name_that_changes_its_address_is_refused_at_the_moment_of_conne
 def test_a_base_address_that_cannot_be_used_says_what_to_change(url: str) -> None:
     with pytest.raises(ConfigurationError, match=r"^base_url: .*\.$"):
         door(url, CLOSED)
+
+
+async def test_who_tries_it_gets_a_line_for_curl_without_the_sign_in(stub: Stub) -> None:
+    stub.answer(reply({}))
+    with recording() as recorded:
+        signed = door(stub.url, headers={"Authorization": "Bearer tok-1"})
+        await signed.request("POST", "/search", Deadline(5), json={"phone": "+14155550123"})
+    (sent,) = recorded.sent
+    assert sent.what == f"POST {stub.url}/search"
+    assert "+14155550123" in sent.curl
+    assert "tok-1" not in sent.curl

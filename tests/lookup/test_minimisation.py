@@ -112,11 +112,11 @@ async def test_a_column_of_a_database_is_not_selected(world: World, settings: Se
     await sync_to_async(hide)(world.riverside, "health")
     _plan, source = await sync_to_async(plan_with)(world.riverside.pk, row.pk)
     assert source.connector
-    with recording() as sent:
+    with recording() as recorded:
         (record,) = await source.connector.find(NUMBER, Deadline(5))
     await close_sources()
     assert "dietary_restrictions" not in record.fields
-    statements = [one.what for one in sent]
+    statements = [one.what for one in recorded.sent]
     assert any("notes" in what for what in statements)
     assert not any("diet" in what for what in statements)
 

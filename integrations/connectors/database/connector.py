@@ -66,8 +66,7 @@ class DatabaseConnector(Connector):
         values = {"phone": number.e164, "digits": number.digits, "nsn": number.nsn}
         if self.options.query:
             rows = await self.sql.fetch(self.options.query, values, deadline)
-            shown = [{name: value for name, value in row.items() if not is_never(name)} for row in rows]
-            return self._records(shown, number, list(shown[0]) if shown else [])
+            return self._records(rows, number, [name for name in (rows[0] if rows else ()) if not is_never(name)])
         statement = await self._statement(deadline)
         rows = await self._rows(statement, *statement.by_phone(number), deadline)
         return self._records(rows, number, statement.number_columns)

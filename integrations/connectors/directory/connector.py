@@ -6,9 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from integrations.connectors.base import MAX_RECORDS, Deadline, FieldMapping, Health
+from integrations.connectors.base import MAX_RECORDS, Deadline, FieldMapping, Health, records_within
 from integrations.connectors.directory.columns import guess, reading
-from integrations.connectors.directory.filing import Filing, checked_columns, email_key, phone_key, raw_of, record_key, word_key
+from integrations.connectors.directory.filing import (
+    Filing,
+    checked_columns,
+    email_key,
+    filed_sample,
+    phone_key,
+    raw_of,
+    record_key,
+    word_key,
+)
 from integrations.connectors.directory.options import DirectoryOptions, DirectorySecrets
 from integrations.connectors.directory.sheet import Sheet, service_account
 from integrations.connectors.expressions import columns_of
@@ -26,7 +35,7 @@ from integrations.connectors.rows import (
 )
 from integrations.errors import ConfigurationError
 from integrations.phone import Number
-from integrations.profile import FIELDS, Match, Sensitivity, SourceRecord
+from integrations.profile import FIELDS, JSON, Match, Sensitivity, SourceRecord
 from integrations.sought import MAX_HITS, By, Sought
 
 
@@ -64,6 +73,11 @@ class DirectoryConnector(RowsConnector):
         raw, numbers = raw_of(row.content), row.content["numbers"]
         held = tuple(Match(column, written) for column, written, e164 in numbers if number and e164 == number.e164)
         return self.record(raw, raw["id"], matched=held, fetched_at=row.read_at)
+
+    def read_sample(self, sample: JSON) -> list[SourceRecord]:
+        """Of a row with the list's own headings, as it would be filed."""
+        filed = (filed_sample(self.filer, raw) for raw in records_within(self.key, sample))
+        return [self.record(raw, raw["id"]) for raw in map(raw_of, filed)]
 
     async def health(self, deadline: Deadline) -> Health:
         await self._stored.count()

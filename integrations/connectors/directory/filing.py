@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from integrations.connectors.base import FieldMapping
-from integrations.connectors.rows import Column, Filed, UnusableRow
+from integrations.connectors.rows import Column, Filed, UnusableRow, column_name
 from integrations.errors import ConfigurationError
 from integrations.never import is_never, scrub
 from integrations.phone import NotANumber, Number, Withheld, classify
@@ -120,6 +120,17 @@ def raw_of(content: Mapping[str, JSON]) -> dict[str, JSON]:
     """A stored row as expressions see it: its columns by name, ``phone`` and ``phones`` from the columns of numbers."""
     written = [stored for _column, stored, _e164 in content["numbers"]]
     return {"id": content["id"], **content["values"], "phone": written[0], "phones": written[1:]}
+
+
+def filed_sample(
+    filer: Callable[[Sequence[Column]], Callable[[Mapping[str, str]], Filed]], raw: Mapping[str, JSON]
+) -> dict[str, JSON]:
+    """What would be stored of a row that an admin pastes, by its headings. Raises ConfigurationError saying why nothing."""
+    cells = {column_name(label): "" if cell is None else str(cell) for label, cell in raw.items()}
+    try:
+        return dict(filer([Column(column_name(label), label) for label in raw])(cells).content)
+    except UnusableRow as problem:
+        raise ConfigurationError(str(problem)) from None
 
 
 def checked_columns(columns: Sequence[Column], needed: Mapping[str, str]) -> None:

@@ -22,7 +22,7 @@ from integrations.connectors.rest.asking import Asking
 from integrations.connectors.rest.auth import RestSecrets, SignedDoor, sign_in
 from integrations.connectors.rest.requests import Inputs, days, inputs_of, phone_inputs, request_of, with_days
 from integrations.connectors.rest.shape import BY_PHONE, RestOptions, Step
-from integrations.connectors.rest.steps import MappedStep, lookup_steps, search_steps
+from integrations.connectors.rest.steps import MappedStep, lookup_steps, sampled, search_steps
 from integrations.errors import InvalidResponse
 from integrations.phone import Number
 from integrations.profile import JSON, SourceRecord
@@ -115,6 +115,10 @@ class RestConnector(Connector):
         if request is None or says_not_found(self.options.errors, answer := await self.door.ask(request, deadline), self.key):
             return Availability(None)
         return availability_in(step, self.door.checked(answer), self.key)
+
+    def read_sample(self, sample: JSON) -> list[SourceRecord]:
+        step, mapping, raws = sampled(self.steps, sample, self.key)
+        return [self._record(step, mapping, raw, "sample") for raw in raws]
 
     async def health(self, deadline: Deadline) -> Health:
         if self.options.health:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from zoneinfo import ZoneInfo
 
-from integrations.connectors.base import FieldMapping
+from integrations.connectors.base import FieldMapping, records_within
+from integrations.connectors.rest.answers import records_in
 from integrations.connectors.rest.shape import OWN, RestOptions, Step
-from integrations.profile import Field
+from integrations.errors import ConfigurationError, InvalidResponse
+from integrations.profile import JSON, Field
 
 MappedStep = tuple[Step, FieldMapping]
 Changes = Mapping[str, str | bool]
@@ -28,6 +31,25 @@ def search_steps(options: RestOptions, changes: Changes, vocabulary: Mapping[str
     steps = [options.search] if options.search else []
     own = [{name: value for name, value in changes.items() if name in step.map} for step in steps]
     return [(step, FieldMapping(_table(step), mine, vocabulary)) for step, mine in zip(steps, own, strict=True)]
+
+
+def sampled(steps: list[MappedStep], sample: JSON, connector: str) -> tuple[Step, FieldMapping, list[dict[str, JSON]]]:
+    """The step that reads most of a pasted answer, or of a pasted record, and the raw records in it.
+
+    Raises InvalidResponse, and ConfigurationError where no step is described.
+    """
+    if not steps:
+        raise ConfigurationError("This system is asked for services and knows no people, so there is nothing to read.")
+    found = [(step, mapping, raws) for step, mapping in steps if (raws := _raws(step, sample, connector))]
+    found = found or [(*steps[0], records_within(connector, sample))]
+    return max(found, key=lambda one: len(one[1].read(one[2][0], ZoneInfo("UTC"))[0]))
+
+
+def _raws(step: Step, sample: JSON, connector: str) -> list[dict[str, JSON]]:
+    try:
+        return records_in(step, sample, connector)
+    except InvalidResponse:
+        return []  # another step's answer, or one of the records instead of an answer
 
 
 def _table(step: Step) -> dict[str, str]:

@@ -9,11 +9,11 @@ from pydantic import Field
 
 from integrations.connectors.base import MAX_RECORDS, Connector, ConnectorOptions, Deadline, FieldMapping, Health, Limits
 from integrations.connectors.salesforce.objects import STANDARD, ObjectOptions, Searched, in_words, searched
-from integrations.connectors.salesforce.search import Row, Search
+from integrations.connectors.salesforce.search import Row, Search, sampled_rows
 from integrations.connectors.salesforce.session import SalesforceSecrets, Session, Usage
 from integrations.errors import InvalidResponse
 from integrations.phone import Number
-from integrations.profile import Match, SourceRecord
+from integrations.profile import JSON, Match, SourceRecord
 from integrations.sought import MAX_HITS, Sought
 
 # From this share of the day's requests on, admins are warned: at the end of them nobody is found any more.
@@ -118,6 +118,9 @@ class SalesforceConnector(Connector):
             if stored and number.matches(stored):
                 found.append(Match(in_words(name, one.name), stored))
         return tuple(found)
+
+    def read_sample(self, sample: JSON) -> list[SourceRecord]:
+        return [self._person(*known) for known in self._known(sampled_rows(sample, self.key))]
 
     async def health(self, deadline: Deadline) -> Health:
         await self.session.ask("GET", f"{self._api}/", deadline)

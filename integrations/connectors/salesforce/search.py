@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from integrations.connectors.base import MAX_RECORDS, Deadline
+from integrations.connectors.base import MAX_RECORDS, Deadline, records_within
 from integrations.connectors.salesforce.objects import Searched
 from integrations.connectors.salesforce.session import Session, explain
 from integrations.errors import InvalidResponse
@@ -167,6 +167,12 @@ def escaped(value: str) -> str:
 def escaped_pattern(value: str) -> str:
     """The same within LIKE, where two more characters stand for others."""
     return re.sub(r"([%_])", r"\\\1", escaped(value))
+
+
+def sampled_rows(sample: JSON, connector: str) -> list[Row]:
+    """Pasted records: of contacts, unless they say of what. Raises InvalidResponse."""
+    raws = records_within(connector, sample)
+    return [_parsed(Row, {"attributes": {"type": "Contact"}, **raw}, connector) for raw in raws]
 
 
 def _parsed[Model: BaseModel](model: type[Model], body: JSON, connector: str) -> Model:

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from integrations.connectors.base import Deadline
-from integrations.errors import SourceError
+from integrations.errors import ConfigurationError, SourceError
 from integrations.phone import Number
 from tests.connectors.database.conftest import JOIN, NUMBER, Database, find
 from tests.servers import MariaDb
@@ -105,9 +105,12 @@ async def test_a_query_may_use_functions_that_are_named_like_writes(database: Da
 
 
 async def test_a_query_cannot_bring_what_is_never_shown(database: Database) -> None:
-    connector = database.connector({"notes": "password_hash"}, query="SELECT * FROM customers WHERE id = 1 AND :phone <> ''")
-    (record,) = await find(connector)
-    assert "notes" not in record.fields
+    everything = "SELECT * FROM customers WHERE id = 1 AND :phone <> ''"
+    with pytest.raises(ConfigurationError, match="password_hash holds what is never shown"):
+        await find(database.connector({"notes": "password_hash"}, query=everything))
+    (record,) = await find(database.connector({"notes": "join(' ', keys(@))"}, query=everything))
+    assert "email" in record.fields["notes"]
+    assert "password_hash" not in record.fields["notes"]
 
 
 async def test_a_column_that_goes_away_costs_one_lookup(server: Database, mariadb: MariaDb) -> None:
