@@ -111,9 +111,13 @@ def _state(row: Connector) -> tuple[str, str]:
     }
     if source.breaker.pause:
         return "bad", words[source.breaker.pause.word]
+    standing = source.connector.standing
+    if standing.status != "healthy":
+        return "bad", standing.message
     if not source.knows_people:
         return "good", _("Asked when somebody looks for a service.")
-    return "good", _("Asked on every call.") if source.asked_by_phone else _("Asked once it is known who calls.")
+    asked = _("Asked on every call.") if source.asked_by_phone else _("Asked once it is known who calls.")
+    return "good", f"{asked} {standing.message}".strip()
 
 
 def _change(row: Connector) -> str:

@@ -16,16 +16,16 @@ from pathlib import Path
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
-from jmespath.exceptions import JMESPathError
 from pydantic import BaseModel, ConfigDict, field_validator
 from pydantic import Field as PydanticField
 
-from integrations.connectors.expressions import compiled, names_in
+from integrations.connectors.expressions import compiled
+from integrations.connectors.mapping import FieldMapping
 from integrations.connectors.recording import record_read
 from integrations.errors import AddressRefused, ConfigurationError, InvalidResponse
-from integrations.never import drop_never, is_never
+from integrations.never import drop_never
 from integrations.phone import Number
-from integrations.profile import FIELDS, JSON, Field, Match, SourceRecord, WrongType, coerce
+from integrations.profile import FIELDS, JSON, Field, Match, SourceRecord
 from integrations.sought import Sought
 
 CAPABILITIES = frozenset({"find", "details", "search", "availability", "perform", "webhook", "poll", "health"})
@@ -256,6 +256,11 @@ class Connector(ABC):
     def _external_id(self) -> Any:
         return compiled(self.options.external_id, "external_id") if self.options.external_id else None
 
+    @property
+    def standing(self) -> Health:
+        """What its last answers told of it, without asking: with a sentence where an admin should know of something."""
+        return Health("healthy")
+
     def can(self, capability: str) -> bool:
         """Whether this one, as it is configured, has one of the kind's capabilities."""
         return capability in self.capabilities
@@ -348,50 +353,3 @@ def records_within(connector: str, sample: JSON) -> list[dict[str, JSON]]:
     if not raws or any(not isinstance(raw, dict) for raw in raws):
         raise InvalidResponse(connector, "no record in the sample")
     return raws
-
-
-class FieldMapping:
-    """The kind's field table with an organisation's changes, compiled: of the fields that are asked for.
-
-    Raises ConfigurationError at the bad field, asked for or not.
-    """
-
-    def __init__(self, table: Mapping[str, str], changes: Mapping[str, str | bool], vocabulary: Mapping[str, Field]) -> None:
-        merged: dict[str, str | bool] = {**table, **changes}
-        self.expressions: dict[str, str] = {}
-        self._rows: list[tuple[Field, Any]] = []
-        for name, expression in merged.items():
-            if expression is False:
-                continue
-            if not isinstance(expression, str) or not expression:
-                raise ConfigurationError(f"fields.{name}: give a JMESPath expression, or false to leave the field out.")
-            if is_never(name):
-                raise ConfigurationError(f"fields.{name}: this kind of value is never shown, so it cannot be mapped.")
-            if name not in vocabulary:
-                raise ConfigurationError(f"fields.{name}: there is no field of this name. Add it to the organisation first.")
-            found = compiled(expression, f"fields.{name}")
-            if never := next(filter(is_never, names_in(expression)), None):
-                raise ConfigurationError(f"fields.{name}: {never} holds what is never shown, so it cannot be mapped.")
-            if vocabulary[name].asked:
-                self._rows.append((vocabulary[name], found))
-                self.expressions[name] = expression
-
-    def __contains__(self, name: str) -> bool:
-        return name in self.expressions
-
-    def read(self, raw: JSON, zone: ZoneInfo) -> tuple[dict[str, JSON], tuple[str, ...]]:
-        """The mapped fields that the record has a value for, and the names of those whose value has the wrong type.
-
-        One odd value ("last visit: soon") must not cost the agent the rest of the record.
-        """
-        values: dict[str, JSON] = {}
-        unreadable: list[str] = []
-        for definition, expression in self._rows:
-            try:
-                value = coerce(definition, expression.search(raw), zone)
-            except (WrongType, JMESPathError):
-                unreadable.append(definition.name)
-                continue
-            if value is not None:
-                values[definition.name] = value
-        return values, tuple(unreadable)

@@ -9,6 +9,8 @@ from django.test import Client
 
 import integrations.admin.home  # noqa: F401 -- before any test replaces the kinds that it imports
 from integrations import periodic
+from integrations.connectors.salesforce.connector import SalesforceConnector
+from integrations.connectors.salesforce.session import Usage
 from integrations.lookup.breaker import Pause
 from integrations.lookup.sources import plan_with
 from integrations.models import AccessEntry, Person
@@ -89,3 +91,14 @@ def test_that_no_runner_works_is_said_to_whoever_looks_after_the_portal(
     assert "No runner has worked" not in home(log_in(world.ann))
     monkeypatch.setattr(periodic, "_awake_since", periodic.time.monotonic() - 3_600)
     assert "No runner has worked yet" in home(log_in(world.ann))
+
+
+@pytest.mark.parametrize(("used", "says"), [(7_999, "7,999 of 10,000"), (8_500, "Once all are, it answers nobody")])
+def test_what_a_system_told_of_its_limits_is_said(world: World, log_in: LogIn, used: int, says: str) -> None:
+    secrets = {"client_id": "portal", "client_secret": "s"}
+    options = {"base_url": "https://riverside.my.salesforce.com"}
+    row = make_connector(world.riverside, "sf", "salesforce", secrets=secrets, options=options)
+    _plan, source = plan_with(world.riverside.pk, row.pk)
+    assert isinstance(source.connector, SalesforceConnector)
+    source.connector.session.usage = Usage(used, 10_000)
+    assert says in home(log_in(world.ann))

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from integrations.connectors.base import FieldMapping, SourceSettings
+from integrations.connectors.base import SourceSettings
+from integrations.connectors.mapping import FieldMapping
 from integrations.connectors.recording import recording
 from integrations.errors import ConfigurationError
 from integrations.never import MAX_DEPTH, drop_never

@@ -67,6 +67,15 @@ def _likely(name: str, by_label: Mapping[str, str]) -> str:
     return _BY_SYNONYM.get(name) or by_label.get(name, LEFT_OUT)
 
 
+def as_configured(
+    columns: Sequence[Column], expressions: Mapping[str, str], phone_columns: Sequence[str], id_column: str
+) -> dict[str, str]:
+    """What each column is configured to be, as far as it is read as it stands."""
+    chosen = {text: name for name, text in expressions.items() if name not in ("phone", "phones")}
+    chosen |= dict.fromkeys(phone_columns, PHONE) | {id_column: RECORD_ID}
+    return {column.name: chosen.get(column.name, LEFT_OUT) for column in columns}
+
+
 def reading(chosen: Mapping[str, str], field_table: Mapping[str, str]) -> Reading:
     """The configuration that reads the columns as chosen. Raises ConfigurationError for a choice that cannot be."""
     phones = [column for column, target in chosen.items() if target == PHONE]

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from integrations.connectors.base import MAX_RECORDS, Deadline, FieldMapping, Health, records_within
-from integrations.connectors.directory.columns import guess, reading
+from integrations.connectors.base import MAX_RECORDS, Deadline, Health, records_within
+from integrations.connectors.directory.columns import as_configured, guess, reading
 from integrations.connectors.directory.filing import (
     Filing,
     checked_columns,
@@ -21,18 +21,8 @@ from integrations.connectors.directory.filing import (
 from integrations.connectors.directory.options import DirectoryOptions, DirectorySecrets
 from integrations.connectors.directory.sheet import Sheet, service_account
 from integrations.connectors.expressions import columns_of
-from integrations.connectors.rows import (
-    LEFT_OUT,
-    PHONE,
-    RECORD_ID,
-    Column,
-    Filed,
-    Reading,
-    RowReader,
-    RowsConnector,
-    StoredRow,
-    Table,
-)
+from integrations.connectors.mapping import FieldMapping
+from integrations.connectors.rows import Column, Filed, Reading, RowReader, RowsConnector, StoredRow, Table
 from integrations.errors import ConfigurationError
 from integrations.phone import Number
 from integrations.profile import FIELDS, JSON, Match, Sensitivity, SourceRecord
@@ -106,9 +96,7 @@ class DirectoryConnector(RowsConnector):
         return guess(columns, self.settings.vocabulary)
 
     def as_configured(self, columns: Sequence[Column]) -> dict[str, str]:
-        chosen = {text: name for name, text in self.mapping.expressions.items() if name not in ("phone", "phones")}
-        chosen |= dict.fromkeys(self.options.phone_columns, PHONE) | {self.options.id_column: RECORD_ID}
-        return {column.name: chosen.get(column.name, LEFT_OUT) for column in columns}
+        return as_configured(columns, self.mapping.expressions, self.options.phone_columns, self.options.id_column)
 
     @classmethod
     def reading(cls, chosen: Mapping[str, str]) -> Reading:

@@ -11,7 +11,7 @@ from datetime import date
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from integrations.connectors.base import FieldMapping
+from integrations.connectors.mapping import FieldMapping
 from integrations.connectors.rows import Column, Filed, UnusableRow, column_name
 from integrations.errors import ConfigurationError
 from integrations.never import is_never, scrub

@@ -11,21 +11,14 @@ from functools import cached_property
 
 import orjson
 
-from integrations.connectors.base import (
-    MAX_RECORDS,
-    Connector,
-    Deadline,
-    DetailKeys,
-    FieldMapping,
-    Health,
-    Limits,
-)
+from integrations.connectors.base import MAX_RECORDS, Connector, Deadline, DetailKeys, Health, Limits
 from integrations.connectors.http import segment
 from integrations.connectors.hubspot.answers import CrmObject, Page, parse
 from integrations.connectors.hubspot.options import HubSpotOptions, HubSpotSecrets
 from integrations.connectors.hubspot.related import Related
 from integrations.connectors.hubspot.search import PHONES, Group, by_number, by_text, hints, matches
 from integrations.connectors.hubspot.session import Session
+from integrations.connectors.mapping import FieldMapping
 from integrations.errors import ConfigurationError
 from integrations.phone import Number
 from integrations.profile import Match, SourceRecord

@@ -8,10 +8,11 @@ import time
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
-from integrations.connectors.base import MAX_RECORDS, Deadline, FieldMapping, Health
+from integrations.connectors.base import MAX_RECORDS, Deadline, Health
 from integrations.connectors.http import segment
 from integrations.connectors.hubspot.answers import CrmObject, Page, Pipelines, Stage, parse
 from integrations.connectors.hubspot.session import Session
+from integrations.connectors.mapping import FieldMapping
 from integrations.errors import MissingScope, SourceError
 from integrations.profile import JSON
 

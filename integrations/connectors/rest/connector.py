@@ -14,9 +14,9 @@ from integrations.connectors.base import (
     Connector,
     Deadline,
     DetailKeys,
-    FieldMapping,
     Health,
 )
+from integrations.connectors.mapping import FieldMapping
 from integrations.connectors.rest.answers import availability_in, own_id, page_of, says_not_found, why_matched
 from integrations.connectors.rest.asking import Asking
 from integrations.connectors.rest.auth import RestSecrets, SignedDoor, sign_in

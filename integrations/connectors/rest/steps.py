@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
-from integrations.connectors.base import FieldMapping, records_within
+from integrations.connectors.base import records_within
+from integrations.connectors.mapping import FieldMapping
 from integrations.connectors.rest.answers import records_in
 from integrations.connectors.rest.shape import OWN, RestOptions, Step
 from integrations.errors import ConfigurationError, InvalidResponse

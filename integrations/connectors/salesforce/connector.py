@@ -7,7 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from integrations.connectors.base import MAX_RECORDS, Connector, ConnectorOptions, Deadline, FieldMapping, Health, Limits
+from integrations.connectors.base import MAX_RECORDS, Connector, ConnectorOptions, Deadline, Health, Limits
+from integrations.connectors.mapping import FieldMapping
 from integrations.connectors.salesforce.objects import STANDARD, ObjectOptions, Searched, in_words, searched
 from integrations.connectors.salesforce.search import Row, Search, sampled_rows
 from integrations.connectors.salesforce.session import SalesforceSecrets, Session, Usage
@@ -15,9 +16,6 @@ from integrations.errors import InvalidResponse
 from integrations.phone import Number
 from integrations.profile import JSON, Match, SourceRecord
 from integrations.sought import MAX_HITS, Sought
-
-# From this share of the day's requests on, admins are warned: at the end of them nobody is found any more.
-WARN_FROM = 0.8
 
 
 class SalesforceOptions(ConnectorOptions):
@@ -124,14 +122,11 @@ class SalesforceConnector(Connector):
 
     async def health(self, deadline: Deadline) -> Health:
         await self.session.ask("GET", f"{self._api}/", deadline)
-        usage = self.usage
-        if usage is None or usage.share < WARN_FROM:
-            return Health("healthy")
-        return Health(
-            "degraded",
-            f"{usage.used:,} of {usage.allowed:,} requests of the last 24 hours are used, by all programs of this Salesforce "
-            "together. Once all are used, it answers nobody: ask for fewer, or let Salesforce raise the limit.",
-        )
+        return self.standing
+
+    @property
+    def standing(self) -> Health:
+        return self.usage.standing if self.usage else Health("healthy")
 
     async def close(self) -> None:
         await self.session.close()

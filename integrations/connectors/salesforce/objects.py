@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 import jmespath
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from integrations.connectors.base import FieldMapping
 from integrations.connectors.expressions import compiled
+from integrations.connectors.mapping import FieldMapping
 from integrations.errors import ConfigurationError
 from integrations.never import is_never
 from integrations.profile import Field as Word

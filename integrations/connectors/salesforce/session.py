@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import orjson
 from pydantic import Field, SecretStr
 
-from integrations.connectors.base import ConnectorSecrets, Deadline, NetworkPolicy
+from integrations.connectors.base import ConnectorSecrets, Deadline, Health, NetworkPolicy
 from integrations.connectors.http import Answer, HttpDoor, retry_after
 from integrations.connectors.signing import JWT_BEARER, Tokens, assertion, rsa_key
 from integrations.errors import (
@@ -29,6 +29,8 @@ from integrations.profile import JSON
 TOKEN_PATH = "/services/oauth2/token"  # noqa: S105 -- an address
 # The day's requests are used up: asking again within minutes only makes it worse.
 LIMIT_PAUSE_S = 300.0
+# From this share of the day's requests on, an admin is warned.
+WARN_FROM = 0.8
 # The total, and not an app's own share ("per-app-api-usage=…").
 _USAGE = re.compile(r"(?<![\w-])api-usage=(\d+)/(\d+)")
 # What the code says better than the status. Salesforce's messages repeat what was asked, so they are never passed on.
@@ -68,6 +70,18 @@ class Usage:
     @property
     def share(self) -> float:
         return self.used / self.allowed if self.allowed else 0.0
+
+    @property
+    def standing(self) -> Health:
+        """For the admin: how much is used, and from WARN_FROM on what that means."""
+        if not self.allowed:
+            return Health("healthy")
+        told = f"{self.used:,} of {self.allowed:,} requests of the last 24 hours are used, by all programs together."
+        if self.share < WARN_FROM:
+            return Health("healthy", told)
+        return Health(
+            "degraded", f"{told} Once all are used, it answers nobody: ask for fewer, or let Salesforce raise the limit."
+        )
 
 
 class Session:
