@@ -93,7 +93,7 @@ def test_that_no_runner_works_is_said_to_whoever_looks_after_the_portal(
     assert "No runner has worked yet" in home(log_in(world.ann))
 
 
-@pytest.mark.parametrize(("used", "says"), [(7_999, "7,999 of 10,000"), (8_500, "Once all are, it answers nobody")])
+@pytest.mark.parametrize(("used", "says"), [(7_999, "7,999 of 10,000"), (8_500, "Once all are used, it answers nobody")])
 def test_what_a_system_told_of_its_limits_is_said(world: World, log_in: LogIn, used: int, says: str) -> None:
     secrets = {"client_id": "portal", "client_secret": "s"}
     options = {"base_url": "https://riverside.my.salesforce.com"}

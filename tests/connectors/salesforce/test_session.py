@@ -255,7 +255,7 @@ async def test_health_warns_from_four_fifths_of_the_days_requests(stub: Stub, us
     health = await salesforce(stub).health(Deadline(5))
     assert health.status == status
     assert f"{used:,} of 10,000" in health.message
-    assert ("Once all are, it answers nobody" in health.message) == (status == "degraded")
+    assert ("Once all are used, it answers nobody" in health.message) == (status == "degraded")
     assert [(request.method, request.path) for request in asked(stub)] == [("GET", "/services/data/v67.0/")]
 
 
