@@ -238,7 +238,7 @@ class _Lookup:
                 self._detail_in(source, keys)
 
     def _may_have_details(self, source: Source) -> bool:
-        if not source.has_details or source.key in self.asked_details:
+        if not source.has_details or not source.tells_something or source.key in self.asked_details:
             return False
         main = source.stands_in_for
         return not main or source.key in self.found or (main in self.details and not self.details[main].outcome.status.answered)
@@ -319,12 +319,14 @@ class _Lookup:
         if source.key in self.finding or source.key in self.detailing:
             message = _STILL_ASKED if self.is_slow else ""
             return SourceOutcome(source.key, source.label, source.kind, SourceStatus.PENDING, message=message)
-        if self.finding and source.has_details and not source.stands_in_for:
+        if self.finding and source.has_details and source.tells_something and not source.stands_in_for:
             # It is asked once it is known who is calling.
             return SourceOutcome(source.key, source.label, source.kind, SourceStatus.PENDING)
         return SourceOutcome(source.key, source.label, source.kind, SourceStatus.SKIPPED, message=self._why_skipped(source))
 
     def _why_skipped(self, source: Source) -> str:
+        if not source.tells_something:
+            return "No tier may see anything that it tells."
         if source.details_by:
             return "Nothing is known about the caller that it could be asked with."
         if self.choice.found_by:

@@ -72,6 +72,11 @@ class Source:
         """Unlike one that only knows services."""
         return self._can("find") or self.has_details
 
+    @cached_property
+    def tells_something(self) -> bool:
+        """Unlike one of which no tier may see anything."""
+        return self.connector is None or bool(self.connector.reads)
+
     def counts(self, question: str, keys: DetailKeys) -> bool:
         """Whether a question counts against the budget of questions a second."""
         return self.connector is None or self.connector.counts(question, keys)
@@ -119,9 +124,9 @@ def plan_with(organization_id: int, connector_id: int) -> tuple[Plan, Source]:
     return plan, _source(row, organization, _asked(organization, plan.vocabulary), keys)
 
 
-# What the portal itself works with, whoever may see it: to link records, to ask by, and to keep people out of sight. So it
-# does with the answer to what callers are asked for.
-_NEEDED = frozenset({"email", "account_id", "restricted"})
+# What the portal itself works with, whoever may see it: to link records, to ask by, to hold a record's numbers against the
+# caller's, and to keep people out of sight. So it does with the answer to what callers are asked for.
+_NEEDED = frozenset({"email", "account_id", "phone", "phones", "restricted"})
 
 
 def _asked(organization: Organization, vocabulary: Mapping[str, Field]) -> dict[str, Field]:

@@ -14,6 +14,7 @@ from pytest_django.fixtures import Settings
 from integrations.connectors.base import Deadline
 from integrations.connectors.recording import recording
 from integrations.lookup import LookupResult, Question, close_sources, look_up
+from integrations.lookup.result import SourceStatus
 from integrations.lookup.sources import plan_with
 from integrations.models import Organization, TierRule
 from integrations.models.people import Effect
@@ -98,6 +99,72 @@ async def test_other_organisations_rules_change_nothing(world: World, stub: Stub
     await sync_to_async(connect_hubspot)(world, stub)
     await sync_to_async(hide)(world.harbor, "date_of_birth")
     assert "date_of_birth" in (await looked_up(world)).people[0].fields
+
+
+def describe(world: World, stub: Stub, *steps: dict[str, Any], key: str = "described", **facts: Any) -> None:
+    """A system that is described by these steps, at the stub."""
+    options = {"base_url": stub.url, "lookup": {"steps": list(steps)}}
+    make_connector(world.riverside, key, "rest", options=options, allow_private=True, **facts)
+
+
+PEOPLE = {
+    "path": "/people",
+    "query": {"phone": "{phone}"},
+    "records": "people",
+    "map": {"id": "id", "name": "name", "phone": "phone", "company": "firm"},
+}
+
+
+def paths(stub: Stub) -> list[str]:
+    return [request.path.partition("?")[0] for request in stub.requests]
+
+
+async def test_somebody_elses_number_is_noticed_where_no_tier_may_see_numbers(world: World, stub: Stub) -> None:
+    stub.answer(reply({"people": [{"id": 1, "name": "Omar", "phone": "+14155550999"}]}))
+    await sync_to_async(describe)(world, stub, PEOPLE)
+    await sync_to_async(hide)(world.riverside, "phone", "phones")
+    assert (await looked_up(world)).people == ()
+
+
+async def test_what_the_next_step_is_asked_by_is_read_whoever_may_see_it(world: World, stub: Stub) -> None:
+    stub.answer(reply({"people": [{"id": 1, "name": "Rosa", "firm": "acme", "phone": NUMBER.e164}], "text": "ramp"}))
+    await sync_to_async(describe)(world, stub, PEOPLE, {"path": "/firms/{company}", "map": {"notes": "text"}})
+    await sync_to_async(hide)(world.riverside, "company")
+    (person,) = (await looked_up(world)).people
+    assert paths(stub) == ["/people", "/firms/acme"]
+    assert person.fields["notes"].value == "ramp"
+
+
+async def test_a_step_that_tells_only_what_no_tier_may_see_is_not_asked(world: World, stub: Stub) -> None:
+    stub.answer(reply({"people": [{"id": 1, "name": "Rosa", "firm": "acme", "phone": NUMBER.e164}], "text": "ramp"}))
+    await sync_to_async(describe)(world, stub, PEOPLE, {"path": "/firms/{company}", "map": {"notes": "text"}})
+    await sync_to_async(hide)(world.riverside, "notes")
+    assert len((await looked_up(world)).people) == 1
+    assert paths(stub) == ["/people"]
+
+
+async def test_a_system_that_tells_only_what_no_tier_may_see_is_not_asked_about_the_caller(world: World, stub: Stub) -> None:
+    stub.answer(reply({"people": [{"id": 1, "name": "Rosa", "phone": NUMBER.e164}], "balance": "12.50"}))
+    await sync_to_async(describe)(world, stub, PEOPLE)
+    balance = {"path": "/customers/{customer_id}", "map": {"outstanding_balance": "balance"}}
+    await sync_to_async(describe)(world, stub, balance, key="payments", details_by="described")
+    await sync_to_async(hide)(world.riverside, "financial")
+    result = await looked_up(world)
+    assert paths(stub) == ["/people"]
+    payments = next(source for source in result.sources if source.key == "payments")
+    assert (payments.status, payments.message) == (SourceStatus.SKIPPED, "No tier may see anything that it tells.")
+    await sync_to_async(hide)(world.riverside, "financial", effect=Effect.REVEAL)
+    assert "outstanding_balance" in (await looked_up(world)).people[0].fields
+
+
+async def test_the_id_that_systems_share_is_asked_of_hubspot(world: World, stub: Stub) -> None:
+    shared = {"id": "1", "properties": {**ROSA["properties"], "client_number": "RS-1"}}  # type: ignore[dict-item]
+    stub.answer(reply({"total": 1, "results": [shared]}))
+    options = {"base_url": stub.url, "external_id": "properties.client_number"}
+    facts = {"options": options, "secrets": {"token": "t"}, "allow_private": True}
+    await sync_to_async(make_connector)(world.riverside, "crm", "hubspot", **facts)
+    assert (await looked_up(world)).people[0].records[0].external_id == "RS-1"
+    assert "client_number" in asked_for(stub)
 
 
 async def test_a_column_of_a_database_is_not_selected(world: World, settings: Settings, tmp_path: Path) -> None:

@@ -74,7 +74,8 @@ class HubSpotConnector(Connector):
     @cached_property
     def properties(self) -> list[str]:
         """What to ask for: what the mapping reads, and what the connector itself needs."""
-        mapped = re.findall(r"properties\.\"?(\w+)", " ".join(self.mapping.expressions.values()))
+        read = [*self.mapping.expressions.values(), self.options.external_id or ""]
+        mapped = re.findall(r"properties\.\"?(\w+)", " ".join(read))
         return sorted({*mapped, *_ALWAYS})
 
     @property

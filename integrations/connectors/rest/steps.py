@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from integrations.connectors.base import records_within
@@ -17,13 +18,21 @@ Changes = Mapping[str, str | bool]
 
 
 def lookup_steps(options: RestOptions, changes: Changes, vocabulary: Mapping[str, Field]) -> list[MappedStep]:
-    """Each step of the lookup. The admin's changes go where the field is mapped, else to the first step."""
+    """Each step of the lookup. The admin's changes go where the field is mapped, else to the first step.
+
+    What the second step is asked by is read of the first, whoever may see it. A second step that tells nothing which is asked
+    for is left out.
+    """
     steps = options.lookup.steps if options.lookup else []
     later = {name for step in steps[1:] for name in step.map}
+    asked_by = {name for step in steps[1:] for name in step.placeholders | set(step.requires)}
+    words = {name: replace(word, asked=word.asked or name in asked_by) for name, word in vocabulary.items()}
     found = []
     for number, step in enumerate(steps):
         own = {name: value for name, value in changes.items() if (name in later) == bool(number)}
-        found.append((step, FieldMapping(_table(step), own, vocabulary)))
+        mapping = FieldMapping(_table(step), own, vocabulary if number else words)
+        if not number or mapping.expressions:
+            found.append((step, mapping))
     return found
 
 
