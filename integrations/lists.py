@@ -152,7 +152,7 @@ def put_in_use(
     written.save()
     try:
         _write(written, table, file)
-        replaced = _switch(row, written, viewer)
+        replaced = _switch(row, written, viewer, chosen_anew=chosen is not None)
     except BaseException:
         _remove(written)
         raise
@@ -264,11 +264,12 @@ def _write_chunk(written: DirectoryList, chunk: tuple[Filed, ...]) -> None:
         DirectoryKey.objects.bulk_create(keys)
 
 
-def _switch(row: Connector, written: DirectoryList, viewer: Viewer) -> list[DirectoryList]:
+def _switch(row: Connector, written: DirectoryList, viewer: Viewer, *, chosen_anew: bool) -> list[DirectoryList]:
     """One short transaction: from here on lookups ask the new list. Returns those that are no longer asked."""
     with recorded(viewer.actor_label, ConfigurationChange.By.LIST):
         stored = Connector.objects.select_for_update().get(pk=row.pk)
-        stored.options, stored.fields = row.options, row.fields
+        if chosen_anew:  # else somebody may have changed them while the list was read
+            stored.options, stored.fields = row.options, row.fields
         replaced = list(DirectoryList.objects.filter(current_for=stored))
         DirectoryList.objects.filter(current_for=stored).update(current_for=None)
         written.current_for = stored

@@ -202,7 +202,7 @@ def test_a_lookup_reads_no_other_row(row: Connector, ann: Viewer, django_assert_
         StoredRows(row.pk)._rows([f"phone:{ROSA}"])
 
 
-def _fail(*_: object) -> None:
+def _fail(*_: object, **_named: object) -> None:
     raise RuntimeError
 
 
@@ -267,6 +267,20 @@ def test_a_sheet_that_cannot_be_read_again_leaves_the_list_and_says_why(
     assert statuses(sheet) == ["active"]
     assert says in DirectoryList.objects.get().problem
     assert lists.due(timezone.now() + timedelta(hours=23)) == []  # and it is not tried again at once
+
+
+def test_what_an_admin_changes_while_the_sheet_is_read_stays_changed(sheet: Connector, monkeypatch: pytest.MonkeyPatch) -> None:
+    def changed_meanwhile(read: Connector) -> Table:
+        saved = Connector.objects.get(pk=read.pk)
+        saved.options["read_every_hours"], saved.fields["email"] = 48, False
+        saved.save()
+        return table(SECOND)
+
+    monkeypatch.setattr(lists, "fetched", changed_meanwhile)
+    tasks.read_sheet.call(sheet.pk)
+    sheet.refresh_from_db()
+    assert (sheet.options["read_every_hours"], sheet.fields["email"]) == (48, False)
+    assert statuses(sheet) == ["lapsed"]
 
 
 def _raise(error: Exception) -> Table:
