@@ -45,7 +45,8 @@ _SECRET = {"hash": "key", "hook_key": "webhook key"}
 _OF_A_PERSON = ("first_name", "last_name", "email", "is_active", "is_superuser")
 LONGEST_VALUE = 2_000
 _PASSWORD_IN_URL = re.compile(r"(?<=://)([^/\s:@]*):[^/\s@]*(?=@)")
-_SECRET_NAME = re.compile(r"(^|[_-])(authorization|token|password|secret|api[_-]?key)$", re.IGNORECASE)
+_SECRET_IN_URL = re.compile(r"(?<=[?&])([\w.-]*(?:key|token|secret|password|sig|signature|code)=)[^&\s]*", re.IGNORECASE)
+_SECRET_NAME = re.compile(r"(^|[_-])(authorization|cookie|token|password|secret|apikey|credentials?)$|[_-]key$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -211,8 +212,8 @@ def _in_words(value: Any) -> str:
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, list):
-        return ", ".join(item if isinstance(item, str) else json.dumps(item, ensure_ascii=False) for item in value)
-    return _PASSWORD_IN_URL.sub(r"\1:…", str(value))
+        return ", ".join(_in_words(item) if isinstance(item, str) else json.dumps(item, ensure_ascii=False) for item in value)
+    return _SECRET_IN_URL.sub(r"\1…", _PASSWORD_IN_URL.sub(r"\1:…", str(value)))
 
 
 # -- What is touched ------------------------------------------------------------------------------------------------

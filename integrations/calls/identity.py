@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
-from django.db.models import F
+from django.db.models import F, Sum
 from django.utils import timezone
 
 from integrations.disclosure.context import Checked
@@ -26,14 +26,28 @@ def checked(call: Call) -> Checked | None:
 def attempts_left(call: Call) -> int:
     """How many answers may still be given. (sync)"""
     used = IdentityCheck.objects.filter(call=call).values_list("attempts", flat=True).first() or 0
-    return max(0, MAX_ATTEMPTS - used)
+    return max(0, MAX_ATTEMPTS - used - _in_vain_elsewhere(call))
 
 
 def take_attempt(call: Call) -> bool:
     """Use up one, before the answer is compared; False when none is left. (sync)"""
     row, _new = IdentityCheck.objects.get_or_create(call=call)
+    left = MAX_ATTEMPTS - _in_vain_elsewhere(call)
     # In one statement, so that no two answers share an attempt.
-    return bool(IdentityCheck.objects.filter(pk=row.pk, attempts__lt=MAX_ATTEMPTS).update(attempts=F("attempts") + 1))
+    return bool(IdentityCheck.objects.filter(pk=row.pk, attempts__lt=left).update(attempts=F("attempts") + 1))
+
+
+def _in_vain_elsewhere(call: Call) -> int:
+    """Answers that were given in vain on other calls of the number: to open another one gives no new ones."""
+    if not call.number_index:
+        return 0
+    others = IdentityCheck.objects.filter(
+        call__organization=call.organization_id,
+        call__number_index=call.number_index,
+        call__touched_at__gt=timezone.now() - HOLDS,
+    )
+    failed = others.exclude(call=call).exclude(outcome=IdentityCheck.Outcome.PASSED)
+    return failed.aggregate(used=Sum("attempts"))["used"] or 0
 
 
 def settle(call: Call, outcome: IdentityCheck.Outcome, refs: Iterable[Ref], person_id: int | None) -> None:

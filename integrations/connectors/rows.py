@@ -164,7 +164,7 @@ def read_csv(content: bytes) -> Table:
         if content.startswith(beginning):
             raise ConfigurationError(sentence)
     text = _text_of(content)
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=False)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
     return table_of(_numbered(lines))
 
 
@@ -243,7 +243,9 @@ def _columns(headings: list[str]) -> tuple[Column, ...]:
         column = Column(column_name(label) or f"column_{place}", label or f"Column {place}")
         twin = next((one for one in columns if one.name == column.name), None)
         if twin and label:
-            raise ConfigurationError(f"Two columns are called {label!r}. Give each a name of its own in the first line.")
+            # By their places: a list without a first line of names has a person there.
+            first = columns.index(twin) + 1
+            raise ConfigurationError(f"Columns {first} and {place} have the same heading. Give each its own in the first line.")
         columns.append(replace(column, name=f"column_{place}") if twin else column)
     return tuple(columns)
 

@@ -110,6 +110,10 @@ def test_a_secret_is_changed_and_nothing_more(world: World, filled: Filled, log_
         ({"headers": {"Authorization": "Basic c2VjcmV0"}}, "c2VjcmV0"),
         ({"steps": [{"query": {"api_key": "k-123456"}}]}, "k-123456"),
         ({"url": "mysql://reader:pw-123456@db.example/clients"}, "pw-123456"),
+        ({"headers": {"Cookie": "sid=pw-123456"}}, "pw-123456"),
+        ({"headers": {"Ocp-Apim-Subscription-Key": "pw-123456"}}, "pw-123456"),
+        ({"base_url": "https://api.example.org/?v=1&api_key=pw-123456"}, "pw-123456"),
+        ({"addresses": ["https://reader:pw-123456@api.example.org"]}, "pw-123456"),
     ],
 )
 def test_a_secret_that_was_written_where_none_belongs_is_not_repeated(

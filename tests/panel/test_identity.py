@@ -115,6 +115,21 @@ def test_a_wrong_answer_shows_nothing_and_three_of_them_end_it(world: World, bea
     assert "42.50" not in refused.content.decode()
 
 
+def test_opening_another_call_of_the_number_gives_no_new_tries(world: World, bea: Client, asking: Source) -> None:
+    first, second, third = (address(world, CallFacts(NUMBER, sid)) for sid in ("CA1", "CA2", ""))
+    assert len({first, second, third}) == 3
+    assert "2 tries are left" in answer(bea, first, "1941-05-03")
+    assert "1 try is left" in answer(bea, second, "1941-05-03")
+    assert "Go on without the check only with a reason" in answer(bea, third, "1940-05-02")
+    assert "three answers already" in answer(bea, address(world, CallFacts(NUMBER, "CA4")), "1941-05-02")
+
+
+def test_a_check_that_was_passed_uses_up_none_of_the_next_calls_tries(world: World, bea: Client, asking: Source) -> None:
+    for call in range(5):
+        answer(bea, address(world, CallFacts(NUMBER, f"CA{call}")), "1941-05-02")
+    assert outcomes() == ["passed"] * 5
+
+
 @pytest.mark.parametrize("typed", ["", "1941", "May 2", "1941-13-40"])
 def test_what_is_no_answer_costs_no_try(world: World, bea: Client, asking: Source, typed: str) -> None:
     assert "Type the whole date" in answer(bea, address(world), typed)

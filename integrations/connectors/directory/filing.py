@@ -15,7 +15,7 @@ from integrations.connectors.mapping import FieldMapping
 from integrations.connectors.rows import Column, Filed, UnusableRow, column_name
 from integrations.errors import ConfigurationError
 from integrations.never import is_never, scrub
-from integrations.phone import NotANumber, Number, Withheld, classify
+from integrations.phone import Number, classify
 from integrations.profile import JSON, Field, FieldType
 from integrations.sought import words_of
 
@@ -24,7 +24,7 @@ _MONTH_FIRST = frozenset({"US", "PH", "FM", "MH", "PW", "AS", "GU", "MP", "PR", 
 _WRITTEN_DATE = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4}|\d{2})(?=$|\s)")
 # Who types fewer letters of a name finds whole words only; more letters are compared with what was found.
 _BEGINNINGS = (3, 4, 5)
-_SEVERAL = re.compile(r"[;\n]| / | or ")
+_SEVERAL = re.compile(r"[;,\n|]| ?/ ?| or | and ")
 
 
 def phone_key(e164: str) -> str:
@@ -91,15 +91,21 @@ class Filing:
         found: dict[str, list[str]] = {}
         problem = ""
         for column in self.phone_columns:
-            for written in filter(None, (part.strip() for part in _SEVERAL.split(cells.get(column, "")))):
+            for written in self._written(cells.get(column, "")):
                 number = classify(written, self.region)
                 if isinstance(number, Number):
                     found.setdefault(number.e164, [column, written, number.e164])
-                elif isinstance(number, NotANumber | Withheld):
+                else:
                     problem = f"What stands below “{self.labels[column]}” is not a phone number that can be looked up."
         if not found:
             raise UnusableRow(problem or "It has no phone number.")
         return list(found.values())
+
+    def _written(self, cell: str) -> list[str]:
+        """The numbers of a cell: one, or several with something between them that is in no number."""
+        if not cell or isinstance(classify(cell, self.region), Number):
+            return [cell] if cell else []
+        return [part.strip() for part in _SEVERAL.split(cell) if part.strip()]
 
     def _as_iso(self, column: str, cell: str) -> str:
         """Dates as they are written in the organisation's country, in the order of the rest of the world's programs."""

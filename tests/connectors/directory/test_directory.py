@@ -78,6 +78,12 @@ async def test_several_numbers_in_one_cell_and_in_several_columns_all_find_the_p
     assert record.fields["phones"] == ["415-555-0102", "+1 415 555 0103"]
 
 
+@pytest.mark.parametrize("between", ["; ", ", ", ",", "/", " / ", " or ", "|"])
+def test_numbers_in_one_cell_are_told_apart_whatever_stands_between_them(between: str) -> None:
+    (row,) = filed(f'name,phone\nRosa,"415-555-0101{between}415-555-0102"\n')
+    assert {key for key in row.keys if key.startswith("phone:")} == {"phone:+14155550101", "phone:+14155550102"}
+
+
 @pytest.mark.parametrize(
     ("cell", "why"),
     [
