@@ -22,6 +22,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget, U
 from integrations.admin.arrange import make_copy, move, orders_of
 from integrations.admin.checks import OBJECTS, SECRET, connector_problems
 from integrations.admin.health import summary
+from integrations.admin.home import state_of
 from integrations.admin.lists import is_a_list, list_page
 from integrations.admin.option_fields import PREFIX, option_fields, option_value
 from integrations.admin.tenancy import TenantAdmin, TenantForm, administered, changing, record_refusal
@@ -272,7 +273,8 @@ class ConnectorAdmin(TenantAdmin):
     def how_it_does(self, connector: Connector) -> SafeString:
         link = reverse("admin:integrations_slowsystem_change", args=[connector.pk])
         style = "text-primary-600 dark:text-primary-400 font-medium"
-        return format_html('{} <a class="{}" href="{}">{}</a>', summary(connector.pk), style, link, _t("Day by day"))
+        _tone, state = state_of(connector)
+        return format_html('{} {} <a class="{}" href="{}">{}</a>', state, summary(connector.pk), style, link, _t("Day by day"))
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if not change:
@@ -311,8 +313,12 @@ class ConnectorAdmin(TenantAdmin):
         if found and found.status == "healthy":
             self.message_user(request, _t("%(name)s answers and accepts the sign-in.") % {"name": connector.name})
         elif found:
-            said = _t("Saved, but %(name)s cannot be used as it is. %(why)s") % {"name": connector.name, "why": found.message}
-            self.message_user(request, said, messages.WARNING)
+            said = (
+                _t("Saved. %(name)s can be used, but: %(why)s")
+                if found.usable
+                else _t("Saved, but %(name)s cannot be used as it is. %(why)s")
+            )
+            self.message_user(request, said % {"name": connector.name, "why": found.message}, messages.WARNING)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if not self.get_queryset(request).exists():

@@ -90,12 +90,13 @@ def _steps(organization: Organization, rows: list[Connector]) -> list[Step]:
 
 
 def _system(row: Connector) -> System:
-    tone, state = _state(row)
+    tone, state = state_of(row)
     kind = kinds().get(row.kind)
     return System(row.name, kind.label if kind else row.kind, tone, state, _change(row), _trial(row))
 
 
-def _state(row: Connector) -> tuple[str, str]:
+def state_of(row: Connector) -> tuple[str, str]:
+    """good | idle | bad, and a sentence that says why: without asking the system, from what is known of it here."""
     if row.kind not in kinds():
         return "bad", _("This version of the portal does not know this kind of system.")
     _plan, source = plan_with(row.organization_id, row.pk)

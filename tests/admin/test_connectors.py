@@ -258,6 +258,12 @@ def test_saving_says_whether_the_system_answers(
     monkeypatch.setattr("integrations.admin.connectors.probe_one", probe_one)
     assert "Saved, but Members cannot be used as it is." in said()
 
+    async def degraded(*_: object) -> Probe:
+        return Probe("members", "members", False, "degraded", "Most of the day's requests are used.")
+
+    monkeypatch.setattr("integrations.admin.connectors.probe_one", degraded)
+    assert "Saved. Members can be used, but: Most of the day's requests are used." in said()
+
     async def healthy(*_: object) -> Probe:
         return Probe("members", "members", False, "healthy", "")
 

@@ -101,4 +101,6 @@ def test_what_a_system_told_of_its_limits_is_said(world: World, log_in: LogIn, u
     _plan, source = plan_with(world.riverside.pk, row.pk)
     assert isinstance(source.connector, SalesforceConnector)
     source.connector.session.usage = Usage(used, 10_000)
-    assert says in home(log_in(world.ann))
+    ann = log_in(world.ann)
+    assert says in home(ann)
+    assert says in ann.get(f"/admin/integrations/connector/{row.pk}/change/").content.decode()
