@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -11,7 +12,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pymysql
 import redis
@@ -71,6 +74,37 @@ class MariaDb:
                 return list(cursor.fetchall())
         finally:
             connection.close()
+
+
+@dataclass(frozen=True)
+class PostgreSql:
+    """A running server; its user may do everything."""
+
+    port: int
+
+    def url(self, database: str) -> str:
+        """As a connector's ``url`` option."""
+        return f"postgresql://{USER}@127.0.0.1:{self.port}/{database}"
+
+    def run(self, *statements: str, database: str = "postgres") -> list[tuple[object, ...]]:
+        """Execute statements; returns the last one's rows."""
+        facts = {"host": "127.0.0.1", "port": self.port, "user": USER, "password": PASSWORD, "dbname": database}
+        with import_module("psycopg").connect(**facts, autocommit=True) as connection:
+            for statement in statements:
+                found = connection.execute(statement)
+            return list(found.fetchall()) if found.description else []
+
+    def wait(self, process: subprocess.Popen[bytes]) -> None:
+        """Until it answers."""
+        deadline = time.monotonic() + START_S
+        while True:
+            try:
+                self.run("SELECT 1")
+                return
+            except import_module("psycopg").OperationalError:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError("PostgreSQL did not start.") from None
+                time.sleep(0.05)
 
 
 @dataclass(frozen=True)
@@ -143,6 +177,37 @@ def mariadb(*more: str) -> Iterator[MariaDb]:
             yield found
         finally:
             found.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def postgresql() -> Iterator[PostgreSql]:
+    """A fresh server that asks for a password, stopped and removed afterwards. Raises MissingServer."""
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    programs = installed[-1] if installed else Path(binary("initdb")).parent
+    # It does not run as root.
+    owner: dict[str, Any] = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
+    folder = Path(tempfile.mkdtemp(prefix="connie-postgresql-"))
+    try:
+        (folder / "password").write_text(PASSWORD)
+        for path in (folder, folder / "password") if owner else ():
+            shutil.chown(path, "postgres", "postgres")
+        data = folder / "data"
+        made = ["-D", str(data), "-U", USER, f"--pwfile={folder}/password", "--auth=scram-sha-256", "-N", "-E", "UTF8"]
+        subprocess.run([str(programs / "initdb"), *made], check=True, capture_output=True, cwd=folder, **owner)
+        found = PostgreSql(free_port())
+        options = ["-h", "127.0.0.1", "-p", str(found.port), "-k", str(folder), "-F"]
+        command = [str(programs / "postgres"), "-D", str(data), *options]
+        process: subprocess.Popen[bytes] = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder, **owner
+        )
+        try:
+            found.wait(process)
+            yield found
+        finally:
+            process.send_signal(signal.SIGINT)  # without waiting for those who are connected
+            process.wait(20)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -43,7 +43,13 @@ RULES = [
     Rule("integrations.connectors.mapping", [*NOUNS, "integrations.connectors.expressions"], django=False),
     Rule("integrations.connectors.rows", [*NOUNS, "integrations.connectors.base"], django=False),
     Rule("integrations.connectors.http", [*NOUNS, "integrations.connectors.{base,recording}"], django=False),
-    Rule("integrations.connectors.sql", [*NOUNS, "integrations.connectors.{base,recording}"], django=False),
+    Rule("integrations.connectors.database_url", NOUNS, django=False),
+    Rule("integrations.connectors.postgresql", [*NOUNS, "integrations.connectors.{base,database_url}"], django=False),
+    Rule(
+        "integrations.connectors.sql",
+        [*NOUNS, "integrations.connectors.{base,recording,database_url,postgresql}"],
+        django=False,
+    ),
     Rule(
         "integrations.connectors.*",
         [*NOUNS, "integrations.connectors.{base,http,sql,signing,rows,mapping,expressions}", "<own kind>"],

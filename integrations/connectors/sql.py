@@ -15,13 +15,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import timedelta
-from decimal import Decimal
+from contextlib import closing
+from datetime import date
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pymysql
 from pymysql.constants import CR, ER
@@ -30,7 +28,9 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
+from integrations.connectors import postgresql
 from integrations.connectors.base import Deadline, NetworkPolicy
+from integrations.connectors.database_url import checked_url
 from integrations.connectors.recording import record_sent
 from integrations.errors import (
     AddressRefused,
@@ -55,67 +55,8 @@ _COLUMNS_OF_SQLITE = "SELECT name FROM pragma_table_xinfo(:table) WHERE hidden <
 _COLUMNS_OF_MYSQL = (
     "SELECT column_name AS name FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = :table"
 )
-_URL_OPTIONS = {"ssl"}
-_EXAMPLE = "Write it like mysql://reader@db.example.org/clients, or sqlite:///clients.sqlite3."
+_COLUMNS = {"sqlite": _COLUMNS_OF_SQLITE, "mysql": _COLUMNS_OF_MYSQL, "postgresql": postgresql.COLUMNS}
 _NAME = re.compile(r"[A-Za-z0-9_$]{1,64}")
-_DATABASE_NAME = re.compile(r"[A-Za-z0-9_$-]{1,64}")  # never part of a statement, so a hyphen does no harm
-_HOST = re.compile(r"[A-Za-z0-9_:-]+(\.[A-Za-z0-9_-]+)*\.?")
-
-
-@dataclass(frozen=True)
-class DatabaseUrl:
-    """A checked address. ``path`` is set for SQLite files, the rest for servers."""
-
-    dialect: str  # mysql | sqlite
-    user: str = ""
-    host: str = ""
-    port: int = 3306
-    database: str = ""
-    tls: bool = False
-    path: Path = Path()
-
-
-def checked_url(url: str, folder: Path) -> DatabaseUrl:
-    """``mysql://user@host[:port]/db[?ssl=true]`` or ``sqlite:///FILE`` below ``folder``.
-
-    Raises ConfigurationError saying what to change.
-    """
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise ConfigurationError(
-            "url: this is not a database address. Write it like mysql://reader@db.example.org/clients."
-        ) from None
-    if parts.password:
-        raise ConfigurationError("url: leave the password out of the address; it belongs into the secrets.")
-    options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    if unknown := sorted(set(options) - _URL_OPTIONS):
-        raise ConfigurationError(f"url: the option {unknown[0]!r} cannot be used. Only these can: {', '.join(_URL_OPTIONS)}.")
-    if parts.scheme == "sqlite":
-        return DatabaseUrl("sqlite", path=_sqlite_path(unquote(parts.path), parts.netloc, folder))
-    if parts.scheme == "postgresql":
-        raise ConfigurationError("url: PostgreSQL cannot be connected yet. Use a mysql:// address.")
-    database = unquote(parts.path.removeprefix("/"))
-    if parts.scheme != "mysql" or not parts.username or not _DATABASE_NAME.fullmatch(database):
-        raise ConfigurationError(f"url: this address cannot be used. {_EXAMPLE}")
-    if not _HOST.fullmatch(parts.hostname or ""):
-        raise ConfigurationError(f"url: this address cannot be used. {_EXAMPLE}")
-    if options.get("ssl", "false") not in {"true", "false"}:
-        raise ConfigurationError("url: ssl must be true or false.")
-    tls = options.get("ssl") == "true"
-    return DatabaseUrl("mysql", unquote(parts.username), str(parts.hostname), port or 3306, database, tls=tls)
-
-
-def _sqlite_path(path: str, netloc: str, folder: Path) -> Path:
-    """Links are followed before the check, so that none leads out of the folder."""
-    root = folder.resolve()
-    target = (root / path.removeprefix("/")).resolve()
-    if netloc or not path.strip("/") or "\0" in path or not target.is_relative_to(root) or target == root:
-        raise ConfigurationError(
-            "url: the file must lie in the organisation's folder of sources, like sqlite:///clients.sqlite3."
-        )
-    return target
 
 
 def checked_name(name: str, place: str) -> str:
@@ -160,8 +101,8 @@ class SqlDoor:
 
     async def columns(self, table: str, deadline: Deadline) -> list[str]:
         """The names of a table's columns; ``[]`` if there is no such table."""
-        statement = _COLUMNS_OF_SQLITE if self.url.dialect == "sqlite" else _COLUMNS_OF_MYSQL
-        return [str(row["name"]) for row in await self.fetch(statement, {"table": table}, deadline)]
+        rows = await self.fetch(_COLUMNS[self.url.dialect], {"table": table}, deadline)
+        return [str(row["name"]) for row in rows]
 
     async def close(self) -> None:
         """Close idle connections; those in use close when they come back."""
@@ -195,6 +136,8 @@ class SqlDoor:
         self._asked.deadline = deadline
         try:
             with self._engine.connect() as connection:
+                if self.url.dialect == "postgresql":
+                    return self._fetch_postgresql(connection, statement, values, deadline)
                 limited = self._limited(connection, statement, deadline)
                 with connection.execute(text(limited), dict(values)) as result:
                     return self._readable(islice(result.mappings(), MAX_ROWS))
@@ -206,9 +149,23 @@ class SqlDoor:
             if self._closed:
                 self._engine.pool.dispose()  # the connection came back after the others were closed
 
+    def _fetch_postgresql(
+        self, connection: Connection, statement: str, values: Mapping[str, Any], deadline: Deadline
+    ) -> list[dict[str, JSON]]:
+        bound = str(text(statement).compile(dialect=self._engine.dialect))
+        found = postgresql.rows(connection.connection.driver_connection, bound, values, _limit(deadline), deadline)
+        try:
+            with closing(found):
+                return self._readable(islice(found, MAX_ROWS))
+        except BaseException as error:
+            connection.invalidate()  # whatever it still has to say, nobody listens
+            if isinstance(error, postgresql.errors()):
+                raise postgresql.classified(self.connector, error) from None
+            raise
+
     def _limited(self, connection: Connection, statement: str, deadline: Deadline) -> str:
         """Bound the statement on the server: a client that stops listening does not stop it there."""
-        seconds = max(0.01, min(STATEMENT_S, deadline.left()))
+        seconds = _limit(deadline)
         driver: Any = connection.connection.driver_connection
         if self.url.dialect == "sqlite":
             driver.set_progress_handler(lambda: int(deadline.left() <= 0), 1_000)
@@ -234,8 +191,12 @@ class SqlDoor:
     # -- Connecting ----------------------------------------------------------------------------------------------
 
     def _make_engine(self, concurrency: int) -> Engine:
-        connect = self._connect_sqlite if self.url.dialect == "sqlite" else self._connect_mysql
-        scheme = "sqlite://" if self.url.dialect == "sqlite" else "mysql+pymysql://"
+        connecting: dict[str, tuple[str, Callable[[], Any], dict[str, Any]]] = {
+            "sqlite": ("sqlite://", self._connect_sqlite, {}),
+            "mysql": ("mysql+pymysql://", self._connect_mysql, {}),
+            "postgresql": ("postgresql+psycopg://", self._connect_postgresql, {"use_native_hstore": False}),
+        }
+        scheme, connect, own = connecting[self.url.dialect]
         engine = create_engine(
             scheme,
             creator=connect,
@@ -247,6 +208,7 @@ class SqlDoor:
             pool_pre_ping=self.url.dialect != "sqlite",
             isolation_level="AUTOCOMMIT",
             hide_parameters=True,
+            **own,
         )
         event.listen(engine, "checkin", _made_idle)
         return engine
@@ -288,9 +250,23 @@ class SqlDoor:
             raise
         return driver
 
+    def _connect_postgresql(self) -> Any:
+        """Resolve, look at the address, and connect to exactly that address."""
+        problem: Exception = SourceUnavailable(self.connector, "the name has no address")
+        for _family, _kind, _protocol, _name, address in self._addresses():
+            self.network.check(str(address[0]), self.url.port)
+            try:
+                return postgresql.connect(self.url, str(address[0]), self._password)
+            except postgresql.errors() as error:
+                problem = postgresql.classified(self.connector, error)
+        raise problem
+
+    def _addresses(self) -> list[tuple[Any, ...]]:
+        return socket.getaddrinfo(self.url.host, self.url.port, type=socket.SOCK_STREAM)
+
     def _guarded_socket(self, deadline: Deadline) -> socket.socket:
         problem: Exception = SourceUnavailable(self.connector, "the name has no address")
-        for family, kind, protocol, _name, address in socket.getaddrinfo(self.url.host, self.url.port, type=socket.SOCK_STREAM):
+        for family, kind, protocol, _name, address in self._addresses():
             self.network.check(str(address[0]), self.url.port)
             sock = socket.socket(family, kind, protocol)
             sock.settimeout(max(0.05, min(ACQUIRE_S, deadline.left())))
@@ -306,6 +282,8 @@ class SqlDoor:
     def _classified(self, error: Exception) -> PortalError:
         """What the driver meant. Its text may hold names and values, so only classes and codes are passed on."""
         cause = error.orig if isinstance(error, DBAPIError) else error
+        if self.url.dialect == "postgresql" and isinstance(cause, postgresql.errors()):
+            return postgresql.classified(self.connector, cause)
         code = cause.args[0] if cause is not None and cause.args and isinstance(cause.args[0], int) else 0
         if code in _AUTH_CODES:
             return AuthFailed(self.connector, f"code {code}")
@@ -368,14 +346,24 @@ def _made_idle(driver: Any, _record: Any) -> None:
     """Without the last question's limits; what comes next is a ping, which a living server answers at once."""
     if isinstance(driver, sqlite3.Connection):
         driver.set_progress_handler(None, 0)
+    elif isinstance(driver, _BoundedDriver):
+        driver._read_timeout = PING_S  # type: ignore[attr-defined]  # missing in the stubs
     elif driver is not None:
-        driver._read_timeout = PING_S
+        driver.patience_s = PING_S
+
+
+def _limit(deadline: Deadline) -> float:
+    """Seconds for one statement."""
+    return max(0.01, min(STATEMENT_S, deadline.left()))
+
+
+_READABLE = (str, int, float, date, dict)
 
 
 def _plain(value: Any) -> JSON:
     """A driver's value as JSON, or as a date for the vocabulary to shape. Exact numbers stay exact as text."""
-    if isinstance(value, Decimal | timedelta):
-        return str(value)
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
     if isinstance(value, bytes | bytearray | memoryview):
         raw = bytes(value)
         if raw in (b"\0", b"\1"):  # MySQL's BIT(1), its usual yes or no
@@ -384,4 +372,4 @@ def _plain(value: Any) -> JSON:
             return raw.decode()
         except UnicodeDecodeError:
             return raw.hex()  # a binary key stays one of its kind
-    return value
+    return value if value is None or isinstance(value, _READABLE) else str(value)

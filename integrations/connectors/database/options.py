@@ -21,7 +21,7 @@ class JoinOptions(BaseModel):
 
 
 class DatabaseOptions(ConnectorOptions):
-    url: str = Field(description="mysql://reader@db.example.org/clients, or sqlite:///clients.sqlite3.")
+    url: str = Field(description="mysql://reader@db.example.org/clients, postgresql://… or sqlite:///clients.sqlite3.")
     table: str = Field("customers", description="The table that holds people.")
     id_column: str = Field("id", description="Its column that identifies a person.")
     phone_columns: list[str] = Field(["phone", "mobile"], description="Columns with numbers as people write them.")

@@ -17,7 +17,7 @@ from integrations.sought import MAX_HITS, By, Sought
 _SELECT = re.compile(r"\s*(select|with)\b", re.IGNORECASE)
 # REPLACE(phone, '-', '') and its like are functions, which only read.
 _WRITES = re.compile(
-    r"\b(update|delete|merge|drop|alter|create|grant|call|load|handler|lock|set|attach|pragma|into"
+    r"\b(update|delete|merge|drop|alter|create|grant|call|load|handler|lock|set|set_config|attach|pragma|into"
     r"|(insert|replace|truncate)\b(?!\s*\())\b",
     re.IGNORECASE,
 )
@@ -110,11 +110,15 @@ class Statement:
             return self._select(" OR ".join(places), MAX_HITS * _ROWS_PER_PERSON), {"email": sought.text}
         values: dict[str, Any] = {}
         conditions = []
+        # Unlike the others, PostgreSQL tells small and capital letters apart.
+        compared = "ILIKE" if self.sql.url.dialect == "postgresql" else "LIKE"
         for index, word in enumerate(sought.words):
-            begins = like(word, accents=self.sql.url.dialect == "sqlite")
+            begins = like(word, accents=self.sql.url.dialect != "mysql")
             values |= {f"b{index}": begins, f"s{index}": f"% {begins}", f"h{index}": f"%-{begins}"}
             likes = [
-                f"{self.sql.quoted(self.table, name)} LIKE :{where}{index} ESCAPE '!'" for name in columns for where in "bsh"
+                f"{self.sql.quoted(self.table, name)} {compared} :{where}{index} ESCAPE '!'"
+                for name in columns
+                for where in "bsh"
             ]
             conditions.append(f"({' OR '.join(likes)})")
         return self._select(" AND ".join(conditions), MAX_HITS * _ROWS_PER_PERSON), values
