@@ -144,6 +144,8 @@ async def portals(
                 "--log-level",
                 "error",
                 "--no-access-log",
+                "--loop",
+                "asyncio",
                 "--lifespan",
                 "off",
                 "--no-server-header",

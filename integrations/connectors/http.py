@@ -65,7 +65,7 @@ class Answer:
 
 
 _NOT_IN_PATH = re.compile(r"[\\#? ]")
-# What most paths are, and what needs no further look.
+# What most paths are, and what needs no further look, by the client neither.
 _PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_~-]+)+")
 
 
@@ -82,6 +82,7 @@ class HttpDoor:
     ) -> None:
         self.connector = connector
         self.base_url = checked_base_url(base_url, network)
+        self._encoded_base = str(URL(self.base_url)).rstrip("/")
         self.network = network
         # Compressed bodies could unpack to anything: none is asked for, and none is accepted.
         own = {"Accept": "application/json", "User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
@@ -150,9 +151,11 @@ class HttpDoor:
         return _Prepared(method, url, sent, body)
 
     def _url(self, path: str, query: Mapping[str, Any] | None) -> URL:
-        if not _PLAIN_PATH.fullmatch(path):
-            _check_path(path)
-        return URL(f"{self.base_url}{path}?{urlencode(query)}" if query else self.base_url + path)
+        text = f"{path}?{urlencode(query)}" if query else path
+        if _PLAIN_PATH.fullmatch(path):
+            return URL(self._encoded_base + text, encoded=True)
+        _check_path(path)
+        return URL(self.base_url + text)
 
     async def _exchange(self, request: _Prepared, deadline: Deadline) -> Answer:
         refused: list[AddressRefused] = []

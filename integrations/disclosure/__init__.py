@@ -120,8 +120,7 @@ class Showing:
         gate = gate_for(one, policy, self.viewer, self.context) if one else Gate.CLOSED
         fields = disclosed_fields(one, policy, result.vocabulary, gate) if one else {}
         matches = cards_of(result, policy) if result.undecided else ()
-        await self._record(result, choice_on_record(matches) or fields_on_record(fields))
-        return Disclosure(
+        disclosure = Disclosure(
             status=result.status,
             number=result.number,
             match_count=len(result.people),
@@ -139,6 +138,8 @@ class Showing:
             checked=self.context.checked.outcome if policy.question and self.context.checked and gate is Gate.OPEN else "",
             set_aside=result.set_aside,
         )
+        await self._record(result, choice_on_record(matches) or fields_on_record(fields))
+        return disclosure
 
     async def _record(self, result: LookupResult, fields: tuple[dict[str, object], ...]) -> None:
         news = tuple(shown for shown in fields if shown not in self._on_record)

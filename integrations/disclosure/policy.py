@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from integrations.models import Organization, TierRule
 from integrations.models.organizations import IdentityQuestion
@@ -44,6 +45,16 @@ class Policy:
 
     def decide(self, field: Field) -> Decision:
         """Never-fields are hidden whatever the rules say."""
+        what = (field.name, field.sensitivity)  # all that a decision rests on
+        if (known := self._decided.get(what)) is None:
+            known = self._decided[what] = self._decide(field)
+        return known
+
+    @cached_property
+    def _decided(self) -> dict[tuple[str, Sensitivity], Decision]:
+        return {}
+
+    def _decide(self, field: Field) -> Decision:
         if field.sensitivity is Sensitivity.NEVER:
             return Decision(Effect.HIDE, "never shown")
         target = rule_for(field, self.rules)

@@ -13,10 +13,10 @@ from asgiref.sync import async_to_sync
 
 from integrations.connectors.base import Connector, Deadline
 from integrations.errors import ConfigurationError, OverBudget, RateLimited, SourceError, SourceTimeout, SourceUnavailable
+from integrations.flights import Flights
 from integrations.lookup.attempts import OVER_BUDGET, Attempt, attempts
 from integrations.lookup.behind import go_on_behind
 from integrations.lookup.cache import Kept, Outcome, Page, may_be_kept
-from integrations.lookup.flights import Flights
 from integrations.lookup.result import SourceOutcome, SourceStatus
 from integrations.lookup.shared import store
 from integrations.lookup.sources import Source, plan_with
@@ -157,6 +157,7 @@ async def _call(inquiry: Inquiry, page: Page) -> Outcome:
         return Outcome(error=error)
     finally:
         attempt.end()
+    source.pace.took(attempt.ms / 1000)
     if source.breaker.succeeded():
         await store().tell_pause(source.fingerprint, None)
     keeps_s = source.terms.keeps_s(records)

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import batched, islice
+from itertools import batched, chain, islice
 from typing import Any
 
 import structlog
@@ -33,7 +33,8 @@ TRIAL = "trial"
 
 # Written as SQL: the mapper would cost several times as much, and on a busy day this is most of what is written.
 _COLUMNS = tuple(column.attname for column in Row._meta.concrete_fields if column.attname != "id")
-_ADD = f"INSERT INTO {Row._meta.db_table} ({', '.join(_COLUMNS)}) VALUES ({', '.join(['%s'] * len(_COLUMNS))})"  # noqa: S608 -- names of our own
+_ADD = f"INSERT INTO {Row._meta.db_table} ({', '.join(_COLUMNS)}) VALUES "  # noqa: S608 -- names of our own
+_VALUES = f"({', '.join(['%s'] * len(_COLUMNS))})"
 
 
 @dataclass(slots=True)
@@ -129,7 +130,7 @@ def _write(chunk: tuple[Attempt, ...]) -> None:
     rows = list(_rows(chunk))
     if rows:
         with transaction.atomic(durable=True), connection.cursor() as cursor:
-            cursor.executemany(_ADD, rows)
+            cursor.execute(_ADD + ", ".join([_VALUES] * len(rows)), list(chain.from_iterable(rows)))
 
 
 def _rows(chunk: tuple[Attempt, ...]) -> Iterator[list[Any]]:

@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 
 from integrations.connectors import close_clients
 from integrations.connectors.base import Deadline, DetailKeys
+from integrations.flights import Flights
 from integrations.lookup.asking import Asked, Inquiry, Request, Settled, at_hand
 from integrations.lookup.behind import finish_behind, go_on_behind
 from integrations.lookup.cache import NO_PAGE, Page
-from integrations.lookup.flights import Flights
 from integrations.lookup.merge import link, merge
 from integrations.lookup.result import LookupResult, LookupStatus, Question, SourceOutcome, SourceStatus
 from integrations.lookup.shared import store
@@ -131,7 +131,7 @@ class _Lookup:
         """Asks, and yields each time that ``result()`` has something new; the last time when it is final."""
         fingerprints = [source.fingerprint for source in self.plan.sources]
         self.page = await store().page(self.plan.organization_id, self._about, fingerprints)
-        for source in sorted(self.plan.sources, key=lambda source: not source.essential):
+        for source in sorted(self.plan.sources, key=lambda source: (not source.essential, -source.pace.usual_s)):
             if self.choice.found_by:
                 self._fetch_from(source, self.choice.found_by)
             elif source.asked_by_phone and not source.stands_in_for:

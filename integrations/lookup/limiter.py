@@ -11,7 +11,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -65,16 +65,16 @@ class Limiter:
         self._began: deque[float] = deque(maxlen=budget.turns or 1)  # the last turns, the oldest first
         self._running = 0
 
-    @asynccontextmanager
-    async def turn(self, deadline: Deadline, shared: SharedTurns, *, counts: bool = True) -> AsyncIterator[None]:
+    def turn(self, deadline: Deadline, shared: SharedTurns, *, counts: bool = True) -> AbstractAsyncContextManager[None]:
         """The source may be asked within the block. Raises OverBudget instead of waiting too long for it.
 
         ``counts``: whether it is one of the questions of which there may be so many a second.
         """
         budget = self.budget if counts else replace(self.budget, turns=0)
-        if not budget:
-            yield
-            return
+        return self._turn(budget, deadline, shared) if budget else nullcontext()
+
+    @asynccontextmanager
+    async def _turn(self, budget: Budget, deadline: Deadline, shared: SharedTurns) -> AsyncIterator[None]:
         patience, slot = deadline.left() * PATIENCE, uuid.uuid4().hex
         told = await shared.take_turn(self.name, slot, budget, patience, deadline.left() + LEASE_GRACE_S)
         wait = self._wait(budget) if told is None else told

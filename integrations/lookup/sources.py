@@ -32,6 +32,19 @@ from integrations.sought import Sought
 log = structlog.get_logger(__name__)
 
 
+@dataclass
+class Pace:
+    """How long a source usually takes to answer: who takes longest is asked first."""
+
+    usual_s: float = 0.0
+
+    def took(self, seconds: float) -> None:
+        self.usual_s += (seconds - self.usual_s) * _NEWS
+
+
+_NEWS = 0.2  # the share of the latest answer in what is usual
+
+
 @dataclass(frozen=True)
 class Source:
     """One configured source. ``connector`` is None where the configuration cannot be used.
@@ -53,6 +66,7 @@ class Source:
     terms: Terms
     breaker: Breaker
     limiter: Limiter
+    pace: Pace
     connector: Connector | None
 
     @cached_property
@@ -158,15 +172,15 @@ def _fingerprint(row: ConnectorRow, organization: Organization, vocabulary: Mapp
     return f"{organization.pk}:{row.pk}:{hashlib.blake2b(facts.encode(), digest_size=8).hexdigest()}"
 
 
-def _guards(row: ConnectorRow, fingerprint: str) -> tuple[Breaker, Limiter]:
+def _guards(row: ConnectorRow, fingerprint: str) -> tuple[Breaker, Limiter, Pace]:
     """Those of this configuration, which outlive the plans that name them."""
     with _lock:
         known = _guarding.get(row.pk)
         if known is None or known[0] != fingerprint:
             # Not the fingerprint: what was asked under another configuration was asked of the same account.
             limiter = Limiter(row.key, f"{row.organization_id}:{row.pk}", _budget(row))
-            known = _guarding[row.pk] = (fingerprint, Breaker(row.key), limiter)
-        return known[1], known[2]
+            known = _guarding[row.pk] = (fingerprint, Breaker(row.key), limiter, Pace())
+        return known[1:]
 
 
 def _budget(row: ConnectorRow) -> Budget:
@@ -179,7 +193,7 @@ def _budget(row: ConnectorRow) -> Budget:
 
 def _source(row: ConnectorRow, organization: Organization, vocabulary: Mapping[str, Field], keys: Mapping[int, str]) -> Source:
     fingerprint = _fingerprint(row, organization, vocabulary)
-    breaker, limiter = _guards(row, fingerprint)
+    breaker, limiter, pace = _guards(row, fingerprint)
     return Source(
         key=row.key,
         label=row.name,
@@ -193,6 +207,7 @@ def _source(row: ConnectorRow, organization: Organization, vocabulary: Mapping[s
         terms=Terms.of(row.cache),
         breaker=breaker,
         limiter=limiter,
+        pace=pace,
         connector=_built(row.pk, settings_of(row, organization, vocabulary)),
     )
 
@@ -235,7 +250,7 @@ def own_addresses() -> frozenset[tuple[str, int]]:
 
 _connectors: dict[int, tuple[SourceSettings, Connector]] = {}
 _retired: list[Connector] = []
-_guarding: dict[int, tuple[str, Breaker, Limiter]] = {}
+_guarding: dict[int, tuple[str, Breaker, Limiter, Pace]] = {}
 _lock = threading.Lock()
 
 

@@ -47,7 +47,7 @@ def decrypt(token: str) -> str:
 
 def blind_index(text: str, *, scope: str) -> str:
     """A keyed digest (64 lower-hex characters) by which equal values of one scope can be found without being read."""
-    return hmac.new(settings.INDEX_KEY.encode(), f"{scope}\0{text}".encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(settings.INDEX_KEY.encode(), f"{scope}\0{text}".encode(), "sha256").hex()
 
 
 class EncryptedTextField(models.TextField):  # type: ignore[type-arg]  # not generic at run time

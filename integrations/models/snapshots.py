@@ -15,6 +15,7 @@ from typing import Any
 from django.db import models, transaction
 from django.db.models.signals import post_delete, post_save
 
+from integrations.flights import Flights
 from integrations.models.connectors import Connector, CustomField, RestrictedRecord
 from integrations.models.hop import hop
 from integrations.models.organizations import Organization
@@ -35,9 +36,10 @@ class ConfigurationVersion(models.Model):
 
 
 class _Seen:
-    """The version that this process saw last."""
+    """The version that this process saw last. ``changes``: how many it knows of; what was begun before one does not count."""
 
     def __init__(self) -> None:
+        self.changes = 0
         self._value = ""
         self._at = float("-inf")
         self._being_read = False
@@ -64,6 +66,7 @@ class _Seen:
 
     def forget(self) -> None:
         with self._lock:
+            self.changes += 1
             self._at = float("-inf")
 
 
@@ -79,13 +82,15 @@ class Snapshots[K, V]:
     def __init__(self, load: Callable[[K], V]) -> None:
         self._load = load
         self._kept: dict[K, tuple[str, V]] = {}
+        self._readings: Flights[V] = Flights()
 
     async def get(self, key: K) -> V:
         """Without leaving the event loop when the value is at hand."""
         version = _seen.at_hand()
         if version is not None and (kept := self._kept.get(key)) and kept[0] == version:
             return kept[1]
-        return await hop(self._read, key, version)
+        # Once for all who ask meanwhile: after a change, or when a process begins, everybody does.
+        return await self._readings.join((key, version, _seen.changes), lambda: hop(self._read, key, version))
 
     def _read(self, key: K, version: str | None) -> V:
         # The version first: a change that comes in between is then noticed, and not taken for what was loaded.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+
 import pytest
 from django.db import transaction
 
 from integrations.models import ApiKey, ConfigurationVersion, Connector, TierRule
-from integrations.models.snapshots import Snapshots, _seen
+from integrations.models.snapshots import Snapshots, _seen, forget_configuration
 from tests.api.conftest import Api
 from tests.factories import World
 
@@ -38,6 +41,43 @@ async def test_a_second_lookup_reads_nothing_before_it_asks(api: Api, clock: Clo
 
     monkeypatch.setattr(Snapshots, "_read", refuse)
     assert (await api.post(PHONE)).json()["caller"] == first["caller"]
+
+
+class SlowReading:
+    """Counts the readings of one thing, which go on until they are released; tells what was there when each began."""
+
+    def __init__(self) -> None:
+        self.there, self.begun = "before", 0
+        self.reading, self.released = threading.Event(), threading.Event()
+
+    def __call__(self, _key: str) -> str:
+        self.begun, there = self.begun + 1, self.there
+        self.reading.set()
+        self.released.wait(10)
+        return there
+
+
+async def test_who_asks_while_it_is_being_read_waits_for_that_reading(world: World) -> None:
+    load = SlowReading()
+    kept = Snapshots(load)
+    waiting = [asyncio.create_task(kept.get("a")) for _index in range(20)]
+    await asyncio.to_thread(load.reading.wait, 10)
+    load.released.set()
+    assert await asyncio.gather(*waiting) == ["before"] * 20
+    assert load.begun == 1
+
+
+async def test_who_asks_after_a_change_does_not_wait_for_a_reading_that_began_before_it(world: World) -> None:
+    load = SlowReading()
+    kept = Snapshots(load)
+    early = asyncio.create_task(kept.get("a"))
+    await asyncio.to_thread(load.reading.wait, 10)
+    load.there = "after"
+    forget_configuration()
+    late = asyncio.create_task(kept.get("a"))
+    await asyncio.sleep(0)
+    load.released.set()
+    assert (await early, await late) == ("before", "after")
 
 
 async def test_a_key_that_is_deactivated_here_is_refused_at_once(api: Api, clock: Clock) -> None:

@@ -186,8 +186,8 @@ async def test_an_entry_that_was_committed_in_time_counts_though_the_process_loo
 ) -> None:
     submit = audit.writer.submit
 
-    def busy_until_committed(entry: audit.Entry) -> Future[None]:
-        future = submit(entry)
+    def busy_until_committed(entry: audit.Entry, waiter: asyncio.Future[None]) -> Future[None]:
+        future = submit(entry, waiter)
         wait([future], 10)
         return future
 
@@ -252,6 +252,20 @@ async def test_the_entry_of_a_request_that_went_away_is_written(world: World, mo
     database.released.set()
     await asyncio.to_thread(audit.writer.close)
     assert await sync_to_async(audit.verify)(world.riverside) == 1
+
+
+async def test_who_waited_on_a_loop_that_has_ended_costs_nobody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = SlowDatabase(monkeypatch)
+    monkeypatch.setattr(audit, "WAIT_S", 10)
+    ended = asyncio.new_event_loop()
+    waiter: asyncio.Future[None] = ended.create_future()
+    ended.close()
+    gone = audit.writer.submit(entry(world), waiter)
+    await asyncio.to_thread(database.reached.wait, 10)
+    database.released.set()
+    await audit.record(entry(world))
+    assert gone.done()
+    assert await sync_to_async(audit.verify)(world.riverside) == 2
 
 
 async def test_too_many_waiting_entries_are_refused_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,8 +36,8 @@ async def add(world: World, key: str, priority: int = 10, timeout_ms: int = 2_00
     )
 
 
-async def ask(world: World, deadline_s: float = 6.0) -> LookupResult:
-    return await look_up(Question(world.riverside.pk, NUMBER, deadline_s))
+async def ask(world: World, deadline_s: float = 6.0, *, refresh: bool = False) -> LookupResult:
+    return await look_up(Question(world.riverside.pk, NUMBER, deadline_s, refresh=refresh))
 
 
 def statuses(result: LookupResult) -> dict[str, str]:
@@ -51,6 +51,15 @@ async def test_sources_are_asked_at_once_and_linked_by_email(world: World) -> No
     assert result.status is LookupStatus.OK
     assert len(result.people) == 1
     assert result.people[0].fields["name"].value == "Rosa M. Castillo"
+
+
+async def test_who_takes_longest_is_asked_first(world: World) -> None:
+    await add(world, "quick", people=[ROSA])
+    await add(world, "slow", 20, people=[ROSA], delay_s=0.05)
+    await ask(world)
+    FakeConnector.asked.clear()
+    await ask(world, refresh=True)
+    assert FakeConnector.asked == [("slow", "find"), ("quick", "find")]
 
 
 async def test_a_hanging_source_costs_its_own_deadline_and_no_other_sources_fields(world: World) -> None:

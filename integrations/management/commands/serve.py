@@ -109,6 +109,7 @@ def _serve(listener: socket.socket, *, together: bool) -> None:
 def _configuration() -> uvicorn.Config:
     return uvicorn.Config(
         "connie_portal.asgi:application",
+        loop="asyncio",  # uvloop, where somebody has it, lets newcomers wait while others are served
         lifespan="off",  # Django has none
         log_config=None,  # logging is set up in connie_portal.logs
         access_log=False,

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from integrations.lookup.flights import Flights
+from integrations.flights import FEW, Flights
 
 
 class Work:
@@ -51,6 +51,27 @@ async def test_who_comes_late_begins_anew_and_takes_nothing_from_the_first() -> 
     assert work.ended == 1
     work.released.set()
     assert await asyncio.gather(second, third) == [2, 2]
+
+
+async def test_what_ends_at_once_is_over_for_who_asks_next() -> None:
+    begun = []
+
+    async def quick() -> int:
+        begun.append(1)
+        return len(begun)
+
+    flights = Flights[int]()
+    assert [await flights.join("a", quick), await flights.join("a", quick)] == [1, 2]
+
+
+async def test_work_begins_at_once_and_in_turn_where_much_is_under_way() -> None:
+    flights, work = Flights[int](), Work()
+    boarded = [flights.board(number, work) for number in range(FEW + 5)]
+    assert work.begun == FEW
+    await asyncio.sleep(0)
+    assert work.begun == FEW + 5
+    work.released.set()
+    await asyncio.wait([flight.task for flight in boarded])
 
 
 async def test_the_last_one_who_leaves_ends_it() -> None:

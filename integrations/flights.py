@@ -11,6 +11,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+# While no more than these are under way, work begins at once and not when the loop comes round to it. When many are, each
+# step is done for all in turn, which a processor does a fifth faster.
+FEW = 16
+
 
 @dataclass(eq=False)
 class Flight[T]:
@@ -36,8 +40,11 @@ class Flights[T]:
         flight = self._open.get(key)
         if flight is None or flight.open_until < time.monotonic() or flight.task.get_loop() is not asyncio.get_running_loop():
             # A context of its own: the one who happened to ask first may be gone before the answer comes.
-            task = asyncio.create_task(work(), context=contextvars.Context())
-            flight = self._open[key] = Flight(key, task, time.monotonic() + open_s)
+            loop, own = asyncio.get_running_loop(), contextvars.Context()
+            task: asyncio.Task[T] = asyncio.Task(work(), loop=loop, context=own, eager_start=len(self._open) < FEW)
+            flight = Flight(key, task, time.monotonic() + open_s)
+            if not task.done():
+                self._open[key] = flight
             task.add_done_callback(partial(self._landed, flight))
         flight.waiters += 1
         return flight
