@@ -27,6 +27,7 @@ from integrations.history import recorded, write_down
 from integrations.lookup.sources import plan_with, settings_of
 from integrations.loop import on_loop
 from integrations.models import ConfigurationChange, Connector, DirectoryKey, DirectoryList, DirectoryRow, DirectoryUpload
+from integrations.models.bulk import insert
 from integrations.models.directory import digest_scope
 from integrations.models.encryption import blind_index
 
@@ -254,14 +255,10 @@ def _write_chunk(written: DirectoryList, chunk: tuple[Filed, ...]) -> None:
     scope = digest_scope(written.connector_id)
     numbered = list(enumerate(chunk, start=written.rows))
     rows = [DirectoryRow(list=written, number=number, content=cast("Any", filed.content)) for number, filed in numbered]
-    keys = [
-        DirectoryKey(list=written, number=number, digest=blind_index(key, scope=scope))
-        for number, filed in numbered
-        for key in filed.keys
-    ]
+    keys = [(written.pk, number, blind_index(key, scope=scope)) for number, filed in numbered for key in filed.keys]
     with transaction.atomic():
         DirectoryRow.objects.bulk_create(rows)
-        DirectoryKey.objects.bulk_create(keys)
+        insert(DirectoryKey, ("list_id", "number", "digest"), keys)
 
 
 def _switch(row: Connector, written: DirectoryList, viewer: Viewer, *, chosen_anew: bool) -> list[DirectoryList]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
-from itertools import chain, groupby
+from itertools import groupby
 from typing import Any
 
 import orjson
@@ -22,6 +22,7 @@ from django.utils import timezone
 
 from integrations.models import AccessEntry, AuditHead, Organization
 from integrations.models.audit import FORMAT_VERSION
+from integrations.models.bulk import insert
 from integrations.models.encryption import fernet_for
 
 _CHUNK = 2_000
@@ -35,8 +36,6 @@ _STORED = (*_HASHED, "hash")
 _JSON = ("sources", "fields", "detail")
 _HEAD = f"SELECT seq, hash FROM {AuditHead._meta.db_table} WHERE organization_id = %s"  # noqa: S608 -- names of our own
 _ADVANCE = f"UPDATE {AuditHead._meta.db_table} SET seq = %s, hash = %s WHERE organization_id = %s"  # noqa: S608
-_ADD = f"INSERT INTO {AccessEntry._meta.db_table} ({', '.join(_STORED)}) VALUES "  # noqa: S608
-_VALUES = f"({', '.join(['%s'] * len(_STORED))})"
 
 
 @dataclass(frozen=True)
@@ -94,8 +93,7 @@ def extend(entries: Sequence[Entry]) -> None:
                 row = _row(entry, seq=seq + 1, prev_hash=last_hash)
                 seq, last_hash = row["seq"], row["hash"]
                 rows.append(_stored(row))
-            # One statement: between two, this thread would wait for a busy process to let it go on.
-            cursor.execute(_ADD + ", ".join([_VALUES] * len(rows)), list(chain.from_iterable(rows)))
+            insert(AccessEntry, _STORED, rows)
             cursor.execute(_ADVANCE, [seq, last_hash, organization_id])
 
 

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import batched, chain, islice
+from itertools import batched, islice
 from typing import Any
 
 import structlog
@@ -20,6 +20,7 @@ from django.db import DatabaseError, connection, transaction
 
 from integrations.connectors.recording import count_received
 from integrations.models import Connector
+from integrations.models.bulk import insert
 from integrations.models.health import Attempt as Row
 
 log = structlog.get_logger(__name__)
@@ -33,8 +34,6 @@ TRIAL = "trial"
 
 # Written as SQL: the mapper would cost several times as much, and on a busy day this is most of what is written.
 _COLUMNS = tuple(column.attname for column in Row._meta.concrete_fields if column.attname != "id")
-_ADD = f"INSERT INTO {Row._meta.db_table} ({', '.join(_COLUMNS)}) VALUES "  # noqa: S608 -- names of our own
-_VALUES = f"({', '.join(['%s'] * len(_COLUMNS))})"
 
 
 @dataclass(slots=True)
@@ -128,9 +127,8 @@ def _write(chunk: tuple[Attempt, ...]) -> None:
     if connection.connection is not None and not connection.is_usable():
         connection.close()
     rows = list(_rows(chunk))
-    if rows:
-        with transaction.atomic(durable=True), connection.cursor() as cursor:
-            cursor.execute(_ADD + ", ".join([_VALUES] * len(rows)), list(chain.from_iterable(rows)))
+    with transaction.atomic(durable=True):
+        insert(Row, _COLUMNS, rows)
 
 
 def _rows(chunk: tuple[Attempt, ...]) -> Iterator[list[Any]]:

@@ -73,6 +73,7 @@ async def test_who_asks_after_a_change_does_not_wait_for_a_reading_that_began_be
     early = asyncio.create_task(kept.get("a"))
     await asyncio.to_thread(load.reading.wait, 10)
     load.there = "after"
+    await changed_by_another_process()
     forget_configuration()
     late = asyncio.create_task(kept.get("a"))
     await asyncio.sleep(0)

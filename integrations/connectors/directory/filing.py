@@ -15,7 +15,7 @@ from integrations.connectors.mapping import FieldMapping
 from integrations.connectors.rows import Column, Filed, UnusableRow, column_name
 from integrations.errors import ConfigurationError
 from integrations.never import is_never, scrub
-from integrations.phone import Number, classify
+from integrations.phone import CallerId, Number, classify
 from integrations.profile import JSON, Field, FieldType
 from integrations.sought import words_of
 
@@ -91,8 +91,7 @@ class Filing:
         found: dict[str, list[str]] = {}
         problem = ""
         for column in self.phone_columns:
-            for written in self._written(cells.get(column, "")):
-                number = classify(written, self.region)
+            for written, number in self._in(cells.get(column, "")):
                 if isinstance(number, Number):
                     found.setdefault(number.e164, [column, written, number.e164])
                 else:
@@ -101,11 +100,14 @@ class Filing:
             raise UnusableRow(problem or "It has no phone number.")
         return list(found.values())
 
-    def _written(self, cell: str) -> list[str]:
-        """The numbers of a cell: one, or several with something between them that is in no number."""
-        if not cell or isinstance(classify(cell, self.region), Number):
-            return [cell] if cell else []
-        return [part.strip() for part in _SEVERAL.split(cell) if part.strip()]
+    def _in(self, cell: str) -> Iterator[tuple[str, CallerId]]:
+        """A cell's number, or its several ones with something between them that is in no number: as written, and as read."""
+        whole = classify(cell, self.region) if cell else None
+        if isinstance(whole, Number):
+            yield cell, whole
+            return
+        for part in filter(None, (part.strip() for part in _SEVERAL.split(cell))):
+            yield part, classify(part, self.region)
 
     def _as_iso(self, column: str, cell: str) -> str:
         """Dates as they are written in the organisation's country, in the order of the rest of the world's programs."""
