@@ -7,7 +7,6 @@ import socket
 import sys
 import uuid
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -196,9 +195,6 @@ def test_statements_are_written_in_its_own_way() -> None:
 
 # -- With a server --------------------------------------------------------------------------------------------------
 
-WHY_NOT = "PostgreSQL's driver is not installed here: pip install 'psycopg[binary]'"
-with_server = pytest.mark.skipif(find_spec("psycopg") is None, reason=WHY_NOT)
-
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[PostgreSql]:
@@ -219,7 +215,6 @@ def clients(postgres: PostgreSql, tmp_path: Path) -> Iterator[Database]:
     postgres.run(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-@with_server
 class TestServer:
     async def test_somebody_is_found_with_what_belongs_to_them(self, clients: Database) -> None:
         (record,) = await find(clients.connector({"language": "case_worker"}, join=JOIN, digits_columns=["phone_digits"]))
