@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberFormat
@@ -159,6 +159,7 @@ def _is_withheld(text: str) -> bool:
     return compact.startswith("+") and compact[1:] in WITHHELD_SENTINELS
 
 
+@lru_cache(maxsize=1_000)  # one call's number is read for its Studio step, its panel, and each look at that
 def _parse(text: str, region: str) -> Number | Withheld | NotANumber:
     unusable = NotANumber("This is not a phone number that can be looked up. Enter it with its area code, like +14155550123.")
     try:
