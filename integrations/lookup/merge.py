@@ -50,12 +50,12 @@ def merge(
     """One person's records as one profile: for each field the value of the first source by priority, with its source
     and age, and what other sources say differently."""
     ranked = sorted(records, key=lambda record: (priority.get(record.connector, 0), record.connector))
-    known = {name for record in ranked for name, value in record.fields.items() if value is not None}
-    fields: dict[str, Value] = {}
-    for name, definition in vocabulary.items():
-        if name in known:
-            holders = [record for record in ranked if record.fields.get(name) is not None]
-            fields[name] = _value(definition, holders, region)
+    holders: dict[str, list[SourceRecord]] = defaultdict(list)
+    for record in ranked:
+        for name, value in record.fields.items():
+            if value is not None:
+                holders[name].append(record)
+    fields = {name: _value(vocabulary[name], holders[name], region) for name in vocabulary if name in holders}
     return CallerProfile(records=tuple(ranked), fields=fields)
 
 

@@ -103,9 +103,10 @@ def _filled(text: str, known: Inputs) -> str | None:
     """None where the text names an input that is not known."""
     if "{" not in text:
         return text
-    if any(name not in known for name in PLACEHOLDER.findall(text)):
+    try:
+        return PLACEHOLDER.sub(lambda found: known[found[1]], text)
+    except KeyError:
         return None
-    return PLACEHOLDER.sub(lambda found: known[found[1]], text)
 
 
 def _filled_each(texts: Mapping[str, str], known: Inputs) -> dict[str, str]:
