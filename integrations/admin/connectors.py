@@ -57,6 +57,9 @@ class ConnectorForm(TenantForm):
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or self.cleaned_data
         data.update({name: {} for name in OBJECTS if name in data and data[name] is None})
+        for name in ("cache", "limits"):
+            if isinstance(given := data.get(name), dict):  # as in the file, where what is left out has its default
+                data[name] = {key: value for key, value in given.items() if value is not None}
         if isinstance(data.get("options"), dict):
             data["options"] = self._options(data["options"])
         for name, sentence in connector_problems(self.instance, data, self._secrets()):

@@ -232,7 +232,7 @@ def settings_of(row: ConnectorRow, organization: Organization, vocabulary: Mappi
             own=own_addresses(),
         ),
         sources_dir=settings.SOURCES_DIR,
-        concurrency=int(row.limits.get("concurrency", 10)),
+        concurrency=int(row.limits.get("concurrency") or SourceSettings.concurrency),
     )
 
 

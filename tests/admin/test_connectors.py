@@ -17,6 +17,7 @@ from django.urls import reverse
 from integrations.disclosure import audit
 from integrations.errors import AuditUnavailable
 from integrations.lookup.probes import Probe, probe_one
+from integrations.lookup.sources import plan_with
 from integrations.models import AccessEntry, Call, CallRecord, Connector, Person, TwilioAccount
 from tests.admin.conftest import AUTH_TOKEN, NUMBER, TOKEN, admin_changes, denials, page, registered, save
 from tests.factories import World, make_connector
@@ -77,6 +78,18 @@ def test_an_emptied_text_is_stored_as_nothing(world: World, filled: Filled, log_
         assert save(log_in(world.ann), filled[Connector], options=text, limits=text, cache=text, fields=text).status_code == 302
     stored = Connector.objects.get(pk=filled[Connector].pk)
     assert (stored.options, stored.limits, stored.cache, stored.fields) == ({}, {}, {}, {})
+
+
+def test_a_limit_that_is_null_is_none_and_breaks_no_lookup(world: World, filled: Filled, log_in: LogIn) -> None:
+    connector = filled[Connector]
+    assert (
+        save(log_in(world.ann), connector, limits='{"rps": 2, "concurrency": null}', cache='{"fresh_s": null}').status_code
+        == 302
+    )
+    stored = Connector.objects.get(pk=connector.pk)
+    assert (stored.limits, stored.cache) == ({"rps": 2}, {})
+    Connector.objects.filter(pk=connector.pk).update(limits={"concurrency": None})  # as an earlier version stored it
+    assert plan_with(world.riverside.pk, connector.pk)[1].connector is not None
 
 
 def test_a_system_without_the_secret_that_it_needs_is_refused(world: World, log_in: LogIn) -> None:
