@@ -31,6 +31,7 @@ from integrations.errors import (
     SourceUnavailable,
 )
 from integrations.lookup import shared_turns
+from integrations.lookup.behind import go_on_behind
 from integrations.lookup.breaker import Pause
 from integrations.lookup.cache import STALE_S, Kept, MemoryStore, Outcome, Page, Store, page_key
 from integrations.lookup.limiter import Budget
@@ -126,7 +127,12 @@ class RedisPage(Page):
             if state is not None:
                 # Found before this lookup began: if that still counted, it would be on the page.
                 await self._store.set(flight, _ASKING, int(seconds * 1000) + 1)
-            outcome = await ask()
+            try:
+                outcome = await ask()
+            except BaseException:
+                # Whoever comes next would wait for what never comes. Behind, because this may be a cancellation.
+                go_on_behind(self._store.delete(flight))
+                raise
             await self._store.set(flight, f"{time.time()} ".encode() + sealed(outcome), OUTCOME_MS)
             return outcome
         return await ask()
@@ -223,7 +229,7 @@ class RedisStore(Store):
             _note(trouble)
 
     async def forget_number(self, organization_id: int, number: Number) -> None:
-        await self._delete(f"connie:n:{page_key(organization_id, number)}")
+        await self.delete(f"connie:n:{page_key(organization_id, number)}")
 
     async def forget_record(self, organization_id: int, connector: str, record_id: str) -> None:
         index = f"connie:r:{organization_id}:{connector}:{record_id}"
@@ -233,9 +239,9 @@ class RedisStore(Store):
         except _TROUBLE as trouble:
             _note(trouble)
             return
-        await self._delete(index, *(bytes(key).decode() for key in keys if isinstance(key, bytes)))
+        await self.delete(index, *(bytes(key).decode() for key in keys if isinstance(key, bytes)))
 
-    async def _delete(self, *keys: str) -> None:
+    async def delete(self, *keys: str) -> None:
         try:
             async with asyncio.timeout(WAIT_S):
                 await self._redis.delete(*keys)

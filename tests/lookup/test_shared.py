@@ -13,7 +13,7 @@ from pytest_django.fixtures import Settings
 from redis.asyncio import Redis as AsyncRedis
 
 from integrations import connectors
-from integrations.errors import MissingScope, RateLimited, SourceTimeout
+from integrations.errors import ConfigurationError, MissingScope, RateLimited, SourceTimeout
 from integrations.lookup import LookupResult, Question, close_sources, look_up
 from integrations.lookup.breaker import Breaker, Pause
 from integrations.lookup.cache import Kept, Outcome, page_key
@@ -124,6 +124,25 @@ async def test_a_failure_is_told_to_those_who_wait_elsewhere_too(redis: RedisSer
     outcomes = await asyncio.gather(*(page.once("crm:find", failing, 3.0) for page in pages))
     assert calls == 1
     assert all(isinstance(outcome.error, SourceTimeout) for outcome in outcomes)
+    await one.close()
+    await other.close()
+
+
+@pytest.mark.parametrize("ends", [ConfigurationError("not set up"), asyncio.CancelledError()])
+async def test_nobody_waits_for_what_ended_without_an_outcome(redis: RedisServer, ends: BaseException) -> None:
+    one, other = RedisStore(redis.url), RedisStore(redis.url)
+    pages = [await one.page(1, NUMBER), await other.page(1, NUMBER)]
+
+    async def broken() -> Outcome:
+        raise ends
+
+    async def answer() -> Outcome:
+        return Outcome((RECORD,))
+
+    with pytest.raises(type(ends)):
+        await pages[0].once("crm:find", broken, 60.0)
+    async with asyncio.timeout(10):
+        assert (await pages[1].once("crm:find", answer, 60.0)).records == (RECORD,)
     await one.close()
     await other.close()
 
