@@ -6,7 +6,8 @@ from functools import cache
 
 import redis
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error as AnyDatabaseError
+from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
@@ -21,7 +22,7 @@ REDIS_WAIT_S = 1.0
 
 
 def unapplied_migrations() -> list[str]:
-    """The names of the migrations that the database still lacks. Raises DatabaseError."""
+    """The names of the migrations that the database still lacks. Raises django.db.Error."""
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     return [str(migration) for migration, _backwards in plan]
@@ -70,7 +71,7 @@ def readyz(_request: HttpRequest) -> HttpResponse:
         if settings.REDIS_URL and not redis_answers():
             return _text(NO_REDIS, 503)
         silence = runner_silence()
-    except DatabaseError:
+    except AnyDatabaseError:
         return _text(NO_DATABASE, 503)
     except _NotMigratedYet:
         return _text(NOT_MIGRATED, 503)

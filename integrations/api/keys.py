@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import DatabaseError
+from django.db import Error as AnyDatabaseError
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -81,7 +81,7 @@ _keys = Snapshots(_find)
 
 
 def _note_use(pk: int, now: datetime) -> None:
-    with suppress(DatabaseError):  # good to know, and no reason to refuse
+    with suppress(AnyDatabaseError):  # good to know, and no reason to refuse
         ApiKey.objects.filter(pk=pk).update(last_used_at=now)
 
 

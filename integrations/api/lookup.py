@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
-from django.db import DatabaseError
+from django.db import Error as AnyDatabaseError
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -126,7 +126,7 @@ async def _while_noting(facts: CallFacts, question: Question) -> LookupResult:
 
 async def _note_call(organization_id: int, facts: CallFacts) -> None:
     """For the list of recent calls; a lookup does not fail for want of it."""
-    with suppress(DatabaseError):
+    with suppress(AnyDatabaseError):
         await hop(open_call, organization_id, facts, by_api=True)
 
 

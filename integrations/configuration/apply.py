@@ -42,7 +42,7 @@ class Applied:
 def apply(wanted: Iterable[State], operator: str) -> Applied:
     """In one transaction, compared anew within it, with an audit entry per changed organisation.
 
-    ``operator`` is named in the audit trail. Raises django.db.DatabaseError; then nothing was changed.
+    ``operator`` is named in the audit trail. Raises django.db.Error; then nothing was changed.
     """
     applied = Applied()
     entries: list[audit.Entry] = []

@@ -16,7 +16,8 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import NamedTuple
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import Error as AnyDatabaseError
+from django.db import OperationalError, connection, transaction
 
 from integrations.disclosure.chain import BrokenChain, Entry, extend, subject_text, verify
 from integrations.errors import AuditUnavailable
@@ -169,7 +170,7 @@ def record_now(entry: Entry) -> None:
     """Commit ``entry`` on this thread's connection, outside any transaction. Raises AuditUnavailable."""
     try:
         _commit([entry])
-    except (DatabaseError, InterfaceError) as error:
+    except AnyDatabaseError as error:
         raise AuditUnavailable("the entry could not be committed") from error
 
 

@@ -16,7 +16,8 @@ from itertools import batched, islice
 from typing import Any
 
 import structlog
-from django.db import DatabaseError, connection, transaction
+from django.db import Error as AnyDatabaseError
+from django.db import connection, transaction
 
 from integrations.connectors.recording import count_received
 from integrations.models import Connector
@@ -93,7 +94,7 @@ class AttemptLog:
             for chunk in batched(taken, CHUNK):
                 try:
                     _write(chunk)
-                except DatabaseError as problem:
+                except AnyDatabaseError as problem:
                     self._dropped += len(chunk)
                     log.warning("attempts.unwritten", count=len(chunk), problem=type(problem).__name__)
             if dropped := self._dropped:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from django.db import DatabaseError
+from django.db import Error as AnyDatabaseError
 from django.http import Http404, HttpRequest
 
 from integrations.calls import caller_id_of, find_call
@@ -72,7 +72,7 @@ def enter(request: HttpRequest, org: str, key: str = "") -> Visit:
             record_denial(user, org, what="open a call of another organisation", channel="panel", address=viewer.address)
         raise Http404
     if viewer.person_id is not None:
-        with suppress(DatabaseError):  # for the list of recent calls: no reason not to show this one
+        with suppress(AnyDatabaseError):  # for the list of recent calls: no reason not to show this one
             PanelOpening.objects.update_or_create(call=call, person_id=viewer.person_id)
     asks = organization.identity_check != IdentityQuestion.OFF
     return Visit(viewer, organization, call, checked(call) if asks else None)

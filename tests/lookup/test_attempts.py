@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import InterfaceError, OperationalError
 
 from integrations.lookup import attempts as module
 from integrations.lookup.attempts import MOST_WAITING, AttemptLog, attempts
@@ -127,11 +128,14 @@ def test_a_system_that_was_deleted_meanwhile_costs_only_its_own_rows(world: Worl
     assert [one.connector_id for one in Attempt.objects.all()] == [row.pk]
 
 
-def test_a_database_that_is_away_costs_the_rows_and_nothing_else(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("problem", [OperationalError("gone"), InterfaceError(0, "")])
+def test_a_database_that_is_away_costs_the_rows_and_nothing_else(
+    world: World, monkeypatch: pytest.MonkeyPatch, problem: Exception
+) -> None:
     log, row = AttemptLog(), make_connector(world.riverside, "crm", "fake")
 
     def refuse(*_: object) -> None:
-        raise module.DatabaseError("gone")
+        raise problem
 
     with monkeypatch.context() as broken:
         broken.setattr(module, "_write", refuse)

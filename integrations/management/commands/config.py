@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser
-from django.db import DatabaseError
+from django.db import Error as AnyDatabaseError
 
 from integrations.configuration import Applied, Checked, Problems, apply, check, differences, export, read_source
 from integrations.errors import ConfigurationError
@@ -69,7 +69,7 @@ class Command(PortalCommand):
     def _applied(self, checked: Checked) -> Applied:
         try:
             return apply(checked.wanted, operator())
-        except (DatabaseError, ConfigurationError) as error:
+        except (AnyDatabaseError, ConfigurationError) as error:
             # A database's own text may repeat what was written.
             self.stop(f"Nothing was changed: the database refused the import ({type(error).__name__}). Try again.", code=1)
 
