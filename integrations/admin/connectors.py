@@ -32,6 +32,7 @@ from integrations.connectors.base import Connector as Kind
 from integrations.connectors.base import Limits
 from integrations.lookup import end_pause
 from integrations.lookup.probes import probe_one
+from integrations.lookup.sources import plan_with
 from integrations.models import Connector, CustomField, DirectoryRow
 from integrations.phone import MAX_RAW_LENGTH
 
@@ -276,7 +277,8 @@ class ConnectorAdmin(TenantAdmin):
     def how_it_does(self, connector: Connector) -> SafeString:
         link = reverse("admin:integrations_slowsystem_change", args=[connector.pk])
         style = "text-primary-600 dark:text-primary-400 font-medium"
-        _tone, state = state_of(connector)
+        _plan, source = plan_with(connector.organization_id, connector.pk)
+        _tone, state = state_of(connector, source)
         return format_html('{} {} <a class="{}" href="{}">{}</a>', state, summary(connector.pk), style, link, _t("Day by day"))
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:

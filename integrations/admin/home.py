@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from integrations.admin.tenancy import administered
 from integrations.connectors import kinds
-from integrations.lookup.sources import plan_with
+from integrations.lookup.sources import Source, every_source
 from integrations.models import Connector, Organization
 from integrations.periodic import silence
 
@@ -61,7 +61,8 @@ def overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 def _overview(organization: Organization) -> Overview:
     rows = list(organization.connectors.order_by("priority", "key"))
-    systems = [_system(row) for row in rows]
+    sources = every_source(organization, rows)
+    systems = [_system(row, sources[row.pk]) for row in rows]
     return Overview(organization.name, systems, _steps(organization, rows))
 
 
@@ -89,17 +90,19 @@ def _steps(organization: Organization, rows: list[Connector]) -> list[Step]:
     ]
 
 
-def _system(row: Connector) -> System:
-    tone, state = state_of(row)
+def _system(row: Connector, source: Source) -> System:
+    tone, state = state_of(row, source)
     kind = kinds().get(row.kind)
     return System(row.name, kind.label if kind else row.kind, tone, state, _change(row), _trial(row))
 
 
-def state_of(row: Connector) -> tuple[str, str]:
-    """good | idle | bad, and a sentence that says why: without asking the system, from what is known of it here."""
+def state_of(row: Connector, source: Source) -> tuple[str, str]:
+    """good | idle | bad, and a sentence that says why: without asking the system, from what is known of it here.
+
+    ``source`` is the same system as lookups ask it.
+    """
     if row.kind not in kinds():
         return "bad", _("This version of the portal does not know this kind of system.")
-    _plan, source = plan_with(row.organization_id, row.pk)
     if source.connector is None:
         return "bad", _("Something is missing or wrong in its settings. Open them and save: the form says what.")
     if not row.enabled:

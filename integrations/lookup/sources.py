@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import socket
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from urllib.parse import urlsplit
@@ -115,15 +115,26 @@ class Plan:
 
 def _load_plan(organization_id: int) -> Plan:
     organization = Organization.objects.get(pk=organization_id)
-    vocabulary = dict(FIELDS)
-    for custom in organization.custom_fields.all():
-        vocabulary[custom.name] = custom.definition()
-    rows = list(organization.connectors.filter(enabled=True).order_by("priority", "key"))
+    vocabulary = _vocabulary(organization)
     # Who stands in for a system that is switched off takes its place.
+    rows = organization.connectors.filter(enabled=True).order_by("priority", "key")
+    sources = tuple(_sources(organization, vocabulary, list(rows)).values())
+    return Plan(organization_id, vocabulary, sources, organization.region)
+
+
+def every_source(organization: Organization, rows: Sequence[ConnectorRow]) -> dict[int, Source]:
+    """All of an organisation's connectors as sources, by their ids, whether they are enabled or not. (sync)"""
+    return _sources(organization, _vocabulary(organization), rows)
+
+
+def _sources(organization: Organization, vocabulary: Mapping[str, Field], rows: Sequence[ConnectorRow]) -> dict[int, Source]:
     keys = {row.pk: row.key for row in rows}
     asked = _asked(organization, vocabulary)
-    sources = tuple(_source(row, organization, asked, keys) for row in rows)
-    return Plan(organization_id, vocabulary, sources, organization.region)
+    return {row.pk: _source(row, organization, asked, keys) for row in rows}
+
+
+def _vocabulary(organization: Organization) -> dict[str, Field]:
+    return dict(FIELDS) | {custom.name: custom.definition() for custom in organization.custom_fields.all()}
 
 
 def plan_with(organization_id: int, connector_id: int) -> tuple[Plan, Source]:

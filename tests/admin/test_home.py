@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 import integrations.admin.home  # noqa: F401 -- before any test replaces the kinds that it imports
 from integrations import periodic
@@ -66,6 +68,20 @@ def test_what_is_not_set_up_and_what_is_switched_off_are_told_apart(world: World
 def test_nobody_sees_another_organisations_systems(world: World, log_in: LogIn) -> None:
     make_connector(world.riverside, "crm", "hubspot", name="Riverside HubSpot", secrets={"token": "t"})
     assert "Riverside" not in home(log_in(world.cy))
+
+
+def test_more_systems_cost_no_more_queries(world: World, log_in: LogIn) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            home(ann)
+        return len(captured)
+
+    ann = log_in(world.ann)
+    make_connector(world.riverside, "crm", "hubspot", secrets={"token": "t"})
+    few = queries()
+    for number in range(5):
+        make_connector(world.riverside, f"more-{number}", "hubspot", secrets={"token": "t"}, enabled=bool(number % 2))
+    assert queries() == few
 
 
 def test_a_superuser_sees_every_organisation(root: Client) -> None:
