@@ -52,7 +52,6 @@ def _summed_up(hour: datetime) -> list[AttemptRollup]:
             rollup.outcomes[group["outcome"]] = rollup.outcomes.get(group["outcome"], 0) + number
         else:
             rollup.held_back += number
-    for key, rollup in rollups.items():
-        sent = within.filter(connector=key).asked()
-        rollup.p50_ms, rollup.p95_ms = sent.percentile(0.5), sent.percentile(0.95)
+    for key, took in within.asked().percentiles().items():
+        rollups[key].p50_ms, rollups[key].p95_ms = took
     return list(rollups.values())

@@ -8,7 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import strip_tags
@@ -66,6 +68,20 @@ def test_figures_are_of_questions_that_were_really_sent(world: World, crm: Conne
     asked, failed, last, usual, slowest, kept = systems(log_in(world.ann))["Our CRM"]
     assert (asked, failed, usual, slowest, kept) == ("20", "1 (5%)", "80 ms", "2.5 s", "30")
     assert last.startswith("did not answer in time, ")
+
+
+def test_more_systems_cost_no_more_queries(world: World, crm: Connector, log_in: LogIn) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            systems(ann)
+        return len(captured)
+
+    ann = log_in(world.ann)
+    noted(crm, 2, outcome="timeout")
+    few = queries()
+    for number in range(4):
+        noted(make_connector(world.riverside, f"more-{number}", "hubspot"), 3, outcome="timeout")
+    assert queries() == few
 
 
 def test_the_last_day_is_shown_unless_the_last_week_is_asked_for(world: World, crm: Connector, log_in: LogIn) -> None:
