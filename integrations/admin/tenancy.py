@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.contrib.admin import RelatedOnlyFieldListFilter
 from django.contrib.admin.options import ActionLocation
-from django.contrib.admin.utils import unquote
+from django.contrib.admin.utils import lookup_spawns_duplicates, unquote
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import models
@@ -93,8 +93,12 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold has no type infor
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request)
         ids = administered(request)
-        # By key, because a join over people would list a row once for each of them.
-        return rows if ids is None else rows.filter(pk__in=self._keys_within(ids))
+        if ids is None:
+            return rows
+        if lookup_spawns_duplicates(self.opts, self.organization_path):
+            # By key, because the join would list a row once for each of its people.
+            return rows.filter(pk__in=self._keys_within(ids))
+        return rows.filter(**{f"{self.organization_path}__in": ids})
 
     def get_list_display(self, request: HttpRequest) -> Any:
         ids = administered(request)
@@ -279,7 +283,9 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold has no type infor
 
 
 class ReadOnlyAdmin(TenantAdmin):
-    """Rows that the portal itself writes."""
+    """Rows that the portal itself writes, of which there may be very many."""
+
+    show_full_result_count = False  # counted once, not once more without the filters
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

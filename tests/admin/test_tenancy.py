@@ -10,6 +10,7 @@ from django.db import models
 from django.test import Client
 from django.urls import reverse
 
+from integrations.disclosure import audit
 from integrations.models import Connector, Organization, Person, Role, Tier, User
 from tests.admin.conftest import denials, page, registered
 from tests.factories import World
@@ -217,3 +218,11 @@ def test_whoever_has_several_organisations_sees_which_tier_is_whose(world: World
     assert "Harbor Food Pantry: basic" in [label for _value, label in added.fields["tier"].choices]
     changed = root.get(reverse("admin:integrations_person_change", args=[world.bea.pk])).context["adminform"].form
     assert {tier.organization for tier in changed.fields["tier"].queryset} == {world.riverside}
+
+
+def test_entries_of_several_chains_stand_in_the_order_in_which_they_were_written(world: World, root: Client) -> None:
+    for organization, what in ((world.riverside, "first"), (world.riverside, "second"), (world.harbor, "third")):
+        entry = audit.Entry(organization_id=organization.pk, event="denied", actor_kind="anonymous", outcome=what)
+        audit.record_now(entry)
+    shown = root.get(reverse("admin:integrations_accessentry_changelist")).context["cl"].result_list
+    assert [row.outcome for row in shown if row.event == "denied"] == ["third", "second", "first"]
