@@ -5,6 +5,7 @@ import re
 import pytest
 from django.core import mail
 from django.test import Client
+from django.utils.html import strip_tags
 
 from integrations.calls import CallFacts, open_call
 from integrations.models import AccessEntry, Call, Person, User
@@ -92,11 +93,12 @@ def test_recent_calls_show_no_more_than_four_digits(bea: Client, world: World) -
     open_call(world.riverside.pk, CallFacts(NUMBER, "CA1"), person_id=world.bea.pk)
     open_call(world.riverside.pk, CallFacts(Withheld(), "CA2"), person_id=world.bea.pk)
     open_call(world.riverside.pk, CallFacts(classify("+14155550188", "US"), "CA3"), person_id=world.ann.pk)
-    html = bea.get("/").content.decode()
-    assert "Caller ending 0123" in html
-    assert "Number withheld" in html
-    assert "555" not in html.replace("(415) 555-0100", "")
-    assert "0188" not in html
+    # What is read: keys, tokens and nonces are random and hold any three digits now and then.
+    text = strip_tags(bea.get("/").content.decode())
+    assert "Caller ending 0123" in text
+    assert "Number withheld" in text
+    assert "555" not in text
+    assert "0188" not in text
 
 
 def test_an_empty_dashboard_says_what_will_be_there(bea: Client) -> None:
