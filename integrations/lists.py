@@ -26,7 +26,15 @@ from integrations.errors import AuditUnavailable, ConfigurationError, SourceErro
 from integrations.history import recorded, write_down
 from integrations.lookup.sources import plan_with, settings_of
 from integrations.loop import on_loop
-from integrations.models import ConfigurationChange, Connector, DirectoryKey, DirectoryList, DirectoryRow, DirectoryUpload
+from integrations.models import (
+    ConfigurationChange,
+    Connector,
+    DirectoryKey,
+    DirectoryList,
+    DirectoryRow,
+    DirectoryUpload,
+    Event,
+)
 from integrations.models.bulk import insert
 from integrations.models.directory import digest_scope
 from integrations.models.encryption import blind_index
@@ -274,7 +282,7 @@ def _switch(row: Connector, written: DirectoryList, viewer: Viewer, *, chosen_an
         stored.save(update_fields=["options", "fields"])  # a new version: nothing that was kept of the old list counts
         write_down()
         detail = {"model": "connector", "object": str(row.pk), "changed": ["list"], "rows": written.rows}
-        audit.record_within(viewer.entry("admin_change", outcome="changed", detail=detail))
+        audit.record_within(viewer.entry(Event.ADMIN_CHANGE, outcome="changed", detail=detail))
     return replaced
 
 

@@ -13,6 +13,7 @@ from integrations.api.errors import STATUS_OF
 from integrations.connectors import kinds
 from integrations.connectors.base import Connector
 from integrations.connectors.rest.presets import names as preset_names
+from integrations.models import Event
 from integrations.profile import FIELDS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -71,6 +72,11 @@ def test_every_error_code_is_documented(code: str) -> None:
 @pytest.mark.parametrize("field", sorted(FIELDS))
 def test_every_field_is_documented(field: str) -> None:
     assert f"`{field}`" in EVERYTHING
+
+
+@pytest.mark.parametrize("event", Event.values)
+def test_every_event_of_the_audit_trail_is_documented(event: str) -> None:
+    assert f"`{event}`" in DOCS["docs/running.md"]
 
 
 def test_every_link_leads_somewhere() -> None:

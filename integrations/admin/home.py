@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from integrations.admin.tenancy import administered
 from integrations.connectors import kinds
 from integrations.lookup.sources import Source, every_source
-from integrations.models import Connector, Organization
+from integrations.models import Connector, Event, Organization
 from integrations.periodic import silence
 
 
@@ -69,7 +69,7 @@ def _overview(organization: Organization) -> Overview:
 def _steps(organization: Organization, rows: list[Connector]) -> list[Step]:
     enabled = [row for row in rows if row.enabled]
     # A pasted sample is about nobody's number.
-    tried = organization.access_entries.filter(event="lookup", channel="admin").exclude(subject_key="").exists()
+    tried = organization.access_entries.filter(event=Event.LOOKUP, channel="admin").exclude(subject_key="").exists()
     trial = _trial(rows[0]) if rows else reverse("admin:integrations_connector_add")
     return [
         Step(

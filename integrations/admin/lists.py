@@ -20,7 +20,7 @@ from integrations.connectors.rows import LEFT_OUT, MAX_BYTES, PHONE, RECORD_ID, 
 from integrations.disclosure import audit
 from integrations.disclosure.viewers import Viewer, people_of, viewer_of_person
 from integrations.errors import AuditUnavailable, ConfigurationError, SourceError
-from integrations.models import Connector, DirectoryList, DirectoryUpload
+from integrations.models import Connector, DirectoryList, DirectoryUpload, Event
 from integrations.never import is_never
 from integrations.profile import FIELDS, Field, Sensitivity
 
@@ -114,7 +114,9 @@ class _Page:
     def columns(self, upload: DirectoryUpload, table: Table, chosen: Mapping[str, str] = {}, problem: str = "") -> HttpResponse:
         """What the columns are. The examples are caller data, so that they were looked at is on record first."""
         detail = {"connector": self.connector.key, "rows": len(table.rows)}
-        audit.record_now(self._viewer().entry("list_preview", outcome="shown", purpose=_("Uploading a list"), detail=detail))
+        audit.record_now(
+            self._viewer().entry(Event.LIST_PREVIEW, outcome="shown", purpose=_("Uploading a list"), detail=detail)
+        )
         taken = chosen or lists.likely_columns(self.connector, table)
         lines = [
             ColumnLine(

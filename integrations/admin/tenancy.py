@@ -23,7 +23,7 @@ from unfold.admin import ModelAdmin
 from integrations.disclosure import audit
 from integrations.disclosure.viewers import people_of, record_denial, viewer_of_person
 from integrations.history import REMEMBERED, recorded, write_down
-from integrations.models import ConfigurationChange, Organization, Role, User
+from integrations.models import ConfigurationChange, Event, Organization, Role, User
 from integrations.models.organizations import SYSTEM_SLUG
 
 CHANGES_PER_PAGE = 25
@@ -265,12 +265,12 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold has no type infor
         person = next((person for person in people_of(request.user) if person.organization_id == organization_id), None)
         if person:
             viewer = viewer_of_person(person, channel="admin", address=address)
-            audit.record_anywhere(viewer.entry("admin_change", outcome=outcome, detail=detail))
+            audit.record_anywhere(viewer.entry(Event.ADMIN_CHANGE, outcome=outcome, detail=detail))
             return
         audit.record_anywhere(
             audit.Entry(
                 organization_id=organization_id,
-                event="admin_change",
+                event=Event.ADMIN_CHANGE,
                 outcome=outcome,
                 actor_kind="user",
                 actor_id=str(request.user.pk),

@@ -14,6 +14,7 @@ from integrations.api.keys import Client, refuse_another_organization
 from integrations.api.views import ApiView, validated
 from integrations.disclosure import audit
 from integrations.lookup.availability import Free, what_is_free
+from integrations.models import Event
 
 MAX_TEXT = 200
 
@@ -61,7 +62,7 @@ class AvailabilityView(ApiView):
         await refuse_another_organization(client, body, "availability")
         organization_id = client.viewer.organization_id
         free = await what_is_free(organization_id, asked["service_type"], asked["location"], asked.get("date"))
-        await audit.record(client.viewer.entry("availability", outcome=free.status, sources=free.sources))
+        await audit.record(client.viewer.entry(Event.AVAILABILITY, outcome=free.status, sources=free.sources))
         return json_response(answer_of(free))
 
 

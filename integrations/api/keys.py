@@ -17,7 +17,7 @@ from django.utils import timezone
 from integrations.disclosure import audit
 from integrations.disclosure.refusals import count_refusal
 from integrations.disclosure.viewers import Viewer, viewer_of_key
-from integrations.models import ApiKey
+from integrations.models import ApiKey, Event
 from integrations.models.hop import hop
 from integrations.models.people import hash_api_key
 from integrations.models.snapshots import Snapshots
@@ -52,10 +52,10 @@ async def authenticate(request: HttpRequest, scope: str) -> Client:
         raise Unauthenticated("Send an API key: 'Authorization: Bearer KEY', or Basic with the key as password.")
     viewer = viewer_of_key(key, address=address)
     if not key.usable:
-        await audit.record(viewer.entry("denied", outcome="key expired or deactivated", detail={"what": scope}))
+        await audit.record(viewer.entry(Event.DENIED, outcome="key expired or deactivated", detail={"what": scope}))
         raise Unauthenticated("This API key has expired or was deactivated. Ask an administrator for a new one.")
     if scope not in key.scopes:
-        await audit.record(viewer.entry("denied", outcome="scope missing", detail={"what": scope}))
+        await audit.record(viewer.entry(Event.DENIED, outcome="scope missing", detail={"what": scope}))
         raise Forbidden(f"This API key may not be used here: it lacks the scope {scope!r}.")
     now = timezone.now()
     if key.last_used_at is None or now - key.last_used_at > _USE_NOTED_EVERY:
@@ -69,7 +69,7 @@ async def refuse_another_organization(client: Client, body: Mapping[str, Any], w
     named = body.get("organization", body.get("org"))
     if named is None or named == client.viewer.organization:
         return
-    await audit.record(client.viewer.entry("denied", outcome="another organisation", detail={"what": what}))
+    await audit.record(client.viewer.entry(Event.DENIED, outcome="another organisation", detail={"what": what}))
     raise Forbidden("This API key belongs to another organisation.")
 
 

@@ -19,6 +19,7 @@ from integrations.models import (
     ConfigurationChange,
     Connector,
     CustomField,
+    Event,
     Organization,
     Person,
     Role,
@@ -65,7 +66,7 @@ def apply(wanted: Iterable[State], operator: str) -> Applied:
 def _entry(organization: Organization, operator: str, lines: list[str]) -> audit.Entry:
     return audit.Entry(
         organization_id=organization.pk,
-        event="config_import",
+        event=Event.CONFIG_IMPORT,
         outcome="changed",
         actor_kind="operator",
         actor_label=operator,

@@ -17,7 +17,7 @@ from integrations.disclosure import audit
 from integrations.disclosure.refusals import count_refusal
 from integrations.disclosure.viewers import people_of
 from integrations.errors import AuditUnavailable
-from integrations.models import Organization, User
+from integrations.models import Event, Organization, User
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +47,7 @@ class NewPasswordForm(PasswordResetForm):
 @receiver(user_logged_in)
 def record_log_in(sender: object, request: HttpRequest, user: User, **_facts: Any) -> None:
     """In each organisation that the user takes part in: its supervisors may ask who was there."""
-    _record("log_in", user, request)
+    _record(Event.LOG_IN, user, request)
 
 
 @receiver(user_logged_out)
@@ -55,7 +55,7 @@ def record_log_out(sender: object, request: HttpRequest, user: User | None, **_f
     if user is None:
         return
     try:
-        _record("log_out", user, request)
+        _record(Event.LOG_OUT, user, request)
     except AuditUnavailable:
         # Nobody is kept logged in for want of an entry: leaving shows nothing to anyone.
         log.error("audit.log_out_lost")
@@ -68,7 +68,7 @@ def count_failed_log_in(sender: object, request: HttpRequest | None = None, **_f
         count_refusal("log-in", request.META.get("REMOTE_ADDR", ""))
 
 
-def _record(event: str, user: User, request: HttpRequest) -> None:
+def _record(event: Event, user: User, request: HttpRequest) -> None:
     people = people_of(user)
     organizations = [person.organization_id for person in people] or [Organization.objects.system().pk]
     for index, organization_id in enumerate(organizations):

@@ -31,6 +31,7 @@ from integrations.disclosure.search import Found, allow_search, disclose_found
 from integrations.disclosure.viewers import Viewer
 from integrations.errors import AccessDenied
 from integrations.lookup.result import LookupResult, LookupStatus, SourceOutcome
+from integrations.models import Event
 from integrations.models.people import Effect
 from integrations.phone import Number
 from integrations.profile import FIELDS, JSON, CallerProfile, Ref
@@ -147,7 +148,7 @@ class Showing:
         if not news and not ended:
             return
         entry = self.viewer.entry(
-            "lookup",
+            Event.LOOKUP,
             outcome=result.status.value if result.complete else "pending",
             subject=result.subject,
             sources=tuple(source.key for source in result.sources),
@@ -168,7 +169,7 @@ async def announce(number: Number | None, viewer: Viewer, context: Context) -> s
     effect = (await policy_of(viewer.tier_id)).decide(FIELDS["phone"]).effect
     subject = number.e164 if number else ""
     shown = ({"field": "phone", "effect": effect.value, "sources": []},) if number else ()
-    await audit.record(viewer.entry("open", outcome="panel", subject=subject, fields=shown, **context.facts))
+    await audit.record(viewer.entry(Event.OPEN, outcome="panel", subject=subject, fields=shown, **context.facts))
     return _number_text(number, effect)
 
 
@@ -190,12 +191,14 @@ async def reveal(result: LookupResult, viewer: Viewer, name: str, context: Conte
     if definition is None or value is None or not due:
         known = definition.name if definition else "unknown"
         detail = {"what": "reveal", "field": known}
-        await audit.record(viewer.entry("denied", outcome=decision.value, subject=subject, detail=detail, **context.facts))
+        await audit.record(viewer.entry(Event.DENIED, outcome=decision.value, subject=subject, detail=detail, **context.facts))
         raise AccessDenied(f"reveal of {known}")
     shown = shown_as(definition, value, Effect.CLEAR)
     on_record = ({"field": name, "effect": "revealed", "sources": sources_of(shown)},)
     await audit.record(
-        viewer.entry("reveal", outcome="revealed", subject=subject, sources=(shown.source,), fields=on_record, **context.facts)
+        viewer.entry(
+            Event.REVEAL, outcome="revealed", subject=subject, sources=(shown.source,), fields=on_record, **context.facts
+        )
     )
     return shown
 
@@ -207,17 +210,17 @@ async def pick(result: LookupResult, viewer: Viewer, wanted: str, context: Conte
     """
     result = await seen_by(viewer, result)
     chosen = next((person for person in result.people if match_id(person, result.organization_id) == wanted), None)
-    return await _choose("pick", [chosen], result, viewer, context) if chosen else frozenset()
+    return await _choose(Event.PICK, [chosen], result, viewer, context) if chosen else frozenset()
 
 
 async def set_aside(result: LookupResult, viewer: Viewer, context: Context) -> frozenset[Ref]:
     """The records of all who were shown and are not who is calling, after the entry is committed. Raises AuditUnavailable."""
     result = await seen_by(viewer, result)
-    return await _choose("not_this_person", result.people, result, viewer, context) if result.people else frozenset()
+    return await _choose(Event.NOT_THIS_PERSON, result.people, result, viewer, context) if result.people else frozenset()
 
 
 async def _choose(
-    event: str, people: Sequence[CallerProfile], result: LookupResult, viewer: Viewer, context: Context
+    event: Event, people: Sequence[CallerProfile], result: LookupResult, viewer: Viewer, context: Context
 ) -> frozenset[Ref]:
     refs = frozenset(ref for person in people for ref in person.refs)
     matches = [match_id(person, result.organization_id) for person in people]

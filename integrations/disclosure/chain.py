@@ -20,7 +20,7 @@ from cryptography.fernet import Fernet
 from django.db import connection
 from django.utils import timezone
 
-from integrations.models import AccessEntry, AuditHead, Organization
+from integrations.models import AccessEntry, AuditHead, Event, Organization
 from integrations.models.audit import FORMAT_VERSION
 from integrations.models.bulk import insert
 from integrations.models.encryption import fernet_for
@@ -47,7 +47,7 @@ class Entry:
     """
 
     organization_id: int
-    event: str
+    event: Event
     actor_kind: str
     outcome: str = ""
     actor_id: str = ""

@@ -19,6 +19,7 @@ from integrations.disclosure.policy import Gate, Policy, policy_of
 from integrations.disclosure.viewers import Viewer
 from integrations.errors import AccessDenied
 from integrations.lookup.result import LookupResult
+from integrations.models import Event
 from integrations.models.organizations import IdentityQuestion
 from integrations.profile import CallerProfile, Ref
 
@@ -128,7 +129,7 @@ async def _the_one(result: LookupResult, policy: Policy, viewer: Viewer, context
         return seen.people[0]
     detail = {"what": "identity_check"}
     await audit.record(
-        viewer.entry("denied", outcome="nobody to check", subject=result.subject, detail=detail, **context.facts)
+        viewer.entry(Event.DENIED, outcome="nobody to check", subject=result.subject, detail=detail, **context.facts)
     )
     raise AccessDenied("identity check")
 
@@ -137,7 +138,7 @@ async def _record(
     outcome: str, person: CallerProfile, result: LookupResult, policy: Policy, viewer: Viewer, context: Context
 ) -> None:
     entry = viewer.entry(
-        "identity_check",
+        Event.IDENTITY_CHECK,
         outcome=outcome,
         subject=result.subject,
         sources=tuple(sorted({key for key, _record_id in person.refs})),

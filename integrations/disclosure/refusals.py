@@ -14,7 +14,7 @@ import structlog
 
 from integrations.disclosure import audit
 from integrations.errors import AuditUnavailable
-from integrations.models import Organization
+from integrations.models import Event, Organization
 
 MINUTE_S = 60
 
@@ -67,7 +67,7 @@ def _write(counted: list[tuple[_Minute, int]]) -> None:
 def _record(what: str, address: str, count: int) -> None:
     entry = audit.Entry(
         organization_id=Organization.objects.system().pk,
-        event="denied",
+        event=Event.DENIED,
         outcome="not identified",
         actor_kind="anonymous",
         address=address,

@@ -11,6 +11,7 @@ from integrations.disclosure.policy import Policy, policy_of
 from integrations.disclosure.viewers import Viewer
 from integrations.errors import AccessDenied
 from integrations.lookup.result import LookupResult, LookupStatus, SourceOutcome
+from integrations.models import Event
 from integrations.models.people import Effect
 from integrations.profile import FIELDS
 from integrations.sought import By, Sought
@@ -48,7 +49,7 @@ async def disclose_found(result: LookupResult, viewer: Viewer, context: Context)
     shown = replace(result, people=result.people[:MOST_SHOWN])
     matches = cards_of(shown, policy) if shown.people else ()
     entry = viewer.entry(
-        "search",
+        Event.SEARCH,
         outcome=result.status.value,
         subject=result.subject,
         sources=tuple(source.key for source in result.sources),
@@ -71,5 +72,5 @@ async def _allowed(viewer: Viewer, sought: Sought, context: Context) -> Policy:
     if may and clean_reason(context.purpose):
         return policy
     detail = {"what": "search", "found_by": sought.by.value}
-    await audit.record(viewer.entry("denied", outcome=searched.value, subject=sought.text, detail=detail, **context.facts))
+    await audit.record(viewer.entry(Event.DENIED, outcome=searched.value, subject=sought.text, detail=detail, **context.facts))
     raise AccessDenied("search")

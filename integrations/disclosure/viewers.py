@@ -9,7 +9,7 @@ from django.contrib.auth.models import AnonymousUser
 
 from integrations.disclosure import audit
 from integrations.errors import AccessDenied, AuditUnavailable
-from integrations.models import ApiKey, Organization, Person, User
+from integrations.models import ApiKey, Event, Organization, Person, User
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +31,7 @@ class Viewer:
     team: str = ""
     address: str = ""
 
-    def entry(self, event: str, **facts: object) -> audit.Entry:
+    def entry(self, event: Event, **facts: object) -> audit.Entry:
         """An audit entry of something that this viewer did."""
         return audit.Entry(
             organization_id=self.organization_id,
@@ -106,7 +106,7 @@ def record_denial(user: User, slug: str, *, what: str, channel: str, address: st
     organization = Organization.objects.filter(slug=slug).first() or Organization.objects.system()
     entry = audit.Entry(
         organization_id=organization.pk,
-        event="denied",
+        event=Event.DENIED,
         outcome="not a member",
         actor_kind="user",
         actor_id=str(user.pk),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from integrations.models.audit import AccessEntry, AuditHead
+from integrations.models.audit import AccessEntry, AuditHead, Event
 from integrations.models.calls import Call, CallRecord, CallTask, IdentityCheck, PanelOpening, Reservation
 from integrations.models.connectors import Connector, CustomField, RestrictedRecord
 from integrations.models.directory import DirectoryKey, DirectoryList, DirectoryRow, DirectoryUpload
@@ -29,6 +29,7 @@ __all__ = [
     "DirectoryList",
     "DirectoryRow",
     "DirectoryUpload",
+    "Event",
     "IdentityCheck",
     "Organization",
     "PanelOpening",

@@ -14,6 +14,27 @@ from integrations.models.organizations import Organization
 FORMAT_VERSION = 1
 
 
+class Event(models.TextChoices):
+    """What an entry tells of. Stored in chains that cannot be rewritten: a word that is used stays, with its meaning."""
+
+    LOOKUP = "lookup", _("caller looked up")
+    OPEN = "open", _("panel opened")
+    REVEAL = "reveal", _("field revealed with a reason")
+    SEARCH = "search", _("people searched for")
+    PICK = "pick", _("caller picked among several")
+    NOT_THIS_PERSON = "not_this_person", _("said not to be calling")
+    CHOOSE_AGAIN = "choose_again", _("choice of the caller taken back")
+    IDENTITY_CHECK = "identity_check", _("caller's identity checked")
+    AVAILABILITY = "availability", _("asked what is free")
+    DENIED = "denied", _("refused")
+    LOG_IN = "log_in", _("logged in")
+    LOG_OUT = "log_out", _("logged out")
+    ADMIN_CHANGE = "admin_change", _("settings changed")
+    CONFIG_IMPORT = "config_import", _("configuration file imported")
+    LIST_PREVIEW = "list_preview", _("rows of a list looked at")
+    AUDIT_EXPORT = "audit_export", _("audit trail exported")
+
+
 class AuditHead(models.Model):
     """The end of an organisation's chain; its row is locked while the chain grows."""
 
@@ -51,7 +72,7 @@ class AccessEntry(models.Model):
     format_version = models.PositiveSmallIntegerField(default=FORMAT_VERSION)
     segment = models.PositiveIntegerField(default=0)
     at = models.DateTimeField()
-    event = models.CharField(_("event"), max_length=40)
+    event = models.CharField(_("event"), max_length=40, choices=Event.choices)
     outcome = models.CharField(_("outcome"), max_length=40, blank=True)
     actor_kind = models.CharField(max_length=16)
     actor_id = models.CharField(max_length=64, blank=True)

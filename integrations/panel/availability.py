@@ -16,6 +16,7 @@ from integrations.connectors.base import AvailabilityOption
 from integrations.disclosure import audit
 from integrations.errors import AuditUnavailable
 from integrations.lookup.availability import Free, what_is_free
+from integrations.models import Event
 from integrations.panel.values import Reader
 from integrations.panel.views import draw_page, to_log_in
 from integrations.panel.visits import Visit, enter
@@ -62,7 +63,7 @@ async def _answered(visit: Visit, wanted: Wanted) -> dict[str, Any]:
     answer = await what_is_free(visit.organization.pk, wanted.service, wanted.where, _day(wanted.day))
     named = {"call_sid": visit.call.call_sid or "", "panel_key": visit.call.key} if visit.call else {}
     try:
-        await audit.record(visit.viewer.entry("availability", outcome=answer.status, sources=answer.sources, **named))
+        await audit.record(visit.viewer.entry(Event.AVAILABILITY, outcome=answer.status, sources=answer.sources, **named))
     except AuditUnavailable:
         return {"problem": _("The access record could not be written, so this cannot be shown. Try again in a minute.")}
     return {"answer": _readable(answer, Reader(visit.zone, visit.organization.region))}

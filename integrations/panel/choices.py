@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST
 from integrations.calls import choices
 from integrations.disclosure import audit, pick, set_aside
 from integrations.errors import AuditUnavailable
-from integrations.models import Call
+from integrations.models import Call, Event
 from integrations.panel.views import cannot_be_recorded, looked_up
 from integrations.panel.visits import Visit, enter
 
@@ -62,5 +62,5 @@ async def not_this_person(request: HttpRequest, visit: Visit, call: Call) -> Non
 @saying
 async def choose_again(request: HttpRequest, visit: Visit, call: Call) -> None:
     """Forget what was said of who is calling."""
-    await audit.record(visit.viewer.entry("choose_again", call_sid=call.call_sid or "", panel_key=call.key))
+    await audit.record(visit.viewer.entry(Event.CHOOSE_AGAIN, call_sid=call.call_sid or "", panel_key=call.key))
     await sync_to_async(choices.choose_again)(call)

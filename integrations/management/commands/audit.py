@@ -13,7 +13,7 @@ from django.core.management.base import CommandParser
 from integrations.disclosure import audit
 from integrations.errors import AuditUnavailable
 from integrations.management.base import PortalCommand, operator
-from integrations.models import AccessEntry, Organization
+from integrations.models import AccessEntry, Event, Organization
 
 _CHUNK = 2_000
 # The caller's number stays sealed; subject_key tells which entries are about the same caller.
@@ -46,7 +46,7 @@ class Command(PortalCommand):
     def _export(self, organization: Organization) -> None:
         entry = audit.Entry(
             organization_id=organization.pk,
-            event="audit_export",
+            event=Event.AUDIT_EXPORT,
             outcome="exported",
             actor_kind="operator",
             actor_label=operator(),
