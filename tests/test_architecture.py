@@ -17,7 +17,7 @@ PACKAGE = ROOT / "integrations"
 HTTP_CLIENTS = {"httpx", "httpx_aiohttp", "aiohttp", "requests", "urllib3", "urllib.request", "http.client", "pyreqwest"}
 NOUNS = [f"integrations.{noun}" for noun in ("errors", "phone", "never", "profile", "sought", "conditions", "flights")]
 MODELS = [*NOUNS, "integrations.models*"]
-REGISTRY = ["integrations.connectors", "integrations.connectors.{base,mapping,recording,rows}"]
+REGISTRY = ["integrations.connectors", "integrations.connectors.{base,mapping,network,recording,rows}"]
 LOOKUP_RESULTS = ["integrations.lookup", "integrations.lookup.result"]
 DOMAIN = [*MODELS, *REGISTRY, "integrations.lookup*", "integrations.disclosure*", "integrations.calls*"]
 DELIVERY = [*DOMAIN, "integrations.{history,invitations,lists,periodic}"]
@@ -36,23 +36,28 @@ class Rule:
 RULES = [
     *(Rule(noun, NOUNS, django=False) for noun in NOUNS),
     Rule("integrations.connectors", [*NOUNS, *REGISTRY, "integrations.connectors.http"], django=False),
-    Rule("integrations.connectors.base", [*NOUNS, "integrations.connectors.{expressions,mapping,recording}"], django=False),
+    Rule("integrations.connectors.network", NOUNS, django=False),
+    Rule(
+        "integrations.connectors.base",
+        [*NOUNS, "integrations.connectors.{expressions,mapping,network,recording}"],
+        django=False,
+    ),
     Rule("integrations.connectors.curl", [], django=False),
     Rule("integrations.connectors.recording", ["integrations.connectors.curl"], django=False),
     Rule("integrations.connectors.expressions", NOUNS, django=False),
     Rule("integrations.connectors.mapping", [*NOUNS, "integrations.connectors.expressions"], django=False),
     Rule("integrations.connectors.rows", [*NOUNS, "integrations.connectors.base"], django=False),
-    Rule("integrations.connectors.http", [*NOUNS, "integrations.connectors.{base,recording}"], django=False),
+    Rule("integrations.connectors.http", [*NOUNS, "integrations.connectors.{base,network,recording}"], django=False),
     Rule("integrations.connectors.database_url", NOUNS, django=False),
     Rule("integrations.connectors.postgresql", [*NOUNS, "integrations.connectors.{base,database_url}"], django=False),
     Rule(
         "integrations.connectors.sql",
-        [*NOUNS, "integrations.connectors.{base,recording,database_url,postgresql}"],
+        [*NOUNS, "integrations.connectors.{base,network,recording,database_url,postgresql}"],
         django=False,
     ),
     Rule(
         "integrations.connectors.*",
-        [*NOUNS, "integrations.connectors.{base,http,sql,signing,rows,mapping,expressions}", "<own kind>"],
+        [*NOUNS, "integrations.connectors.{base,http,network,sql,signing,rows,mapping,expressions}", "<own kind>"],
         django=False,
     ),
     Rule("integrations.models*", MODELS),

@@ -12,8 +12,9 @@ from integrations.configuration import schema
 from integrations.configuration.source import Where
 from integrations.configuration.wording import findings
 from integrations.connectors import build, kind_named
-from integrations.connectors.base import Connector, NetworkPolicy, SourceSettings
+from integrations.connectors.base import Connector, SourceSettings
 from integrations.connectors.mapping import FieldMapping
+from integrations.connectors.network import NetworkPolicy
 from integrations.errors import ConfigurationError
 from integrations.profile import Field
 

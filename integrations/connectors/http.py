@@ -28,7 +28,8 @@ import orjson
 from multidict import CIMultiDict
 from yarl import URL
 
-from integrations.connectors.base import Deadline, NetworkPolicy
+from integrations.connectors.base import Deadline
+from integrations.connectors.network import NetworkPolicy
 from integrations.connectors.recording import Asked, record_received, record_sent
 from integrations.errors import (
     AddressRefused,

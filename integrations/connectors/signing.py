@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from integrations.connectors.base import Deadline, NetworkPolicy
+from integrations.connectors.base import Deadline
 from integrations.connectors.http import Answer, HttpDoor
+from integrations.connectors.network import NetworkPolicy
 from integrations.errors import AuthFailed, ConfigurationError, InvalidResponse, SourceError, SourceTimeout
 
 # A token is renewed this long before it expires, so that none expires on its way.

@@ -29,8 +29,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from integrations.connectors import postgresql
-from integrations.connectors.base import Deadline, NetworkPolicy
+from integrations.connectors.base import Deadline
 from integrations.connectors.database_url import checked_url
+from integrations.connectors.network import NetworkPolicy
 from integrations.connectors.recording import record_sent
 from integrations.errors import (
     AddressRefused,

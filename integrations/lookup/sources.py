@@ -15,7 +15,8 @@ from django.conf import settings
 from pydantic import ValidationError
 
 from integrations.connectors import build, kinds
-from integrations.connectors.base import Connector, DetailKeys, Limits, NetworkPolicy, SourceSettings
+from integrations.connectors.base import Connector, DetailKeys, Limits, SourceSettings
+from integrations.connectors.network import NetworkPolicy
 from integrations.errors import ConfigurationError
 from integrations.lookup.breaker import Breaker
 from integrations.lookup.cache import Terms

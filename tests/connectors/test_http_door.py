@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from integrations.connectors.base import Deadline, NetworkPolicy
+from integrations.connectors.base import Deadline
 from integrations.connectors.http import MAX_BODY, HttpDoor, _sessions, close_clients, segment
+from integrations.connectors.network import NetworkPolicy
 from integrations.connectors.recording import recording
 from integrations.errors import (
     AddressRefused,

@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from integrations.connectors.base import Deadline, NetworkPolicy
+from integrations.connectors.base import Deadline
 from integrations.connectors.http import Answer, HttpDoor, segment
+from integrations.connectors.network import NetworkPolicy
 from integrations.connectors.rows import Table, table_of
 from integrations.connectors.signing import JWT_BEARER, Tokens, assertion, rsa_key
 from integrations.errors import ConfigurationError, InvalidResponse, MissingScope

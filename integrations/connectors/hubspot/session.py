@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from integrations.connectors.base import Deadline, NetworkPolicy
+from integrations.connectors.base import Deadline
 from integrations.connectors.http import Answer, HttpDoor, retry_after
 from integrations.connectors.hubspot.answers import Problem
 from integrations.connectors.hubspot.options import HubSpotOptions, HubSpotSecrets, carried_by
+from integrations.connectors.network import NetworkPolicy
 from integrations.connectors.signing import Tokens
 from integrations.errors import AuthFailed, MissingScope, RateLimited, SourceUnavailable
 from integrations.profile import JSON

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from pydantic import Field, SecretStr
 
-from integrations.connectors.base import ConnectorSecrets, Deadline, NetworkPolicy
+from integrations.connectors.base import ConnectorSecrets, Deadline
 from integrations.connectors.http import Answer, HttpDoor
+from integrations.connectors.network import NetworkPolicy
 from integrations.connectors.rest.requests import Request
 from integrations.connectors.rest.shape import Auth
 from integrations.connectors.signing import JWT_BEARER, Tokens, assertion, rsa_key

@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 import orjson
 from pydantic import Field, SecretStr
 
-from integrations.connectors.base import ConnectorSecrets, Deadline, Health, NetworkPolicy
+from integrations.connectors.base import ConnectorSecrets, Deadline, Health
 from integrations.connectors.http import Answer, HttpDoor, retry_after
+from integrations.connectors.network import NetworkPolicy
 from integrations.connectors.signing import JWT_BEARER, Tokens, assertion, rsa_key
 from integrations.errors import (
     AuthFailed,

@@ -16,9 +16,10 @@ from sqlalchemy import text
 from sqlalchemy.dialects import postgresql as dialect
 
 from integrations.connectors import postgresql
-from integrations.connectors.base import Deadline, NetworkPolicy
+from integrations.connectors.base import Deadline
 from integrations.connectors.database.statement import Join, Statement
 from integrations.connectors.database_url import DatabaseUrl, checked_url, postgresql_driver
+from integrations.connectors.network import NetworkPolicy
 from integrations.errors import AddressRefused, AuthFailed, ConfigurationError, MissingScope, SourceError
 from integrations.sought import Sought, read
 from tests.connectors.database.conftest import JOIN, NUMBER, TABLES, Database, find

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import QueuePool
 
-from integrations.connectors.base import Deadline, NetworkPolicy
+from integrations.connectors.base import Deadline
+from integrations.connectors.network import NetworkPolicy
 from integrations.connectors.sql import MAX_ROWS
 from integrations.errors import AddressRefused, ConfigurationError, SourceError
 from tests.connectors.database.conftest import NUMBER, Database, find

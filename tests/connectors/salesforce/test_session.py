@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic import SecretStr
 
-from integrations.connectors.base import Deadline, NetworkPolicy
+from integrations.connectors.base import Deadline
+from integrations.connectors.network import NetworkPolicy
 from integrations.connectors.salesforce.session import SalesforceSecrets, Session, _grant
 from integrations.connectors.signing import Tokens
 from integrations.errors import (
