@@ -96,7 +96,7 @@ def node() -> str | None:
 
 @asynccontextmanager
 async def reference(sources: Sources, fresh_ms: int = 0) -> AsyncIterator[Target]:
-    """The mission's approach in Node."""
+    """The usual approach, in Node: bench/reference/server.js."""
     port = free_port()
     listed = [{"name": source["key"], "url": source["url"], "timeoutMs": source["timeout_ms"]} for source in sources]
     environment = {"PORT": str(port), "SOURCES": json.dumps(listed), "FRESH_MS": str(fresh_ms)}

@@ -1,4 +1,4 @@
-"""Every error that the portal's own code raises.
+"""Every error that crosses from one package to another. What one module alone raises and catches stands there.
 
 ::
 
@@ -18,7 +18,7 @@
     ├── AuditUnavailable          the access entry could not be committed: no caller data may leave
     └── AccessDenied              the viewer may not see this; the denial is already in the audit trail
 
-``SourceError.status`` is the word of CONTRACTS.md's ``sources[].status``; ``public_message`` is a plain sentence
+``SourceError.status`` is the word of ``sources[].status`` in docs/api.md; ``public_message`` is a plain sentence
 that is safe on an agent's screen: never a vendor's body, an address, a secret or a caller's data.
 """
 

@@ -16,7 +16,7 @@ from phonenumbers import PhoneNumber, PhoneNumberFormat
 MAX_RAW_LENGTH = 64
 MAX_VARIANTS = 10
 
-# Words that carriers and Twilio send in place of a number (facts/crm.md §5.3).
+# Words that carriers and Twilio send in place of a number.
 WITHHELD_WORDS = frozenset(
     {"anonymous", "restricted", "blocked", "unknown", "unavailable", "private", "withheld", "nocallerid", "notavailable"}
 )

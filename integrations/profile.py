@@ -1,7 +1,7 @@
 """The vocabulary: which fields a caller profile may hold, what each means, and how sensitive it is.
 
 A connector maps a vendor's payload onto these names and nothing else. Values are JSON: text, numbers, booleans,
-lists, and the small shapes of CONTRACTS.md (money, appointment, order). Values of the sensitivity ``NEVER`` do not
+lists, and the small shapes of docs/api.md (money, appointment, order). Values of the sensitivity ``NEVER`` do not
 exist behind a connector's boundary: ``coerce()`` drops or blanks them whatever the mapping says.
 """
 

@@ -79,6 +79,13 @@ def test_every_event_of_the_audit_trail_is_documented(event: str) -> None:
     assert f"`{event}`" in DOCS["docs/running.md"]
 
 
+def test_every_document_that_the_code_refers_to_is_there() -> None:
+    sources = [path for folder in ("integrations", "connie_portal", "bench") for path in ROOT.glob(f"{folder}/**/*.py")]
+    named = {name for path in sources for name in re.findall(r"[\w/.-]+\.md\b", path.read_text(encoding="utf-8"))}
+    # The page of a kind in its own folder, which the portal's own kinds have under docs/ instead.
+    assert sorted(name for name in named - {"README.md"} if not (ROOT / name).exists()) == []
+
+
 def test_every_link_leads_somewhere() -> None:
     broken = []
     for page, text in DOCS.items():

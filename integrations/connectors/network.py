@@ -13,7 +13,7 @@ from integrations.errors import AddressRefused
 
 @dataclass(frozen=True)
 class NetworkPolicy:
-    """Which addresses a connector may reach (CONTRACTS.md "Private addresses").
+    """Which addresses a connector may reach (docs/configuration.md, "allow_private").
 
     ``allow_private``: the connector was allowed RFC 1918 and ULA addresses. ``allow_loopback``: it and the process
     were allowed loopback and plain http as well. ``own``: the portal's own servers as (address, port), refused always.

@@ -342,7 +342,7 @@ def _text(profile: CallerProfile, name: str) -> str:
 
 
 def status_of(outcomes: tuple[SourceOutcome, ...], match_count: int) -> LookupStatus:
-    """The word of CONTRACTS.md for how a lookup ended, in its order."""
+    """The word of docs/api.md for how a lookup ended: the first of ``LookupStatus`` that is true."""
     asked = [outcome for outcome in outcomes if outcome.status is not SourceStatus.SKIPPED]
     pending = any(outcome.status is SourceStatus.PENDING for outcome in asked)
     answered = [outcome for outcome in asked if outcome.status.answered]

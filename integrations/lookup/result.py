@@ -14,7 +14,7 @@ from integrations.sought import Sought
 
 
 class SourceStatus(StrEnum):
-    """How one source settled. The words of CONTRACTS.md; ``pending`` only while a lookup streams."""
+    """How one source settled. The words of docs/api.md; ``pending`` only while a lookup streams."""
 
     PENDING = "pending"
     FOUND = "found"
@@ -34,7 +34,7 @@ class SourceStatus(StrEnum):
 
 
 class LookupStatus(StrEnum):
-    """How the whole lookup ended, in the order in which CONTRACTS.md decides it."""
+    """How the whole lookup ended (docs/api.md): the first of these that is true."""
 
     WITHHELD = "withheld"
     FAILED = "failed"

@@ -1,7 +1,7 @@
 """The declarative shape of an HTTP system: what to send, what comes back, and what of it is which field.
 
 Everything is checked when it is saved: expressions are compiled, placeholders known, headers sendable. The models
-mirror the ``rest`` options of CONTRACTS.md.
+are the options that docs/connectors/rest.md describes.
 """
 
 from __future__ import annotations
