@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 
 from integrations.models import Call, CallTask, Organization, PanelOpening
@@ -46,14 +45,10 @@ def _call(organization_id: int, facts: CallFacts) -> Call:
     direction = Direction.OUTBOUND if facts.direction == Direction.OUTBOUND else Direction.INBOUND
     if not facts.call_sid:
         return Call(organization_id=organization_id, direction=direction)
-    sid = facts.call_sid[:MAX_SID]
-    try:
-        with transaction.atomic():
-            return Call.objects.get_or_create(organization_id=organization_id, call_sid=sid, defaults={"direction": direction})[
-                0
-            ]
-    except IntegrityError:  # two requests named a new call at once
-        return Call.objects.get(organization_id=organization_id, call_sid=sid)
+    found = Call.objects.get_or_create(
+        organization_id=organization_id, call_sid=facts.call_sid[:MAX_SID], defaults={"direction": direction}
+    )
+    return found[0]
 
 
 def caller_id_of(call: Call, region: str) -> CallerId:
