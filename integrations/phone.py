@@ -20,11 +20,13 @@ MAX_VARIANTS = 10
 WITHHELD_WORDS = frozenset(
     {"anonymous", "restricted", "blocked", "unknown", "unavailable", "private", "withheld", "nocallerid", "notavailable"}
 )
+# Ten digits with an area code that exists (737 is Austin's), so that it may be somebody's number in +1.
+_RESTRICTED = "7378742833"
 # The same words as keypad digits: what "From" carried before May 2023 and what SIP trunks still send.
 WITHHELD_SENTINELS = frozenset(
     {
         "266696687",  # ANONYMOUS
-        "7378742833",  # RESTRICTED
+        _RESTRICTED,
         "2562533",  # BLOCKED
         "8656696",  # UNKNOWN
         "8566696",  # UNKNOWN, as seen mistyped
@@ -171,6 +173,6 @@ def _parse(text: str, region: str) -> Number | Withheld | NotANumber:
         return unusable
     extension = parsed.extension or ""
     e164 = phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
-    if parsed.country_code == 1 and e164[2:] in WITHHELD_SENTINELS - {"7378742833"}:
+    if parsed.country_code == 1 and e164[2:] in WITHHELD_SENTINELS and e164[2:] != _RESTRICTED:
         return Withheld()
     return Number(e164=e164, region=phonenumbers.region_code_for_number(parsed) or region, extension=extension)
