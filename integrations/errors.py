@@ -24,7 +24,7 @@ that is safe on an agent's screen: never a vendor's body, an address, a secret o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 
@@ -127,3 +127,9 @@ class AuditUnavailable(PortalError):
 
 class AccessDenied(PortalError):
     public_message = "You may not see this."
+
+
+# The words under which a source's failure is told, each with its class; OverBudget and MissingScope share another's.
+BY_STATUS: Mapping[str, type[SourceError]] = {
+    kind.status: kind for kind in (SourceTimeout, AuthFailed, RateLimited, SourceUnavailable, InvalidResponse, CircuitOpen)
+}

@@ -33,6 +33,10 @@ class Sensitivity(StrEnum):
     NEVER = "never"  # dropped at the connector's boundary, whatever a rule says
 
 
+# Money and health: shown stale for a short while only, and where callers are checked, not before.
+DELICATE = frozenset({Sensitivity.FINANCIAL, Sensitivity.HEALTH})
+
+
 class Section(StrEnum):
     """The card of the panel that a field is shown on."""
 

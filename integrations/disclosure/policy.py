@@ -11,10 +11,7 @@ from integrations.models import Organization, TierRule
 from integrations.models.organizations import IdentityQuestion
 from integrations.models.people import Effect, rule_for
 from integrations.models.snapshots import Snapshots
-from integrations.profile import Field, Sensitivity
-
-# What a caller who only has the right telephone may not be told.
-DELICATE = (Sensitivity.FINANCIAL, Sensitivity.HEALTH)
+from integrations.profile import DELICATE, Field, Sensitivity
 
 
 class Gate(StrEnum):

@@ -19,12 +19,11 @@ from integrations.lookup.breaker import Pause
 from integrations.lookup.limiter import Budget
 from integrations.models.encryption import blind_index
 from integrations.phone import Number
-from integrations.profile import Field, Sensitivity, SourceRecord
+from integrations.profile import DELICATE, Field, SourceRecord
 
 FRESH_S, STALE_S, NEGATIVE_S = 300, 3_600, 60
-# Money and health may be shown stale for so long only.
+# What is delicate may be shown stale for so long only.
 DELICATE_STALE_S = 300
-_DELICATE = (Sensitivity.FINANCIAL, Sensitivity.HEALTH)
 MOST_NUMBERS = 10_000
 SWEEP_EVERY_S = 60.0
 
@@ -76,7 +75,7 @@ class Terms:
                 fields={
                     name: value
                     for name, value in record.fields.items()
-                    if not (too_old and name in vocabulary and vocabulary[name].sensitivity in _DELICATE)
+                    if not (too_old and name in vocabulary and vocabulary[name].sensitivity in DELICATE)
                 },
             )
             for record in kept.records

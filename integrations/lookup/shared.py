@@ -19,17 +19,7 @@ from django.conf import settings
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from integrations.errors import (
-    AuthFailed,
-    CircuitOpen,
-    ConfigurationError,
-    InvalidResponse,
-    MissingScope,
-    RateLimited,
-    SourceError,
-    SourceTimeout,
-    SourceUnavailable,
-)
+from integrations.errors import BY_STATUS, ConfigurationError, MissingScope, RateLimited, SourceUnavailable
 from integrations.lookup import shared_turns
 from integrations.lookup.behind import go_on_behind
 from integrations.lookup.breaker import Pause
@@ -47,9 +37,6 @@ OUTCOME_MS = 2_000
 LOOK_EVERY_S = 0.015
 _ASKING = b"asking"
 _TROUBLE = (RedisError, OSError, TimeoutError, ConfigurationError)
-_ERRORS: dict[str, type[SourceError]] = {
-    error.status: error for error in (SourceTimeout, SourceUnavailable, RateLimited, AuthFailed, InvalidResponse, CircuitOpen)
-}
 
 
 @cache
@@ -72,7 +59,7 @@ def opened(raw: bytes) -> Outcome:
     """Raises ConfigurationError where it was sealed with another key."""
     facts = orjson.loads(decrypt(raw.decode()))
     if word := facts.get("error"):
-        kind = _ERRORS.get(word, SourceUnavailable)
+        kind = BY_STATUS.get(word, SourceUnavailable)
         if kind is RateLimited:
             return Outcome(error=RateLimited(facts["connector"], retry_after=facts["retry_after"]))
         if "scopes" in facts:

@@ -12,13 +12,12 @@ from django.dispatch import receiver
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from integrations.errors import BY_STATUS
 from integrations.models.connectors import Connector
 from integrations.models.organizations import Organization
 
 # Words for a question that got no usable answer.
-FAILURES = ("timeout", "auth", "rate_limited", "unavailable", "invalid_response", "circuit_open")
-
-
+FAILURES = tuple(BY_STATUS)
 # Pauses under which a question is sent all the same: none, and the trial whether one may end.
 _OPEN = ("", "trial")
 _OVER_BUDGET = "over_budget"
