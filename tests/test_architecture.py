@@ -57,7 +57,7 @@ RULES = [
     ),
     Rule(
         "integrations.connectors.*",
-        [*NOUNS, "integrations.connectors.{base,http,network,sql,signing,rows,mapping,expressions}", "<own kind>"],
+        [*NOUNS, "integrations.connectors.{base,http,network,oauth,sql,rows,mapping,expressions}", "<own kind>"],
         django=False,
     ),
     Rule("integrations.models*", MODELS),

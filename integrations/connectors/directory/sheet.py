@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from integrations.connectors.base import Deadline
 from integrations.connectors.http import Answer, HttpDoor, segment
 from integrations.connectors.network import NetworkPolicy
+from integrations.connectors.oauth import JWT_BEARER, AccessTokens, assertion, rsa_key
 from integrations.connectors.rows import Table, table_of
-from integrations.connectors.signing import JWT_BEARER, Tokens, assertion, rsa_key
 from integrations.errors import ConfigurationError, InvalidResponse, MissingScope
 from integrations.profile import JSON
 
@@ -70,7 +70,7 @@ class Sheet:
         self.tab = tab
         self._path = f"/v4/spreadsheets/{segment(spreadsheet_id(spreadsheet))}"
         self._door = HttpDoor(connector, base_url, network)
-        self._tokens = Tokens(connector, account.token_uri, network, self._grant)
+        self._tokens = AccessTokens(connector, account.token_uri, network, self._grant)
 
     async def table(self, deadline: Deadline) -> Table:
         """The whole tab, read block by block. Raises SourceError, ConfigurationError."""
@@ -112,17 +112,13 @@ class Sheet:
         return values
 
     async def _request(self, path: str, query: Mapping[str, str], deadline: Deadline) -> JSON:
-        token = await self._tokens.current(deadline)
-        answer = await self._ask(path, query, token, deadline)
-        if answer.status == 401:
-            self._tokens.forget(token)
-            answer = await self._ask(path, query, await self._tokens.current(deadline), deadline)
+        async def send(authorization: str) -> Answer:
+            return await self._door.ask("GET", path, deadline, query=query, headers={"Authorization": authorization})
+
+        answer = await self._tokens.authorized(send, deadline)
         if answer.status in (403, 404):
             raise MissingScope(self.connector, f"share the sheet with {self.account.client_email}")
         return self._door.checked(answer)
-
-    async def _ask(self, path: str, query: Mapping[str, str], token: str, deadline: Deadline) -> Answer:
-        return await self._door.ask("GET", path, deadline, query=query, headers={"Authorization": f"Bearer {token}"})
 
     def _grant(self) -> dict[str, Any]:
         claims = {"iss": self.account.client_email, "scope": SCOPE, "aud": self.account.token_uri}

@@ -10,7 +10,7 @@ from integrations.connectors.http import Answer, HttpDoor, retry_after
 from integrations.connectors.hubspot.answers import Problem
 from integrations.connectors.hubspot.options import HubSpotOptions, HubSpotSecrets, carried_by
 from integrations.connectors.network import NetworkPolicy
-from integrations.connectors.signing import Tokens
+from integrations.connectors.oauth import AccessTokens
 from integrations.errors import AuthFailed, MissingScope, RateLimited, SourceUnavailable
 from integrations.profile import JSON
 
@@ -41,7 +41,7 @@ class Session:
         self._door = HttpDoor(connector, options.base_url, network, headers=headers)
         token_url = f"{self._door.base_url}/oauth/{self.version}/token"
         grant = {"grant_type": "refresh_token", **carried}
-        self._tokens = Tokens(connector, token_url, network, lambda: grant) if oauth else None
+        self._tokens = AccessTokens(connector, token_url, network, lambda: grant) if oauth else None
 
     def path(self, area: str, name: str) -> str:
         """``/crm/v3/objects/contacts``, or with a dated version ``/crm/objects/2026-03/contacts``."""
@@ -89,7 +89,7 @@ class Session:
             return await self._door.ask(method, path, deadline, query=query, headers=headers, json=json)
 
         if self._tokens:
-            return await self._tokens.carried(send, deadline)
+            return await self._tokens.authorized(send, deadline)
         return await self._door.ask(method, path, deadline, query=query, json=json)
 
 

@@ -11,9 +11,9 @@ from pydantic import Field, SecretStr
 from integrations.connectors.base import ConnectorSecrets, Deadline
 from integrations.connectors.http import Answer, HttpDoor
 from integrations.connectors.network import NetworkPolicy
+from integrations.connectors.oauth import JWT_BEARER, AccessTokens, assertion, rsa_key
 from integrations.connectors.rest.requests import Request
 from integrations.connectors.rest.shape import Auth
-from integrations.connectors.signing import JWT_BEARER, Tokens, assertion, rsa_key
 from integrations.errors import ConfigurationError
 from integrations.profile import JSON
 
@@ -55,7 +55,7 @@ class SignIn:
 
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
-    tokens: Tokens | None = None
+    tokens: AccessTokens | None = None
 
 
 class SignedDoor:
@@ -86,7 +86,7 @@ class SignedDoor:
                 form=request.form,
             )
 
-        return await (self._tokens.carried(send, deadline) if self._tokens else send())
+        return await (self._tokens.authorized(send, deadline) if self._tokens else send())
 
     async def close(self) -> None:
         """End what renews tokens behind."""
@@ -115,7 +115,7 @@ def sign_in(connector: str, auth: Auth, secrets: RestSecrets, network: NetworkPo
         return SignIn()
     if auth.type == "jwt_bearer":
         rsa_key(secrets.value("private_key"))
-    tokens = Tokens(connector, auth.token_url, network, lambda: _grant(auth, secrets))
+    tokens = AccessTokens(connector, auth.token_url, network, lambda: _grant(auth, secrets))
     return SignIn(tokens=tokens)
 
 

@@ -14,7 +14,7 @@ from pydantic import Field, SecretStr
 from integrations.connectors.base import ConnectorSecrets, Deadline, Health
 from integrations.connectors.http import Answer, HttpDoor, retry_after
 from integrations.connectors.network import NetworkPolicy
-from integrations.connectors.signing import JWT_BEARER, Tokens, assertion, rsa_key
+from integrations.connectors.oauth import JWT_BEARER, AccessTokens, assertion, rsa_key
 from integrations.errors import (
     AuthFailed,
     ConfigurationError,
@@ -100,7 +100,7 @@ class Session:
             raise ConfigurationError("base_url: give the My Domain address, which ends with .my.salesforce.com.")
         _check(secrets)
         token_url = f"{self._door.base_url}{TOKEN_PATH}"
-        self._tokens = Tokens(connector, token_url, network, lambda: _grant(secrets, host))
+        self._tokens = AccessTokens(connector, token_url, network, lambda: _grant(secrets, host))
 
     async def ask(self, method: str, path: str, deadline: Deadline, *, json: JSON = None) -> JSON:
         """The decoded JSON of a good answer. A token that is no longer accepted is minted anew, once.
@@ -113,7 +113,7 @@ class Session:
             self._note_usage(answer)
             return answer
 
-        answer = await self._tokens.carried(send, deadline)
+        answer = await self._tokens.authorized(send, deadline)
         if answer.status >= 400:
             explain(self.connector, _errors_of(answer), retry_after(answer.headers))
         return self._door.checked(answer)

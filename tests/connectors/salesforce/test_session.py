@@ -16,8 +16,8 @@ from pydantic import SecretStr
 
 from integrations.connectors.base import Deadline
 from integrations.connectors.network import NetworkPolicy
+from integrations.connectors.oauth import AccessTokens
 from integrations.connectors.salesforce.session import SalesforceSecrets, Session, _grant
-from integrations.connectors.signing import Tokens
 from integrations.errors import (
     AuthFailed,
     ConfigurationError,
@@ -140,11 +140,11 @@ async def test_a_session_that_is_refused_again_is_a_failed_sign_in_and_no_loop(s
     assert (len(minted(stub)), len(asked(stub))) == (2, 2)
 
 
-def tokens_of(stub: Stub) -> Tokens:
-    return Tokens("crm", f"{stub.url}{TOKEN_PATH}", LOOPBACK_ALLOWED, lambda: {"grant_type": "client_credentials"})
+def tokens_of(stub: Stub) -> AccessTokens:
+    return AccessTokens("crm", f"{stub.url}{TOKEN_PATH}", LOOPBACK_ALLOWED, lambda: {"grant_type": "client_credentials"})
 
 
-async def nearing_its_end(stub: Stub, *answers: Write) -> Tokens:
+async def nearing_its_end(stub: Stub, *answers: Write) -> AccessTokens:
     """Tokens of which the first has three quarters of its life behind it."""
     stub.answer(token("t-1"), *answers)
     tokens = tokens_of(stub)

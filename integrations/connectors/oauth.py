@@ -1,4 +1,4 @@
-"""Signing in at vendors: OAuth 2 access tokens, and the assertions that are exchanged for them."""
+"""OAuth 2 as a client: access tokens, renewed and shared, and the signed assertions (JWT) that are exchanged for them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import base64
 import contextvars
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
@@ -34,7 +33,7 @@ JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 Grant = Callable[[], Mapping[str, str]]
 
 
-class Tokens:
+class AccessTokens:
     """The access tokens of one connector, minted when needed and shared by all its requests.
 
     ``grant()`` gives the form that is posted for one. Of several requests without a token one mints it and the others
@@ -52,7 +51,6 @@ class Tokens:
         self._renew_at = float("inf")
         self._renewal: asyncio.Task[None] | None = None  # the loop itself holds tasks only weakly
         self._minting = asyncio.Lock()
-        self.answer: Mapping[str, Any] = {}  # the last one in full; some vendors say more than the token
 
     async def current(self, deadline: Deadline) -> str:
         """A token that is good for now. Raises AuthFailed where the vendor refuses to give one, other SourceErrors."""
@@ -69,7 +67,7 @@ class Tokens:
             raise SourceTimeout(self.connector, "no token in time") from None
         return self._token
 
-    async def carried(self, send: Callable[[str], Awaitable[Answer]], deadline: Deadline) -> Answer:
+    async def authorized(self, send: Callable[[str], Awaitable[Answer]], deadline: Deadline) -> Answer:
         """The answer, whatever its status, to what ``send`` asks with the ``Authorization`` that it is given.
 
         A token that was taken back before it expired is minted anew, once.
@@ -110,7 +108,6 @@ class Tokens:
         token = body.get("access_token") if isinstance(body, dict) else None
         if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
             raise InvalidResponse(self.connector, "the answer to the sign-in holds no token")
-        self.answer = body
         self._token = token
         life = max(_seconds(body.get("expires_in")) - MARGIN_S, MARGIN_S)
         self._expires_at = time.monotonic() + life
