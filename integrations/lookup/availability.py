@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ from django.core.cache import cache
 
 from integrations.connectors.base import Availability, AvailabilityOption, AvailabilityQuestion, Connector, Deadline
 from integrations.errors import SourceError
+from integrations.flights import Flights
 from integrations.lookup.shared import store
 from integrations.lookup.sources import Source, plan_of
 
@@ -61,22 +61,10 @@ async def what_is_free(organization_id: int, service_type: str, location: str, d
     key = _key(organization_id, sources, question)
     if (kept := await cache.aget(key)) is not None:
         return _unpacked(kept)
-    # Who asks what others are asking at this moment waits for the same answer.
-    task = _being_asked.get(key)
-    if task is None or task.get_loop() is not asyncio.get_running_loop():
-        # A context of its own: the one who happened to ask first may be gone before the answer comes.
-        task = asyncio.create_task(_asked(key, sources, question), context=contextvars.Context())
-        _being_asked[key] = task
-        task.add_done_callback(lambda done: _settled(key, done))
-    return await asyncio.shield(task)
+    return await _under_way.join(key, lambda: _asked(key, sources, question))
 
 
-_being_asked: dict[str, asyncio.Task[Free]] = {}
-
-
-def _settled(key: str, task: asyncio.Task[Free]) -> None:
-    if _being_asked.get(key) is task:
-        del _being_asked[key]
+_under_way: Flights[Free] = Flights()
 
 
 async def _sources(organization_id: int) -> list[Asked]:
