@@ -15,7 +15,7 @@ from integrations.connectors.base import Connector, Deadline
 from integrations.errors import ConfigurationError, OverBudget, RateLimited, SourceError, SourceTimeout, SourceUnavailable
 from integrations.flights import Flights
 from integrations.lookup.attempts import OVER_BUDGET, Attempt, attempts
-from integrations.lookup.behind import go_on_behind
+from integrations.lookup.background import run_in_background
 from integrations.lookup.cache import Kept, Outcome, Page, may_be_kept
 from integrations.lookup.result import SourceOutcome, SourceStatus
 from integrations.lookup.shared import store
@@ -119,7 +119,7 @@ def at_hand(inquiry: Inquiry, page: Page) -> Settled | None:
 
 
 def _refresh_behind(inquiry: Inquiry, page: Page) -> None:
-    go_on_behind(_flights.join((page.key, inquiry.entry), lambda: _fetch(inquiry, page)))
+    run_in_background(_flights.join((page.key, inquiry.entry), lambda: _fetch(inquiry, page)))
 
 
 # -- The question itself -------------------------------------------------------------------------------------------

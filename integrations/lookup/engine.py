@@ -15,7 +15,7 @@ from integrations.connectors import close_clients
 from integrations.connectors.base import Deadline, DetailKeys
 from integrations.flights import Flights
 from integrations.lookup.asking import Asked, Inquiry, Request, Settled, at_hand
-from integrations.lookup.behind import finish_behind, go_on_behind
+from integrations.lookup.background import cancel_background, run_in_background
 from integrations.lookup.cache import NO_PAGE, Page
 from integrations.lookup.merge import link, merge
 from integrations.lookup.result import LookupResult, LookupStatus, Question, SourceOutcome, SourceStatus
@@ -72,7 +72,7 @@ async def so_far(question: Question, seconds: float) -> LookupResult:
     lookup = await _begin(question)
     if isinstance(lookup, LookupResult):
         return lookup
-    go_on_behind(look_up(question))
+    run_in_background(look_up(question))
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds), aclosing(lookup.steps()) as steps:
             async for _step in steps:
@@ -96,7 +96,7 @@ async def _begin(question: Question) -> _Lookup | LookupResult:
 
 async def close_sources() -> None:
     """Let go of every connection to every source. The next lookup opens new ones."""
-    await finish_behind()
+    await cancel_background()
     for connector in take_all():
         await connector.close()
     await store().close()

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from integrations.connectors.base import Deadline
 from integrations.errors import OverBudget
-from integrations.lookup.behind import go_on_behind
+from integrations.lookup.background import run_in_background
 
 # Who would have to wait longer than this share of what time is left gets nothing now instead of an answer too late.
 PATIENCE = 0.5
@@ -91,7 +91,7 @@ class Limiter:
         finally:
             self._running -= 1
             if told is not None and budget.concurrency:
-                go_on_behind(shared.end_turn(self.name, slot))
+                run_in_background(shared.end_turn(self.name, slot))
 
     def _wait(self, budget: Budget) -> float:
         """By what this process itself has asked."""

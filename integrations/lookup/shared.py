@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 
 from integrations.errors import BY_STATUS, ConfigurationError, MissingScope, RateLimited, SourceUnavailable
 from integrations.lookup import shared_turns
-from integrations.lookup.behind import go_on_behind
+from integrations.lookup.background import run_in_background
 from integrations.lookup.breaker import Pause
 from integrations.lookup.cache import STALE_S, Kept, MemoryStore, Outcome, Page, Store, page_key
 from integrations.lookup.limiter import Budget
@@ -118,7 +118,7 @@ class RedisPage(Page):
                 outcome = await ask()
             except BaseException:
                 # Whoever comes next would wait for what never comes. Behind, because this may be a cancellation.
-                go_on_behind(self._store.delete(flight))
+                run_in_background(self._store.delete(flight))
                 raise
             await self._store.set(flight, f"{time.time()} ".encode() + sealed(outcome), OUTCOME_MS)
             return outcome

@@ -15,7 +15,7 @@ from integrations.connectors import kind_named
 from integrations.connectors.base import Deadline, Limits
 from integrations.errors import OverBudget
 from integrations.lookup import LookupResult, Question, close_sources, look_up
-from integrations.lookup.behind import finish_behind
+from integrations.lookup.background import cancel_background
 from integrations.lookup.cache import MemoryStore
 from integrations.lookup.limiter import Budget, Limiter
 from integrations.lookup.shared import RedisStore, store
@@ -133,7 +133,7 @@ async def processes(redis: RedisServer) -> AsyncIterator[tuple[RedisStore, Redis
         client.flushall()
     one, other = RedisStore(redis.url), RedisStore(redis.url)
     yield one, other
-    await finish_behind()
+    await cancel_background()
     await one.close()
     await other.close()
 
