@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from pydantic import Field as PydanticField
 
 from integrations.connectors.expressions import compiled
@@ -299,3 +299,12 @@ def records_within(connector: str, sample: JSON) -> list[dict[str, JSON]]:
     if not raws or any(not isinstance(raw, dict) for raw in raws):
         raise InvalidResponse(connector, "no record in the sample")
     return raws
+
+
+def parsed[Model: BaseModel](model: type[Model], answer: JSON, connector: str) -> Model:
+    """A system's answer in the shape that its kind relies on. Raises InvalidResponse naming the place and never the value."""
+    try:
+        return model.model_validate(answer)
+    except ValidationError as error:
+        place = ".".join(str(part) for part in error.errors(include_input=False, include_url=False)[0]["loc"])
+        raise InvalidResponse(connector, f"unexpected shape at {place or 'the top'}") from None

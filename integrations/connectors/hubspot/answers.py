@@ -6,8 +6,6 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from integrations.errors import InvalidResponse
-
 
 def _flag_as_text(value: Any) -> Any:
     return str(value).lower() if isinstance(value, bool) else value
@@ -89,12 +87,3 @@ class Problem(_Detail):
         """Those that it names as missing or needed."""
         contexts = [self.context, *(error.context for error in self.errors)]
         return [scope for context in contexts for name in context if name.endswith("Scopes") for scope in context[name]]
-
-
-def parse[Model: BaseModel](model: type[Model], body: Any, connector: str) -> Model:
-    """Raises InvalidResponse naming the place and never the value."""
-    try:
-        return model.model_validate(body)
-    except ValidationError as error:
-        place = ".".join(str(part) for part in error.errors(include_input=False, include_url=False)[0]["loc"])
-        raise InvalidResponse(connector, f"unexpected shape at {place or 'the top'}") from None

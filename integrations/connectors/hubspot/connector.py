@@ -11,9 +11,9 @@ from functools import cached_property
 
 import orjson
 
-from integrations.connectors.base import MAX_RECORDS, Connector, Deadline, DetailKeys, Health, Limits
+from integrations.connectors.base import MAX_RECORDS, Connector, Deadline, DetailKeys, Health, Limits, parsed
 from integrations.connectors.http import segment
-from integrations.connectors.hubspot.answers import CrmObject, Page, parse
+from integrations.connectors.hubspot.answers import CrmObject, Page
 from integrations.connectors.hubspot.options import HubSpotOptions, HubSpotSecrets
 from integrations.connectors.hubspot.related import Related
 from integrations.connectors.hubspot.search import PHONES, Group, by_number, by_text, hints, matches
@@ -86,7 +86,7 @@ class HubSpotConnector(Connector):
         body = self._body(by_number(number), MAX_RECORDS)
         page = await self.session.request("POST", f"{self._contacts}/search", deadline, json=body)
         # HubSpot compares without country code, so a hit may be another country's number.
-        people = [(contact, matches(contact, number)) for contact in parse(Page, page, self.key).results]
+        people = [(contact, matches(contact, number)) for contact in parsed(Page, page, self.key).results]
         return [self._person(contact, matched) for contact, matched in people if matched]
 
     async def search(self, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
@@ -94,7 +94,7 @@ class HubSpotConnector(Connector):
         if not groups:
             return []
         page = await self.session.request("POST", f"{self._contacts}/search", deadline, json=self._body(groups, MAX_HITS))
-        return [self._person(contact) for contact in parse(Page, page, self.key).results]
+        return [self._person(contact) for contact in parsed(Page, page, self.key).results]
 
     async def find_again(self, record_id: str, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
         """By its id, which counts against no budget of searches."""
@@ -102,7 +102,7 @@ class HubSpotConnector(Connector):
         body = await self.session.request(
             "GET", f"{self._contacts}/{segment(record_id)}", deadline, query=query, missing_ok=True
         )
-        return [self._person(parse(CrmObject, body, self.key))] if body else []
+        return [self._person(parsed(CrmObject, body, self.key))] if body else []
 
     def _person(self, contact: CrmObject, matched: tuple[Match, ...] = ()) -> SourceRecord:
         return self.record(contact.model_dump(), contact.id, matched=matched, hints=hints(contact))

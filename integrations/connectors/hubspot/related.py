@@ -8,9 +8,9 @@ import time
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
-from integrations.connectors.base import MAX_RECORDS, Deadline, Health
+from integrations.connectors.base import MAX_RECORDS, Deadline, Health, parsed
 from integrations.connectors.http import segment
-from integrations.connectors.hubspot.answers import CrmObject, Page, Pipelines, Stage, parse
+from integrations.connectors.hubspot.answers import CrmObject, Page, Pipelines, Stage
 from integrations.connectors.hubspot.session import Session
 from integrations.connectors.mapping import FieldMapping
 from integrations.errors import MissingScope, SourceError
@@ -127,11 +127,11 @@ class Related:
     async def _read(self, name: str, object_id: str, query: Mapping[str, str], deadline: Deadline) -> CrmObject | None:
         path = f"{self.session.path('objects', name)}/{segment(object_id)}"
         body = await self.session.request("GET", path, deadline, query=query, missing_ok=True)
-        return parse(CrmObject, body, self.session.connector) if body is not None else None
+        return parsed(CrmObject, body, self.session.connector) if body is not None else None
 
     async def _several(self, name: str, how: str, body: JSON, deadline: Deadline) -> list[CrmObject]:
         page = await self.session.request("POST", f"{self.session.path('objects', name)}/{how}", deadline, json=body)
-        return parse(Page, page, self.session.connector).results
+        return parsed(Page, page, self.session.connector).results
 
 
 class Stages:
@@ -149,7 +149,7 @@ class Stages:
             patience = deadline.within(deadline.left() * _SHARE_OF_STAGES)
             try:
                 body = await self._session.request("GET", self._path, patience)
-                pipelines = parse(Pipelines, body, self._session.connector).results
+                pipelines = parsed(Pipelines, body, self._session.connector).results
             except SourceError:
                 return self._known
             self._known = {stage.id: stage for pipeline in pipelines for stage in pipeline.stages}

@@ -13,9 +13,9 @@ from itertools import batched
 from typing import Any
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from integrations.connectors.base import MAX_RECORDS, Deadline, records_within
+from integrations.connectors.base import MAX_RECORDS, Deadline, parsed, records_within
 from integrations.connectors.salesforce.objects import Searched
 from integrations.connectors.salesforce.session import Session, explain
 from integrations.errors import InvalidResponse
@@ -98,7 +98,7 @@ class Search:
             "overallLimit": limit * len(self.objects),
         }
         answer = await self.session.ask("POST", f"{self.base}/parameterizedSearch", deadline, json=body)
-        return _parsed(Found, answer, self.session.connector).searchRecords
+        return parsed(Found, answer, self.session.connector).searchRecords
 
     async def _queried(self, texts: Mapping[str, str], deadline: Deadline) -> list[Row]:
         """One query for each object, several in a request: that counts once, and keeps what is asked out of addresses."""
@@ -113,7 +113,7 @@ class Search:
         ]
         body = {"allOrNone": False, "compositeRequest": requests}
         answer = await self.session.ask("POST", f"{self.base}/composite", deadline, json=body)
-        parts = _parsed(Composite, answer, self.session.connector).compositeResponse
+        parts = parsed(Composite, answer, self.session.connector).compositeResponse
         if len(parts) != len(requests):
             raise InvalidResponse(self.session.connector, "not every query was answered")
         rows: list[Row] = []
@@ -121,7 +121,7 @@ class Search:
             if part.httpStatusCode != 200:
                 explain(self.session.connector, part.body)
                 raise InvalidResponse(self.session.connector, f"a query ended with status {part.httpStatusCode}")
-            rows += _parsed(Page, part.body, self.session.connector).records
+            rows += parsed(Page, part.body, self.session.connector).records
         return rows
 
 
@@ -172,13 +172,4 @@ def escaped_pattern(value: str) -> str:
 def sampled_rows(sample: JSON, connector: str) -> list[Row]:
     """Pasted records: of contacts, unless they say of what. Raises InvalidResponse."""
     raws = records_within(connector, sample)
-    return [_parsed(Row, {"attributes": {"type": "Contact"}, **raw}, connector) for raw in raws]
-
-
-def _parsed[Model: BaseModel](model: type[Model], body: JSON, connector: str) -> Model:
-    """Raises InvalidResponse naming the place and never the value."""
-    try:
-        return model.model_validate(body)
-    except ValidationError as error:
-        place = ".".join(str(part) for part in error.errors(include_input=False, include_url=False)[0]["loc"])
-        raise InvalidResponse(connector, f"unexpected shape at {place or 'the top'}") from None
+    return [parsed(Row, {"attributes": {"type": "Contact"}, **raw}, connector) for raw in raws]
