@@ -79,6 +79,23 @@ def test_every_event_of_the_audit_trail_is_documented(event: str) -> None:
     assert f"`{event}`" in DOCS["docs/running.md"]
 
 
+def packages() -> list[str]:
+    """The packages and modules of the portal, and those below its connectors that are no kind of system."""
+    names = []
+    for folder in ("integrations", "integrations/connectors"):
+        for path in sorted((ROOT / folder).iterdir()):
+            name = path.stem if path.suffix == ".py" else path.name if (path / "__init__.py").exists() else ""
+            if name and not name.startswith("__") and name not in {*kinds(), "migrations", "apps"}:
+                names.append(name)
+    return names
+
+
+@pytest.mark.parametrize("name", packages())
+def test_the_map_of_the_code_names_every_package(name: str) -> None:
+    table = DOCS["docs/architecture.md"].partition("## Where things are")[2].partition("## ")[0]
+    assert re.search(rf"`(connectors/)?{name}`", table)
+
+
 def test_every_document_that_the_code_refers_to_is_there() -> None:
     sources = [path for folder in ("integrations", "connie_portal", "bench") for path in ROOT.glob(f"{folder}/**/*.py")]
     named = {name for path in sources for name in re.findall(r"[\w/.-]+\.md\b", path.read_text(encoding="utf-8"))}
