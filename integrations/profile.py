@@ -2,25 +2,18 @@
 
 A connector maps a vendor's payload onto these names and nothing else. Values are JSON: text, numbers, booleans,
 lists, and the small shapes of docs/api.md (money, appointment, order). Values of the sensitivity ``NEVER`` do not
-exist behind a connector's boundary: ``coerce()`` drops or blanks them whatever the mapping says.
+exist behind a connector's boundary: ``coercion.coerce()`` drops or blanks them whatever the mapping says.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, tzinfo
-from decimal import Decimal, InvalidOperation
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from integrations.never import is_never, scrub
-
 JSON = Any  # text | int | float | bool | list[JSON] | dict[str, JSON]
-
-MAX_TEXT = 2_000
-MAX_ITEMS = 50
 
 
 class Sensitivity(StrEnum):
@@ -141,178 +134,6 @@ def _table() -> Iterable[Field]:
 
 
 FIELDS: Mapping[str, Field] = {entry.name: entry for entry in _table()}
-
-# Types whose digits are what they say and are not to be taken for card numbers.
-_EXEMPT = {
-    FieldType.PHONE,
-    FieldType.PHONES,
-    FieldType.DATE,
-    FieldType.MOMENT,
-    FieldType.FLAG,
-    FieldType.NUMBER,
-    FieldType.MONEY,
-}
-
-
-class WrongType(ValueError):
-    """A source's value does not fit its field's type; the text names the type and never holds the value."""
-
-
-def coerce(definition: Field, raw: JSON, zone: tzinfo = UTC) -> JSON:
-    """A source's value in the field's shape, scrubbed; None where the source has nothing to say.
-
-    ``zone`` is that of dates and times without one. Raises WrongType.
-    """
-    if definition.sensitivity is Sensitivity.NEVER or is_never(definition.name) or raw is None:
-        return None
-    try:
-        value = _SHAPES[definition.type](raw, zone)
-    except (TypeError, ValueError, KeyError, InvalidOperation, OverflowError) as error:
-        raise WrongType(f"{definition.name} is not {definition.type.value}") from error
-    if definition.type not in _EXEMPT:
-        value = scrub(value)
-    return None if value in ("", [], {}) or value is None else value
-
-
-def _text(raw: JSON, _zone: tzinfo) -> str:
-    text = raw if type(raw) is str else _as_text(raw, _zone)
-    if not text.isprintable():
-        text = "".join(c for c in text if c.isprintable() or c in "\n\t")
-    return text.strip()[:MAX_TEXT]
-
-
-def _as_text(raw: JSON, zone: tzinfo) -> str:
-    if isinstance(raw, list | tuple):
-        return ", ".join(_text(item, zone) for item in raw[:MAX_ITEMS] if item is not None)
-    if isinstance(raw, dict):
-        raise TypeError
-    return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)
-
-
-def _texts(raw: JSON, zone: tzinfo) -> list[str]:
-    items = raw if isinstance(raw, list | tuple) else str(raw).split(";")
-    return [text for item in items[:MAX_ITEMS] if item is not None and (text := _text(item, zone))]
-
-
-def _flag(raw: JSON, _zone: tzinfo) -> bool | None:
-    word = str(raw).strip().lower()
-    if word in {"true", "1", "yes", "y", "on", "vip"}:
-        return True
-    if word in {"false", "0", "no", "n", "off"}:
-        return False
-    if word in {"", "none"}:
-        return None
-    raise ValueError
-
-
-def _date(raw: JSON, zone: tzinfo) -> str | None:
-    moment = _moment(raw, zone)
-    return moment[:10] if moment else None
-
-
-def _moment(raw: JSON, zone: tzinfo) -> str | None:
-    if isinstance(raw, datetime):
-        return _aware(raw, zone).isoformat()
-    if isinstance(raw, date):
-        return raw.isoformat()
-    text = str(raw).strip()
-    if not text or text.startswith("0000-00-00"):
-        return None
-    if re.fullmatch(r"\d{13}", text):  # HubSpot's milliseconds since the epoch
-        return datetime.fromtimestamp(int(text) / 1000, UTC).isoformat()
-    if re.fullmatch(r"\d{9,10}", text):  # Stripe's seconds since the epoch
-        return datetime.fromtimestamp(int(text), UTC).isoformat()
-    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
-        return date.fromisoformat(text).isoformat()
-    return _aware(datetime.fromisoformat(text), zone).isoformat()
-
-
-def _aware(moment: datetime, zone: tzinfo) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
-
-
-def _number(raw: JSON, _zone: tzinfo) -> int | float | None:
-    if isinstance(raw, bool):
-        raise TypeError
-    text = str(raw).strip()
-    if not text:
-        return None
-    number = Decimal(text)
-    if not number.is_finite():
-        raise ValueError
-    return int(number) if number == number.to_integral_value() else float(number)
-
-
-def _money(raw: JSON, _zone: tzinfo) -> dict[str, JSON] | None:
-    """From minor units with a currency, or from a decimal amount of US dollars."""
-    if isinstance(raw, dict):
-        minor, currency = raw["amount_minor"], str(raw["currency"]).upper()
-        if isinstance(minor, bool) or int(minor) != Decimal(str(minor)) or not re.fullmatch(r"[A-Z]{3}", currency):
-            raise ValueError
-        return {"amount_minor": int(minor), "currency": currency}
-    text = str(raw).strip().removeprefix("$").replace(",", "")
-    if isinstance(raw, bool | list):
-        raise TypeError
-    if not text:
-        return None
-    return {"amount_minor": int((Decimal(text) * 100).to_integral_value()), "currency": "USD"}
-
-
-APPOINTMENT_STATUSES = ("scheduled", "confirmed", "cancelled", "completed", "no_show")
-
-
-def _appointments(raw: JSON, zone: tzinfo) -> list[JSON]:
-    return [
-        {
-            "id": _text(item["id"], zone),
-            "start": _moment(item["start"], zone),
-            "end": _moment(item.get("end") or "", zone),
-            "title": _text(item.get("title") or "", zone),
-            "status": item["status"] if item.get("status") in APPOINTMENT_STATUSES else "scheduled",
-            "location": _text(item.get("location") or "", zone),
-            "url": _link(item.get("url")),
-        }
-        for item in _objects(raw)
-    ]
-
-
-def _orders(raw: JSON, zone: tzinfo) -> list[JSON]:
-    return [
-        {
-            "id": _text(item["id"], zone),
-            "description": _text(item.get("description") or "", zone),
-            "date": _moment(item.get("date") or "", zone),
-        }
-        for item in _objects(raw)
-    ]
-
-
-def _objects(raw: JSON) -> list[dict[str, JSON]]:
-    if not isinstance(raw, list) or not all(isinstance(item, dict) for item in raw):
-        raise TypeError
-    return raw[:MAX_ITEMS]
-
-
-def _link(raw: JSON) -> str | None:
-    """A web address, or nothing: a source must not be able to place a ``javascript:`` link on an agent's screen."""
-    return raw[:MAX_TEXT] if isinstance(raw, str) and raw.startswith(("https://", "http://")) else None
-
-
-_SHAPES = {
-    FieldType.TEXT: _text,
-    FieldType.PHONE: _text,
-    FieldType.PHONES: _texts,
-    FieldType.EMAIL: _text,
-    FieldType.DATE: _date,
-    FieldType.MOMENT: _moment,
-    FieldType.FLAG: _flag,
-    FieldType.NUMBER: _number,
-    FieldType.MONEY: _money,
-    FieldType.TEXTS: _texts,
-    FieldType.APPOINTMENTS: _appointments,
-    FieldType.ORDERS: _orders,
-}
-
 
 # Names a record: connector key, record id.
 type Ref = tuple[str, str]

@@ -15,7 +15,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "integrations"
 
 HTTP_CLIENTS = {"httpx", "httpx_aiohttp", "aiohttp", "requests", "urllib3", "urllib.request", "http.client", "pyreqwest"}
-NOUNS = [f"integrations.{noun}" for noun in ("errors", "phone", "never", "profile", "sought", "conditions", "flights")]
+NOUNS = [
+    f"integrations.{noun}" for noun in ("errors", "phone", "never", "profile", "coercion", "sought", "conditions", "flights")
+]
 MODELS = [*NOUNS, "integrations.models*"]
 REGISTRY = ["integrations.connectors", "integrations.connectors.{base,mapping,network,recording,rows}"]
 LOOKUP_RESULTS = ["integrations.lookup", "integrations.lookup.result"]

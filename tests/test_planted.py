@@ -92,7 +92,7 @@ def stored() -> str:
 
 
 def test_this_test_would_notice_a_value_that_came_out(demo: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("integrations.profile.scrub", lambda value: value)
+    monkeypatch.setattr("integrations.coercion.scrub", lambda value: value)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         outputs = asyncio.run(visit(demo, listener))
     assert any(digits(planted) in digits(text) for planted in PLANTED for text in outputs)

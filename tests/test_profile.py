@@ -5,8 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from integrations.coercion import WrongType, coerce
 from integrations.never import REMOVED, is_never, scrub
-from integrations.profile import FIELDS, Sensitivity, WrongType, coerce
+from integrations.profile import FIELDS, Sensitivity
 
 
 @pytest.mark.parametrize(

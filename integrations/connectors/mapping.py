@@ -8,10 +8,11 @@ from zoneinfo import ZoneInfo
 
 from jmespath.exceptions import JMESPathError
 
+from integrations.coercion import WrongType, coerce
 from integrations.connectors.expressions import compiled, names_in
 from integrations.errors import ConfigurationError
 from integrations.never import is_never
-from integrations.profile import JSON, Field, WrongType, coerce
+from integrations.profile import JSON, Field
 
 
 class FieldMapping:
