@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from integrations import lists, periodic
 from integrations.lookup.rollups import roll_up
-from integrations.lookup.shared import store
+from integrations.lookup.store import store
 from integrations.loop import on_loop
 from integrations.models import Connector
 from integrations.retention import purge

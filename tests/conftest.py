@@ -45,7 +45,7 @@ def process_state_forgotten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     from integrations import periodic
     from integrations.disclosure import audit, chain, refusals
     from integrations.lookup import attempts
-    from integrations.lookup.shared import store
+    from integrations.lookup.store import store
     from integrations.models.snapshots import forget_configuration
 
     # A test that is about the log writes it when it wants to.

@@ -19,8 +19,8 @@ from asgiref.sync import sync_to_async
 from pytest_django.fixtures import Settings
 
 from integrations.lookup import LookupResult, Question, close_sources, look_up
-from integrations.lookup.shared import store
 from integrations.lookup.sources import plan_of
+from integrations.lookup.store import store
 from integrations.models import Connector
 from integrations.phone import Number
 from tests.connectors import http_stub

@@ -18,8 +18,8 @@ from integrations.lookup.attempts import OVER_BUDGET, Attempt, attempts
 from integrations.lookup.background import run_in_background
 from integrations.lookup.cache import Kept, Outcome, Page, may_be_kept
 from integrations.lookup.result import SourceOutcome, SourceStatus
-from integrations.lookup.shared import store
 from integrations.lookup.sources import Source, plan_with
+from integrations.lookup.store import store
 from integrations.profile import Field, SourceRecord
 
 log = structlog.get_logger(__name__)

@@ -16,8 +16,8 @@ from django.core.cache import cache
 from integrations.connectors.base import Availability, AvailabilityOption, AvailabilityQuestion, Connector, Deadline
 from integrations.errors import SourceError
 from integrations.flights import Flights
-from integrations.lookup.shared import store
 from integrations.lookup.sources import Source, plan_of
+from integrations.lookup.store import store
 
 log = structlog.get_logger(__name__)
 

@@ -19,8 +19,8 @@ from integrations.lookup.background import cancel_background, run_in_background
 from integrations.lookup.cache import NO_PAGE, Page
 from integrations.lookup.merge import link, merge
 from integrations.lookup.result import LookupResult, LookupStatus, Question, SourceOutcome, SourceStatus
-from integrations.lookup.shared import store
 from integrations.lookup.sources import Plan, Source, plan_of, take_all, take_retired
+from integrations.lookup.store import store
 from integrations.models.encryption import blind_index
 from integrations.phone import Number
 from integrations.profile import CallerProfile, Field, SourceRecord, refs_of

@@ -16,8 +16,8 @@ from integrations.lookup.cache import Page
 from integrations.lookup.engine import status_of
 from integrations.lookup.merge import link, merge
 from integrations.lookup.result import LookupResult
-from integrations.lookup.shared import store
 from integrations.lookup.sources import Plan, Source, plan_of
+from integrations.lookup.store import store
 from integrations.phone import Withheld
 from integrations.profile import CallerProfile, SourceRecord
 from integrations.sought import By, Sought

@@ -14,7 +14,7 @@ from integrations.lookup import LookupResult, Question, close_sources, engine, l
 from integrations.lookup.asking import _flights
 from integrations.lookup.cache import MOST_NUMBERS, Kept, MemoryStore
 from integrations.lookup.engine import _under_way
-from integrations.lookup.shared import store
+from integrations.lookup.store import store
 from integrations.models import CustomField
 from integrations.phone import Number, classify
 from integrations.profile import SourceRecord

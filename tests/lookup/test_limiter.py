@@ -18,8 +18,9 @@ from integrations.lookup import LookupResult, Question, close_sources, look_up
 from integrations.lookup.background import cancel_background
 from integrations.lookup.cache import MemoryStore
 from integrations.lookup.limiter import Budget, Limiter
-from integrations.lookup.shared import RedisStore, store
+from integrations.lookup.redis_store import RedisStore
 from integrations.lookup.sources import plan_of
+from integrations.lookup.store import store
 from integrations.phone import classify
 from tests.factories import World
 from tests.known_callers import install_fake_kind

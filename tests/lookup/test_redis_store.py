@@ -17,7 +17,8 @@ from integrations.errors import ConfigurationError, MissingScope, RateLimited, S
 from integrations.lookup import LookupResult, Question, close_sources, look_up
 from integrations.lookup.breaker import Breaker, Pause
 from integrations.lookup.cache import Kept, Outcome, page_key
-from integrations.lookup.shared import RedisStore, opened, sealed, store
+from integrations.lookup.redis_store import RedisStore, opened, sealed
+from integrations.lookup.store import store
 from integrations.phone import Number
 from integrations.profile import Match, SourceRecord
 from tests.factories import World

@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 import orjson
 import structlog
-from django.conf import settings
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from integrations.errors import BY_STATUS, ConfigurationError, MissingScope, RateLimited, SourceUnavailable
-from integrations.lookup import shared_turns
+from integrations.lookup import redis_turns
 from integrations.lookup.background import run_in_background
 from integrations.lookup.breaker import Pause
-from integrations.lookup.cache import STALE_S, Kept, MemoryStore, Outcome, Page, Store, page_key
+from integrations.lookup.cache import STALE_S, Kept, Outcome, Page, Store, page_key
 from integrations.lookup.limiter import Budget
 from integrations.models.encryption import decrypt, encrypt
 from integrations.phone import Number
@@ -37,12 +36,6 @@ OUTCOME_MS = 2_000
 LOOK_EVERY_S = 0.015
 _ASKING = b"asking"
 _TROUBLE = (RedisError, OSError, TimeoutError, ConfigurationError)
-
-
-@cache
-def store() -> Store:
-    """The process's: shared where there is Redis."""
-    return RedisStore(settings.REDIS_URL) if settings.REDIS_URL else MemoryStore()
 
 
 def sealed(outcome: Outcome) -> bytes:
@@ -147,93 +140,66 @@ class RedisStore(Store):
 
     async def page(self, organization_id: int, about: Number | str, sources: Sequence[str] = ()) -> Page:
         key = f"connie:n:{page_key(organization_id, about)}"
-        try:
-            async with asyncio.timeout(WAIT_S), self._redis.pipeline(transaction=False) as pipeline:
-                pipeline.hgetall(key)
-                if sources:
-                    pipeline.mget([_pause_key(source) for source in sources])
-                entries, *rest = await pipeline.execute()
-        except _TROUBLE as trouble:
-            _note(trouble)
-            return RedisPage(self, key, {}, {})
-        told = zip(sources, rest[0] if rest else (), strict=True)
+        answers: Sequence[Any] = ()
+        async with _briefly(), self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.hgetall(key)
+            if sources:
+                pipeline.mget([_pause_key(source) for source in sources])
+            answers = await pipeline.execute()
+        entries, *rest = answers or [{}]
+        told = zip(sources, rest[0] if rest else [None] * len(sources), strict=True)
         return RedisPage(self, key, entries, {source: Pause(**orjson.loads(raw)) for source, raw in told if raw})
 
     async def write(self, key: str, name: str, content: bytes, keeps_s: int, indexes: Sequence[str]) -> None:
         """An entry, and under which numbers its records are found."""
-        try:
-            async with asyncio.timeout(WAIT_S), self._redis.pipeline(transaction=False) as pipeline:
-                pipeline.hset(key, name, content)
-                pipeline.expire(key, max(keeps_s, STALE_S))
-                for index in indexes:
-                    pipeline.sadd(index, key)
-                    pipeline.expire(index, STALE_S)
-                await pipeline.execute()
-        except _TROUBLE as trouble:
-            _note(trouble)
+        async with _briefly(), self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.hset(key, name, content)
+            pipeline.expire(key, max(keeps_s, STALE_S))
+            for index in indexes:
+                pipeline.sadd(index, key)
+                pipeline.expire(index, STALE_S)
+            await pipeline.execute()
 
     async def claim(self, key: str, value: bytes, seconds: float) -> bytes | None:
         """None when ``key`` is now ours, else what it holds. Ours too when Redis cannot say."""
-        try:
-            async with asyncio.timeout(WAIT_S):
-                held = await self._redis.set(key, value, nx=True, get=True, px=int(seconds * 1000) + 1)
-                return held if isinstance(held, bytes) else None
-        except _TROUBLE as trouble:
-            _note(trouble)
-            return None
+        held: object = None
+        async with _briefly():
+            held = await self._redis.set(key, value, nx=True, get=True, px=int(seconds * 1000) + 1)
+        return held if isinstance(held, bytes) else None
 
     async def set(self, key: str, value: bytes, milliseconds: int) -> None:
-        try:
-            async with asyncio.timeout(WAIT_S):
-                await self._redis.set(key, value, px=milliseconds)
-        except _TROUBLE as trouble:
-            _note(trouble)
+        async with _briefly():
+            await self._redis.set(key, value, px=milliseconds)
 
     async def tell_pause(self, source: str, pause: Pause | None) -> None:
-        try:
-            async with asyncio.timeout(WAIT_S):
-                if pause is None:
-                    await self._redis.delete(_pause_key(source))
-                else:
-                    left = max(1, int((pause.until - time.time()) * 1000))
-                    await self._redis.set(_pause_key(source), orjson.dumps(pause), px=left)
-        except _TROUBLE as trouble:
-            _note(trouble)
+        if pause is None:
+            await self.delete(_pause_key(source))
+        else:
+            await self.set(_pause_key(source), orjson.dumps(pause), max(1, int((pause.until - time.time()) * 1000)))
 
     async def take_turn(self, name: str, slot: str, budget: Budget, patience_s: float, lease_s: float) -> float | None:
-        try:
-            async with asyncio.timeout(WAIT_S):
-                return await shared_turns.take_turn(self._redis, name, slot, budget, patience_s, lease_s)
-        except _TROUBLE as trouble:
-            _note(trouble)
-            return None
+        wait: float | None = None
+        async with _briefly():
+            wait = await redis_turns.take_turn(self._redis, name, slot, budget, patience_s, lease_s)
+        return wait  # noqa: RET504 -- None where the block was ended
 
     async def end_turn(self, name: str, slot: str) -> None:
-        try:
-            async with asyncio.timeout(WAIT_S):
-                await shared_turns.end_turn(self._redis, name, slot)
-        except _TROUBLE as trouble:
-            _note(trouble)
+        async with _briefly():
+            await redis_turns.end_turn(self._redis, name, slot)
 
     async def forget_number(self, organization_id: int, number: Number) -> None:
         await self.delete(f"connie:n:{page_key(organization_id, number)}")
 
     async def forget_record(self, organization_id: int, connector: str, record_id: str) -> None:
         index = f"connie:r:{organization_id}:{connector}:{record_id}"
-        try:
-            async with asyncio.timeout(WAIT_S):
-                keys = await self._redis.smembers(index)
-        except _TROUBLE as trouble:
-            _note(trouble)
-            return
-        await self.delete(index, *(bytes(key).decode() for key in keys if isinstance(key, bytes)))
+        keys: Iterable[object] = ()
+        async with _briefly():
+            keys = await self._redis.smembers(index)
+        await self.delete(index, *(key.decode() for key in keys if isinstance(key, bytes)))
 
     async def delete(self, *keys: str) -> None:
-        try:
-            async with asyncio.timeout(WAIT_S):
-                await self._redis.delete(*keys)
-        except _TROUBLE as trouble:
-            _note(trouble)
+        async with _briefly():
+            await self._redis.delete(*keys)
 
     async def close(self) -> None:
         if client := self._clients.pop(asyncio.get_running_loop(), None):
@@ -244,5 +210,11 @@ def _pause_key(source: str) -> str:
     return f"connie:p:{source}"
 
 
-def _note(trouble: Exception) -> None:
-    log.warning("cache.unavailable", problem=type(trouble).__name__)
+@asynccontextmanager
+async def _briefly() -> AsyncIterator[None]:
+    """What goes wrong with Redis within the block, or takes longer than WAIT_S, ends the block and is only noted."""
+    try:
+        async with asyncio.timeout(WAIT_S):
+            yield
+    except _TROUBLE as trouble:
+        log.warning("cache.unavailable", problem=type(trouble).__name__)
