@@ -46,6 +46,14 @@ def drop_query(_logger: Any, _method: str, event: Event) -> Event:
     return event
 
 
+def name_only(_logger: Any, _method: str, event: Event) -> Event:
+    """A queue that cannot be reached is told of every second, without a page of where in the library that was noticed."""
+    if str(event.get("logger", "")).startswith("huey.consumer") and isinstance(found := event.get("exc_info"), tuple):
+        del event["exc_info"]
+        event["problem"] = getattr(found[0], "__name__", "")
+    return event
+
+
 _SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
@@ -72,6 +80,7 @@ def configure(options: dict[str, Any]) -> None:
         "foreign_pre_chain": _SHARED,
         "processors": [
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            name_only,
             structlog.processors.format_exc_info,
             drop_query,
             redact,
