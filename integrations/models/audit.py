@@ -102,6 +102,7 @@ class AccessEntry(models.Model):
             models.Index(fields=["organization", "subject_key", "-at"], name="audit_by_subject"),
             models.Index(fields=["organization", "person_id", "-at"], name="audit_by_person"),
             models.Index(fields=["organization", "call_sid"], name="audit_by_call"),
+            models.Index(fields=["organization", "event", "-seq"], name="audit_by_event"),
         ]
         verbose_name = _("access entry")
         verbose_name_plural = _("access entries")

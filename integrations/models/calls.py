@@ -40,7 +40,10 @@ class Call(models.Model):
     class Meta:
         ordering = ["-touched_at"]
         constraints = [models.UniqueConstraint(fields=["organization", "call_sid"], name="call_sid_per_organization")]
-        indexes = [models.Index(fields=["organization", "-touched_at"], name="calls_recent")]
+        indexes = [
+            models.Index(fields=["organization", "-touched_at"], name="calls_recent"),
+            models.Index(fields=["organization", "named_by_api", "-touched_at"], name="calls_named"),
+        ]
         verbose_name = _("call")
         verbose_name_plural = _("calls")
 
@@ -162,6 +165,7 @@ class PanelOpening(models.Model):
     class Meta:
         ordering = ["-opened_at"]
         constraints = [models.UniqueConstraint(fields=["call", "person"], name="opening_once_per_person")]
+        indexes = [models.Index(fields=["person", "-opened_at"], name="openings_recent")]
         verbose_name = _("panel opening")
         verbose_name_plural = _("panel openings")
 
