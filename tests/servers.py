@@ -159,13 +159,15 @@ def mariadb(*more: str) -> Iterator[MariaDb]:
     as_root = ["--user=root"] if os.geteuid() == 0 else []
     try:
         authentication = "--auth-root-authentication-method=normal"
-        command = [install, "--no-defaults", f"--datadir={folder}/data", authentication, "--skip-test-db", *as_root]
+        # Temporary tables of two servers that share a folder get into each other's way.
+        own = f"--tmpdir={folder}"
+        command = [install, "--no-defaults", f"--datadir={folder}/data", own, authentication, "--skip-test-db", *as_root]
         made = subprocess.run(command, capture_output=True, text=True, check=False)
         if made.returncode:
             raise RuntimeError(f"MariaDB's data directory could not be made: {made.stderr[-500:]}")
         port = free_port()
         options = [
-            f"--datadir={folder}/data", f"--socket={folder}/s.sock", f"--pid-file={folder}/pid", f"--port={port}",
+            f"--datadir={folder}/data", own, f"--socket={folder}/s.sock", f"--pid-file={folder}/pid", f"--port={port}",
             "--bind-address=127.0.0.1", "--skip-log-bin", "--skip-name-resolve", "--performance-schema=OFF",
             "--innodb-flush-log-at-trx-commit=0", "--innodb-flush-method=nosync", "--innodb-buffer-pool-size=128M",
             "--character-set-server=utf8mb4",
