@@ -1,4 +1,4 @@
-.PHONY: run test check fmt bench lock clean
+.PHONY: run test check fmt bench soak lock clean
 PY := .venv/bin/python
 
 run:  ## a working demo on this machine; Ctrl-C ends it
@@ -28,6 +28,10 @@ fmt:  ## format, and mend what can be mended
 bench:  ## how fast it is, beside a Node function that does without its duties; about four minutes
 	@scripts/bootstrap.sh dev
 	@$(PY) -m bench
+
+soak:  ## the long tests: storms of kills, a million rows, a steady load; about a quarter of an hour
+	@scripts/bootstrap.sh dev
+	@$(PY) -m tests.soak
 
 COMPILE := uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.12 pyproject.toml
 
