@@ -45,7 +45,6 @@ class GroupWriter:
         self._waiting: deque[_Submitted] = deque()
         self._arrived = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._closing = False
 
     def submit(self, entry: Entry, waiter: asyncio.Future[None] | None = None) -> Future[None]:
         """A future that is done once the entry is committed. Raises AuditUnavailable when too many wait already.
@@ -59,7 +58,6 @@ class GroupWriter:
                 raise AuditUnavailable("too many entries are waiting")
             self._waiting.append(_Submitted(entry, future, waiter))
             if self._thread is None:
-                self._closing = False
                 self._thread = threading.Thread(target=self._run, name="audit-writer", daemon=True)
                 self._thread.start()
             self._arrived.notify()
@@ -69,8 +67,7 @@ class GroupWriter:
         """Commit what waits, end the thread and its connection. The next entry starts a new one."""
         with self._arrived:
             thread, self._thread = self._thread, None
-            self._closing = True
-            self._arrived.notify()
+            self._arrived.notify_all()
         if thread:
             thread.join()
 
@@ -82,9 +79,10 @@ class GroupWriter:
             connection.close()
 
     def _next_group(self) -> list[_Submitted]:
-        """What waits, up to the group's size; empty when the writer is closed and nothing waits."""
+        """What waits, up to the group's size; empty when nothing waits and the writer was closed, though another thread may
+        have been started since."""
         with self._arrived:
-            while not self._waiting and not self._closing:
+            while not self._waiting and self._thread is threading.current_thread():
                 self._arrived.wait()
             taken = [self._waiting.popleft() for _index in range(min(GROUP_SIZE, len(self._waiting)))]
         # Whoever gave up waiting has shown nothing, so there is nothing to record.

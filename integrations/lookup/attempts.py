@@ -73,7 +73,8 @@ class AttemptLog:
         self._waiting: deque[Attempt] = deque()
         self._dropped = 0
         self._thread: threading.Thread | None = None
-        self._closing = threading.Event()
+        self._ending = threading.Event()
+        self._starting = threading.Lock()
         self._writing = threading.Lock()
 
     def note(self, attempt: Attempt) -> None:
@@ -83,9 +84,15 @@ class AttemptLog:
             return
         self._waiting.append(attempt)
         if self._thread is None:
-            self._closing.clear()
-            self._thread = threading.Thread(target=self._run, name="attempt-log", daemon=True)
-            self._thread.start()
+            self._start()
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is None:
+                # One event for each thread: the one that is ending must not miss it because the next one has begun.
+                self._ending = threading.Event()
+                self._thread = threading.Thread(target=self._run, args=(self._ending,), name="attempt-log", daemon=True)
+                self._thread.start()
 
     def flush(self) -> None:
         """Write what waits. Never raises: what the database does not take is dropped with the rest of its chunk."""
@@ -103,8 +110,9 @@ class AttemptLog:
 
     def close(self) -> None:
         """Write what waits and end the thread. The next note starts a new one."""
-        thread, self._thread = self._thread, None
-        self._closing.set()
+        with self._starting:
+            thread, self._thread = self._thread, None
+            self._ending.set()
         if thread:
             thread.join()
 
@@ -112,9 +120,9 @@ class AttemptLog:
         """Let go of what waits, for tests."""
         self._waiting.clear()
 
-    def _run(self) -> None:
+    def _run(self, ending: threading.Event) -> None:
         try:
-            while not self._closing.wait(FLUSH_EVERY_S):
+            while not ending.wait(FLUSH_EVERY_S):
                 self.flush()
             self.flush()
         finally:

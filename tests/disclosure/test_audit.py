@@ -268,6 +268,25 @@ async def test_who_waited_on_a_loop_that_has_ended_costs_nobody(world: World, mo
     assert await sync_to_async(audit.verify)(world.riverside) == 2
 
 
+def test_an_entry_that_comes_while_the_process_ends_keeps_it_from_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, writer = SlowDatabase(monkeypatch), audit.GroupWriter()
+    first = writer.submit(entry(world))
+    database.reached.wait(10)
+    ending = writer._thread
+    closing = threading.Thread(target=writer.close, daemon=True)
+    closing.start()
+    while writer._thread is ending:
+        threading.Event().wait(0.001)
+    late = writer.submit(entry(world))
+    database.released.set()
+    closing.join(10)
+    assert not closing.is_alive()
+    writer.close()
+    assert (first.result(), late.result(), audit.verify(world.riverside)) == (None, None, 2)
+
+
 async def test_too_many_waiting_entries_are_refused_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     database = SlowDatabase(monkeypatch)
     monkeypatch.setattr(audit, "MAX_WAITING", 1)

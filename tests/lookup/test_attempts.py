@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -118,6 +119,34 @@ def test_what_waits_is_written_when_the_process_ends(world: World) -> None:
     assert not Attempt.objects.exists()
     log.close()
     assert Attempt.objects.count() == 1
+
+
+def test_a_question_that_comes_while_the_process_ends_keeps_it_from_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, row = AttemptLog(), make_connector(world.riverside, "crm", "fake")
+    writing, released, write = threading.Event(), threading.Event(), module._write
+
+    def slowly(chunk: tuple[Noted, ...]) -> None:
+        writing.set()
+        released.wait(10)
+        write(chunk)
+
+    monkeypatch.setattr(module, "_write", slowly)
+    monkeypatch.setattr(module, "FLUSH_EVERY_S", 0.01)
+    log.note(Noted(f"{world.riverside.pk}:{row.pk}:x", "find"))
+    writing.wait(10)
+    ending = log._thread
+    closing = threading.Thread(target=log.close, daemon=True)
+    closing.start()
+    while log._thread is ending or not log._ending.is_set():
+        threading.Event().wait(0.001)
+    log.note(Noted(f"{world.riverside.pk}:{row.pk}:x", "find"))
+    released.set()
+    closing.join(10)
+    assert not closing.is_alive()
+    log.close()
+    assert Attempt.objects.count() == 2
 
 
 def test_a_system_that_was_deleted_meanwhile_costs_only_its_own_rows(world: World) -> None:
