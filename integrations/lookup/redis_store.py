@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +24,7 @@ from integrations.lookup.background import run_in_background
 from integrations.lookup.breaker import Pause
 from integrations.lookup.cache import STALE_S, Kept, Outcome, Page, Store, page_key
 from integrations.lookup.limiter import Budget
-from integrations.models.encryption import decrypt, encrypt
+from integrations.models.encryption import blind_index, decrypt, encrypt
 from integrations.phone import Number
 from integrations.profile import Match, SourceRecord
 
@@ -49,8 +49,15 @@ def sealed(outcome: Outcome) -> bytes:
 
 
 def opened(raw: bytes) -> Outcome:
-    """Raises ConfigurationError where it was sealed with another key."""
-    facts = orjson.loads(decrypt(raw.decode()))
+    """Raises ConfigurationError where it was sealed with another key, or by another version of the portal."""
+    text = decrypt(raw.decode())
+    try:
+        return _outcome(orjson.loads(text))
+    except (ValueError, TypeError, LookupError, AttributeError):
+        raise ConfigurationError("what was kept cannot be read") from None
+
+
+def _outcome(facts: dict[str, Any]) -> Outcome:
     if word := facts.get("error"):
         kind = BY_STATUS.get(word, SourceUnavailable)
         if kind is RateLimited:
@@ -88,7 +95,7 @@ class RedisPage(Page):
         try:
             return Kept(opened(content).records, float(at))
         except ConfigurationError:
-            return None  # sealed with a key that is no longer there
+            return None
 
     async def put(self, name: str, kept: Kept, keeps_s: int) -> None:
         content = f"{kept.at} ".encode() + sealed(Outcome(kept.records))
@@ -103,9 +110,10 @@ class RedisPage(Page):
                 await asyncio.sleep(LOOK_EVERY_S)
                 continue
             if state is not None and float(state.partition(b" ")[0]) >= self._opened_at:
-                return opened(state.partition(b" ")[2])
+                with suppress(ConfigurationError):
+                    return opened(state.partition(b" ")[2])
             if state is not None:
-                # Found before this lookup began: if that still counted, it would be on the page.
+                # Found before this lookup began, and if that still counted, it would be on the page; or not to be read here.
                 await self._store.set(flight, _ASKING, int(seconds * 1000) + 1)
             try:
                 outcome = await ask()
@@ -119,7 +127,12 @@ class RedisPage(Page):
 
 
 def _index(name: str, record: SourceRecord) -> str:
-    return f"connie:r:{name.partition(':')[0]}:{record.connector}:{record.record_id}"
+    return _record_key(name.partition(":")[0], record.connector, record.record_id)
+
+
+def _record_key(organization: str, connector: str, record_id: str) -> str:
+    """A blind index, because a record's id may be a person's e-mail address or number."""
+    return f"connie:r:{blind_index(f'{connector}:{record_id}', scope=f'record:{organization}')}"
 
 
 class RedisStore(Store):
@@ -191,7 +204,7 @@ class RedisStore(Store):
         await self.delete(f"connie:n:{page_key(organization_id, number)}")
 
     async def forget_record(self, organization_id: int, connector: str, record_id: str) -> None:
-        index = f"connie:r:{organization_id}:{connector}:{record_id}"
+        index = _record_key(str(organization_id), connector, record_id)
         keys: Iterable[object] = ()
         async with _briefly():
             keys = await self._redis.smembers(index)

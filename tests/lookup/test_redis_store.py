@@ -19,6 +19,7 @@ from integrations.lookup.breaker import Breaker, Pause
 from integrations.lookup.cache import Kept, Outcome, page_key
 from integrations.lookup.redis_store import RedisStore, opened, sealed
 from integrations.lookup.store import store
+from integrations.models.encryption import encrypt
 from integrations.phone import Number
 from integrations.profile import Match, SourceRecord
 from tests.factories import World
@@ -82,7 +83,8 @@ async def test_an_answer_is_found_by_another_process(world: World) -> None:
 
 
 async def test_nothing_in_redis_can_be_read(world: World, redis: RedisServer) -> None:
-    await add(world, "crm", people=[{**ROSA, "phone": "+14155550123"}])
+    # Some systems name a record by what it holds.
+    await add(world, "crm", people=[{**ROSA, "id": "rosa@mail.org", "phone": "+14155550123"}])
     await ask(world)
     with redis_client.Redis(port=redis.port) as client:
         keys = list(client.keys("*"))  # type: ignore[arg-type]
@@ -91,6 +93,31 @@ async def test_nothing_in_redis_can_be_read(world: World, redis: RedisServer) ->
     assert keys
     for secret in (b"Rosa", b"4155550123", b"rosa@mail.org"):
         assert secret not in everything
+
+
+async def test_what_another_version_of_the_portal_kept_is_asked_for_anew(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await add(world, "crm", people=[ROSA])
+
+    def otherwise(outcome: Outcome) -> bytes:
+        return encrypt('{"records": [{"name_of_tomorrow": 1}]}').encode()
+
+    with monkeypatch.context() as tomorrow:
+        tomorrow.setattr("integrations.lookup.redis_store.sealed", otherwise)
+        await ask(world)
+    result = await ask(world)
+    assert (result.sources[0].cached, result.people[0].fields["name"].value) == (False, "Rosa Castillo")
+
+
+async def test_an_outcome_that_cannot_be_read_is_not_waited_for(redis: RedisServer) -> None:
+    one = RedisStore(redis.url)
+    page = await one.page(1, NUMBER)
+
+    async def answer() -> Outcome:
+        return Outcome((RECORD,))
+
+    await one.set(f"{page.key}:crm:find:flight", f"{time.time() + 1} sealed elsewhere".encode(), 5_000)  # type: ignore[attr-defined]
+    assert (await page.once("crm:find", answer, 1.0)).records == (RECORD,)
+    await one.close()
 
 
 async def test_two_processes_ask_once_between_them(redis: RedisServer) -> None:
