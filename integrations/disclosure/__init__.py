@@ -137,7 +137,7 @@ class Showing:
             restricted=one is not None and one in await restricted_people(result),
             question=policy.question if any(shown.verify_first for shown in fields.values()) else "",
             checked=self.context.checked.outcome if policy.question and self.context.checked and gate is Gate.OPEN else "",
-            set_aside=result.set_aside,
+            set_aside=len(result.set_aside),
         )
         await self._record(result, choice_on_record(matches) or fields_on_record(fields))
         return disclosure

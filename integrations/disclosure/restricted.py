@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from integrations.disclosure.viewers import Viewer
-from integrations.lookup.result import LookupResult, LookupStatus, SourceOutcome, SourceStatus
+from integrations.lookup.result import LookupResult, SourceOutcome, SourceStatus, status_of
 from integrations.models import RestrictedRecord
 from integrations.models.snapshots import Snapshots
 from integrations.profile import CallerProfile, Ref
@@ -27,9 +27,10 @@ _listed = Snapshots(_load_listed)
 
 
 async def restricted_people(result: LookupResult) -> list[CallerProfile]:
-    """Those of the result whom only the tier ``admin`` may see."""
-    listed = await _listed.get(result.organization_id) if result.people else frozenset()
-    return [person for person in result.people if _is_marked(person) or _is_listed(person, listed)]
+    """Those of the result, and of whom it sets aside, whom only the tier ``admin`` may see."""
+    people = (*result.people, *result.set_aside)
+    listed = await _listed.get(result.organization_id) if people else frozenset()
+    return [person for person in people if _is_marked(person) or _is_listed(person, listed)]
 
 
 async def as_seen_by(viewer: Viewer, result: LookupResult) -> LookupResult:
@@ -40,10 +41,14 @@ async def as_seen_by(viewer: Viewer, result: LookupResult) -> LookupResult:
     if not restricted:
         return result
     people = tuple(person for person in result.people if person not in restricted)
-    seen = {connector for person in people for connector, _record_id in person.refs}
+    set_aside = tuple(person for person in result.set_aside if person not in restricted)
     hidden = {connector for person in restricted for connector, _record_id in person.refs}
-    sources = tuple(_worded(source, people) if source.key in hidden else source for source in result.sources)
-    return replace(result, people=people, sources=sources, status=_status(result, people, seen))
+    # What was asked about a person tells that there is one.
+    outcomes = result.sources if people else tuple(source.by_number or source for source in result.sources)
+    visible = (*people, *set_aside)
+    sources = tuple(_worded(source, visible) if source.key in hidden else source for source in outcomes)
+    status = status_of(sources, len(people))
+    return replace(result, people=people, set_aside=set_aside, sources=sources, status=status)
 
 
 def _is_marked(person: CallerProfile) -> bool:
@@ -62,12 +67,3 @@ def _worded(source: SourceOutcome, people: Iterable[CallerProfile]) -> SourceOut
         return source
     status = (SourceStatus.NOT_FOUND, SourceStatus.FOUND, SourceStatus.MANY)[min(left, 2)]
     return replace(source, status=status, incomplete=False, unreadable=(), message="")
-
-
-def _status(result: LookupResult, people: tuple[CallerProfile, ...], seen: set[str]) -> LookupStatus:
-    if len(people) > 1 or result.status in (LookupStatus.FAILED, LookupStatus.PARTIAL):
-        return result.status
-    failed = any(not source.status.answered and source.status is not SourceStatus.SKIPPED for source in result.sources)
-    if failed:
-        return LookupStatus.PARTIAL
-    return LookupStatus.OK if seen else LookupStatus.NOT_FOUND

@@ -18,7 +18,7 @@ from integrations.lookup.asking import Asked, Inquiry, Request, Settled, at_hand
 from integrations.lookup.background import cancel_background, run_in_background
 from integrations.lookup.cache import NO_PAGE, Page
 from integrations.lookup.merge import link, merge
-from integrations.lookup.result import LookupResult, LookupStatus, Question, SourceOutcome, SourceStatus
+from integrations.lookup.result import LookupResult, LookupStatus, Question, SourceOutcome, SourceStatus, status_of
 from integrations.lookup.sources import Plan, Source, plan_of, take_all, take_retired
 from integrations.lookup.store import store
 from integrations.models.encryption import blind_index
@@ -290,6 +290,7 @@ class _Lookup:
         """What is known so far."""
         everybody = self._everybody()
         groups = [records for records in everybody if self._may_be(records)]
+        others = [records for records in everybody if not self._may_be(records)]
         if len(groups) == 1:
             groups = [(*groups[0], *(record for settled in self.details.values() for record in settled.records))]
         else:
@@ -306,19 +307,34 @@ class _Lookup:
             at=datetime.now(UTC),
             vocabulary=self.plan.vocabulary,
             choice=self.choice,
-            set_aside=len(everybody) - len(people),
+            set_aside=tuple(self._merged(group, self.plan.vocabulary) for group in others),
             sought=self.choice.found_by,
         )
 
     def _outcome(self, source: Source) -> SourceOutcome:
-        found, details = self.found.get(source.key), self.details.get(source.key)
-        if found and details and not details.outcome.status.answered:
-            return replace(found.outcome, incomplete=True, message=details.outcome.message)
-        if settled := found or details:
-            return settled.outcome
-        if source.key in self.finding or source.key in self.detailing:
-            message = _STILL_ASKED if self.is_slow else ""
-            return SourceOutcome(source.key, source.label, source.kind, SourceStatus.PENDING, message=message)
+        by_number, details = self._outcome_by_number(source), self.details.get(source.key)
+        if source.key in self.found:
+            if not details or details.outcome.status.answered:
+                return by_number
+            now = replace(by_number, incomplete=True, message=details.outcome.message)
+        elif details:
+            now = details.outcome
+        elif source.key in self.detailing:
+            now = self._pending(source)
+        else:
+            return by_number
+        return replace(now, by_number=by_number)
+
+    def _pending(self, source: Source) -> SourceOutcome:
+        message = _STILL_ASKED if self.is_slow else ""
+        return SourceOutcome(source.key, source.label, source.kind, SourceStatus.PENDING, message=message)
+
+    def _outcome_by_number(self, source: Source) -> SourceOutcome:
+        """How the source stands without what it is asked about the person whom others found."""
+        if found := self.found.get(source.key):
+            return found.outcome
+        if source.key in self.finding:
+            return self._pending(source)
         if self.finding and source.has_details and source.tells_something and not source.stands_in_for:
             # It is asked once it is known who is calling.
             return SourceOutcome(source.key, source.label, source.kind, SourceStatus.PENDING)
@@ -339,17 +355,3 @@ class _Lookup:
 def _text(profile: CallerProfile, name: str) -> str:
     value = profile.fields.get(name)
     return str(value.value) if value else ""
-
-
-def status_of(outcomes: tuple[SourceOutcome, ...], match_count: int) -> LookupStatus:
-    """The word of docs/api.md for how a lookup ended: the first of ``LookupStatus`` that is true."""
-    asked = [outcome for outcome in outcomes if outcome.status is not SourceStatus.SKIPPED]
-    pending = any(outcome.status is SourceStatus.PENDING for outcome in asked)
-    answered = [outcome for outcome in asked if outcome.status.answered]
-    if asked and not answered and not pending:
-        return LookupStatus.FAILED
-    if match_count > 1:
-        return LookupStatus.AMBIGUOUS
-    if len(answered) < len(asked) or any(outcome.incomplete for outcome in asked):
-        return LookupStatus.PARTIAL
-    return LookupStatus.OK if match_count == 1 else LookupStatus.NOT_FOUND

@@ -47,7 +47,8 @@ class LookupStatus(StrEnum):
 @dataclass(frozen=True)
 class SourceOutcome:
     """How one source settled. ``message`` is a plain sentence for people; ``incomplete`` means that the person was
-    found but the source's details did not come."""
+    found but the source's details did not come. ``by_number``: how it stood without what it was asked about the person
+    whom others found, if it was."""
 
     key: str
     label: str
@@ -59,6 +60,7 @@ class SourceOutcome:
     message: str = ""
     incomplete: bool = False
     unreadable: tuple[str, ...] = ()
+    by_number: SourceOutcome | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class LookupResult:
     """Everything that was found for one number, or in one search, in one organisation.
 
     ``people`` are the callers after linking and the agent's choice: who was picked before first, then the most complete.
-    ``set_aside`` counts those whom the choice leaves out. ``vocabulary`` holds every field that may occur. ``sought``:
+    ``set_aside`` are those whom the choice leaves out. ``vocabulary`` holds every field that may occur. ``sought``:
     with what they were searched for instead of by the caller's id.
     """
 
@@ -100,7 +102,7 @@ class LookupResult:
     at: datetime
     vocabulary: Mapping[str, Field] = field(default_factory=lambda: FIELDS)
     choice: Choice = Choice()
-    set_aside: int = 0
+    set_aside: tuple[CallerProfile, ...] = ()
     sought: Sought | None = None
 
     @property
@@ -121,6 +123,20 @@ class LookupResult:
     def subject(self) -> str:
         """Whom it is about, for the audit, which keeps it keyed and sealed: the number, or else what was searched for."""
         return self.number.e164 if self.number else self.sought.text if self.sought else ""
+
+
+def status_of(outcomes: tuple[SourceOutcome, ...], match_count: int) -> LookupStatus:
+    """The word of docs/api.md for how a lookup ended: the first of ``LookupStatus`` that is true."""
+    asked = [outcome for outcome in outcomes if outcome.status is not SourceStatus.SKIPPED]
+    pending = any(outcome.status is SourceStatus.PENDING for outcome in asked)
+    answered = [outcome for outcome in asked if outcome.status.answered]
+    if asked and not answered and not pending:
+        return LookupStatus.FAILED
+    if match_count > 1:
+        return LookupStatus.AMBIGUOUS
+    if len(answered) < len(asked) or any(outcome.incomplete for outcome in asked):
+        return LookupStatus.PARTIAL
+    return LookupStatus.OK if match_count == 1 else LookupStatus.NOT_FOUND
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,8 @@ from datetime import UTC, datetime
 from integrations.connectors.base import Connector, Deadline
 from integrations.lookup.asking import Inquiry, Request, Settled, ask, at_hand
 from integrations.lookup.cache import Page
-from integrations.lookup.engine import status_of
 from integrations.lookup.merge import link, merge
-from integrations.lookup.result import LookupResult
+from integrations.lookup.result import LookupResult, status_of
 from integrations.lookup.sources import Plan, Source, plan_of
 from integrations.lookup.store import store
 from integrations.phone import Withheld

@@ -13,9 +13,9 @@ from integrations.connectors.base import Connector, Deadline, DetailKeys
 from integrations.connectors.recording import Recording, Sent, recording
 from integrations.errors import ConfigurationError, SourceError
 from integrations.lookup.asking import answered, failed
-from integrations.lookup.engine import look_up, status_of
+from integrations.lookup.engine import look_up
 from integrations.lookup.merge import link, merge
-from integrations.lookup.result import LookupResult, Question, SourceOutcome
+from integrations.lookup.result import LookupResult, Question, SourceOutcome, status_of
 from integrations.lookup.sources import Plan, Source, plan_with
 from integrations.models.hop import hop
 from integrations.never import drop_never

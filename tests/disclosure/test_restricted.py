@@ -78,6 +78,32 @@ async def test_the_api_answers_as_if_it_did_not_exist(world: World, source: Sour
     assert (await Api(full).post({"phone": "+14155550123"})).json()["caller"]["name"] == "Rosa Castillo"
 
 
+@pytest.mark.parametrize("payments", [{"more": [{"id": "p", "outstanding_balance": "42.50"}]}, {"details_fail": "unavailable"}])
+async def test_what_was_asked_about_it_looks_as_for_a_number_that_nobody_has(
+    world: World, source: Source, payments: dict[str, Any]
+) -> None:
+    facts = {"details_by": "clients", "options": payments}
+    await sync_to_async(make_connector)(world.riverside, "payments", "fake", **facts)
+    key, _row = await sync_to_async(make_api_key)(world.riverside, "advanced", name="advanced")
+
+    async def told() -> tuple[str, dict[str, tuple[str, bool]]]:
+        body = (await Api(key).post({"phone": "+14155550123", "refresh": True})).json()
+        asked = {one["name"]: (one["status"], one["latency_ms"] is None) for one in body["sources"]}
+        return body["lookup_status"], asked
+
+    restricted = await told()
+    await sync_to_async(source.answers)(people=[])
+    assert restricted == await told() == ("not_found", {"clients": ("not_found", False), "payments": ("skipped", True)})
+
+
+def test_nor_is_it_counted_among_those_who_were_not_picked(world: World, source: Source) -> None:
+    source.answers(people=[HIDDEN, LUIS, {**LUIS, "id": "3", "name": "Eva Castillo", "email": "eva@mail.org"}])
+    bea, url = logged_in(world, world.bea), address(world)
+    luis = content(bea, url).partition("Luis Castillo")[2].partition('name="match_id" value="')[2][:32]
+    bea.post(f"{url}pick", {"match_id": luis})
+    assert "Choose again: 1 other has this number" in content(bea, url)
+
+
 # -- By an admin's list ---------------------------------------------------------------------------------------------------
 
 

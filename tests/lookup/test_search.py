@@ -143,7 +143,7 @@ async def test_whoever_was_found_by_a_search_is_fetched_and_nobody_by_number(wor
     assert FakeConnector.keys_seen[0].phone == ""
     assert statuses(result) == {"crm": "found", "clients": "skipped"}
     assert result.sources[0].message == "The caller was found by a search, and not in this system."
-    assert (result.status, result.sought, result.set_aside) == (LookupStatus.OK, sought("rosa"), 0)
+    assert (result.status, result.sought, result.set_aside) == (LookupStatus.OK, sought("rosa"), ())
 
 
 async def test_a_withheld_caller_who_was_found_by_a_search_is_looked_up(world: World) -> None:
