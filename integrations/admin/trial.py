@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from integrations.disclosure import Context, Disclosure, Viewer, disclose
+from integrations.disclosure.context import seen_by
 from integrations.disclosure.policy import policy_of
 from integrations.disclosure.viewers import people_of, viewer_of_person
 from integrations.errors import AuditUnavailable, ConfigurationError
@@ -111,7 +112,7 @@ def _report(request: HttpRequest, connector: Connector, tried: Callable[[], Awai
 async def _shown(
     connector: Connector, tried: Callable[[], Awaitable[Trial]], viewer: Viewer, tiers: list[tuple[int, str]]
 ) -> Report:
-    trial = await tried()
+    trial = await _as_seen_by(viewer, await tried())
     context = Context(purpose=_("Trying the system %(name)s") % {"name": connector.name})
     shown = await disclose(trial.result, viewer, context)
     policies = [await policy_of(pk) for pk, _name in tiers]
@@ -134,6 +135,15 @@ async def _shown(
         tiers=[name for _pk, name in tiers],
         people=[f"{match.name or _('Name not shown')} {match.disambiguator}" for match in shown.matches],
     )
+
+
+async def _as_seen_by(viewer: Viewer, trial: Trial) -> Trial:
+    """A restricted client looks as a caller whom nobody knows, in all that is told of the trial."""
+    if before := trial.before:
+        seen = await seen_by(viewer, before.result)
+        if len(seen.people) < len(before.result.people):
+            return replace(before, result=seen)
+    return replace(trial, result=await seen_by(viewer, trial.result))
 
 
 def _value(name: str, shown: Disclosure, trial: Trial) -> str:

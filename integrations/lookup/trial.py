@@ -6,11 +6,11 @@ from __future__ import annotations
 import asyncio
 import time
 from contextvars import Context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from integrations.connectors.base import Connector, Deadline, DetailKeys
-from integrations.connectors.recording import Recording, Sent, recording
+from integrations.connectors.recording import Sent, recording
 from integrations.errors import ConfigurationError, SourceError
 from integrations.lookup.asking import answered, failed
 from integrations.lookup.engine import look_up
@@ -27,7 +27,8 @@ from integrations.profile import JSON, SourceRecord
 class Trial:
     """``result`` is unfiltered, for ``disclosure`` only. ``mapping`` is field → expression, as the system is configured;
     ``note`` says why nothing was asked, if nothing was. ``dropped``: the keys that were in what came and may not exist behind
-    a connector. ``records``: how many a pasted sample held, of which the first is read."""
+    a connector. ``records``: how many a pasted sample held, of which the first is read. ``before``: how it stood before
+    anything was asked about the person found, if that was; for whoever may not know that there is one."""
 
     result: LookupResult
     sent: tuple[Sent, ...]
@@ -35,24 +36,33 @@ class Trial:
     note: str = ""
     dropped: tuple[str, ...] = ()
     records: int = 0
+    before: Trial | None = None
 
 
 async def try_out(organization_id: int, connector_id: int, number: Number) -> Trial:
     """Ask one connector, enabled or not, as a lookup would. Never raises for what the system does."""
     plan, source = await hop(plan_with, organization_id, connector_id)
     began, deadline = time.monotonic(), Deadline(source.timeout_s)
+    before: Trial | None = None
     secrets = source.connector.settings.secrets if source.connector else {}
     with recording(secrets, (*number.variants(), number.nsn, number.digits)) as recorded:
         try:
             if source.connector is None:
                 raise ConfigurationError(f"{source.key} is not set up correctly")
-            mapping = source.connector.reads
-            people, note = await _asked(source, source.connector, organization_id, number, deadline, recorded)
-            outcome = answered(source, [records[0] for records in people], time.monotonic() - began).outcome
+            known = _by_number if source.asked_by_phone else _by_others
+            before, own, keys = await known(plan, source, source.connector, number, deadline)
+            trial = before = replace(before, sent=tuple(recorded.sent))
+            if keys and source.connector.wants_details(keys):
+                recorded.knows = True
+                records = (*own, *await source.connector.details(keys, deadline))
+                found = answered(source, list(records[:1]), time.monotonic() - began).outcome
+                trial = Trial(_result(plan, number, [records] if records else [], found), (), before.mapping)
+            elif keys and not own:
+                nobody = _result(plan, number, [], answered(source, [], 0.0).outcome)
+                trial = replace(before, result=nobody, note="Nothing is known about the caller that it could be asked with.")
         except (SourceError, ConfigurationError) as error:
-            outcome, people, mapping, note = failed(source, error, time.monotonic() - began).outcome, [], {}, ""
-    result = _result(plan, number, people, outcome)
-    return Trial(result, tuple(recorded.sent), mapping, note, dropped=tuple(sorted(recorded.dropped)))
+            trial = Trial(_result(plan, number, [], failed(source, error, time.monotonic() - began).outcome), (), {})
+    return replace(trial, sent=tuple(recorded.sent), dropped=tuple(sorted(recorded.dropped)), before=before)
 
 
 async def try_sample(organization_id: int, connector_id: int, sample: JSON) -> Trial:
@@ -76,30 +86,33 @@ async def try_sample(organization_id: int, connector_id: int, sample: JSON) -> T
     return Trial(result, (), source.connector.reads, dropped=tuple(sorted(dropped)), records=len(records))
 
 
-async def _asked(
-    source: Source, connector: Connector, organization_id: int, number: Number, deadline: Deadline, recorded: Recording
-) -> tuple[list[tuple[SourceRecord, ...]], str]:
-    """The people that were found, each as their records, or a sentence that says why nobody was asked for."""
-    if source.asked_by_phone:
-        people = link(await connector.find(number, deadline))
-        if len(people) == 1:
-            own = people[0][0]
-            keys = DetailKeys({source.key: own.record_id}, phone=number.e164, hints=own.hints)
-            if connector.can("details") and connector.wants_details(keys):
-                people = [(own, *await connector.details(keys, deadline))]
-        return people, ""
+_Known = tuple[Trial, tuple[SourceRecord, ...], DetailKeys | None]
+
+
+async def _by_number(plan: Plan, source: Source, connector: Connector, number: Number, deadline: Deadline) -> _Known:
+    """Who has the number; the one person's record, and with what details of them can be asked for."""
+    began = time.monotonic()
+    people = link(await connector.find(number, deadline))
+    found = answered(source, [records[0] for records in people], time.monotonic() - began).outcome
+    before = Trial(_result(plan, number, people, found), (), connector.reads)
+    if len(people) != 1 or not connector.can("details"):
+        return before, (), None
+    own = people[0][0]
+    return before, (own,), DetailKeys({source.key: own.record_id}, phone=number.e164, hints=own.hints)
+
+
+async def _by_others(plan: Plan, source: Source, connector: Connector, number: Number, deadline: Deadline) -> _Known:
+    """The same for a system that is asked by what another one knows of the caller."""
     # In a context of its own: what the others are sent is not what this one is sent.
-    others = await asyncio.create_task(look_up(Question(organization_id, number)), context=Context())
+    others = await asyncio.create_task(look_up(Question(plan.organization_id, number)), context=Context())
+    nobody = _result(plan, number, [], answered(source, [], 0.0).outcome)
+    note = "It is asked by what another system knows of the caller, and no other system found exactly one person."
+    before = Trial(replace(nobody, people=others.people), (), connector.reads, note)
     if len(others.people) != 1:
-        return [], "It is asked by what another system knows of the caller, and no other system found exactly one person."
+        return replace(before, result=nobody), (), None
     person = others.people[0]
     email, account_id = (str(person.fields[name].value) if name in person.fields else "" for name in ("email", "account_id"))
-    keys = DetailKeys(dict(person.refs), email, account_id, number.e164)
-    if not connector.wants_details(keys):
-        return [], "Nothing is known about the caller that it could be asked with."
-    recorded.knows = True
-    details = await connector.details(keys, deadline)
-    return [tuple(details)] if details else [], ""
+    return before, (), DetailKeys(dict(person.refs), email, account_id, number.e164)
 
 
 def _result(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -10,7 +11,7 @@ from django.urls import reverse
 
 from integrations.disclosure import audit
 from integrations.errors import AuditUnavailable
-from integrations.models import AccessEntry, Connector, Person
+from integrations.models import AccessEntry, Connector, Person, RestrictedRecord
 from tests.factories import World, make_connector
 from tests.known_callers import ROSA, Source, install_fake_kind
 from tests.lookup.fakes import FakeConnector
@@ -46,6 +47,38 @@ def test_what_was_found_is_shown_on_record_with_what_each_tier_would_see(world: 
         assert effect in html
     entry = AccessEntry.objects.get(event="lookup")
     assert (entry.actor_label, entry.channel, entry.purpose) == ("Ann", "admin", "Trying the system Clients")
+
+
+@pytest.mark.parametrize("asked_by", ["number", "record"])
+def test_a_restricted_client_looks_as_one_whom_nobody_knows(world: World, log_in: LogIn, source: Source, asked_by: str) -> None:
+    """Also to whoever administers the systems, unless their tier sees such clients."""
+    world.ann.tier = world.bea.tier
+    world.ann.save()
+    source.answers(people=[ROSA], more=[{"id": "1", "notes": "needs a ramp"}])
+    visits = {"details_by": "clients", "options": {"more": [{"id": "v", "last_visit": "2026-11-01", "status": "visited"}]}}
+    row = source.row if asked_by == "number" else make_connector(world.riverside, "visits", "fake", **visits)
+    ann = log_in(world.ann)
+    assert "Rosa Castillo" in (known := tried(ann, row)) or "visited" in known
+    RestrictedRecord.objects.create(organization=world.riverside, connector=source.row, record_id="1")
+    hidden = tried(ann, row)
+    for told in ("Rosa Castillo", "visited", "knows the caller", "found, not shown to you"):
+        assert told not in hidden
+    source.answers(people=[])
+    assert _comparable(tried(ann, row)) == _comparable(hidden)
+
+
+def test_a_system_that_wants_to_know_more_than_others_do_shows_nothing_of_theirs(
+    world: World, log_in: LogIn, source: Source
+) -> None:
+    row = make_connector(world.riverside, "visits", "fake", details_by="clients")
+    html = tried(log_in(world.ann), row)
+    assert "Nothing is known about the caller that it could be asked with." in html
+    assert "Rosa Castillo" not in html
+
+
+def _comparable(html: str) -> str:
+    """Without what differs each time."""
+    return re.sub(r"csrfmiddlewaretoken\" value=\"\w+|nonce=\"[^\"]+|[\d.]+ ms", "", html)
 
 
 def test_a_system_that_is_not_enabled_yet_can_be_tried_and_is_asked_anew_each_time(
