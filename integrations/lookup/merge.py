@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from django.conf.locale import LANG_INFO
+
 from integrations.phone import Number, classify
 from integrations.profile import JSON, CallerProfile, Field, FieldType, Provenance, SourceRecord, Value
+
+# By code, by its English name and by its own: what systems write for a language.
+_LANGUAGE_CODES = {
+    word.casefold(): code.partition("-")[0]
+    for code, names in LANG_INFO.items()
+    for word in (code, names.get("name", code), names.get("name_local", code))
+}
 
 
 def link(records: Sequence[SourceRecord]) -> list[tuple[SourceRecord, ...]]:
@@ -72,7 +81,15 @@ def _value(definition: Field, holders: Sequence[SourceRecord], region: str) -> V
 
 def _same(definition: Field, one: JSON, other: JSON, region: str) -> bool:
     """Whether two sources say the same thing in different spellings."""
+    if definition.name == "language":
+        return bool(_language(one) == _language(other))
     return one == other or bool(_comparable(definition.type, one, region) == _comparable(definition.type, other, region))
+
+
+def _language(value: JSON) -> JSON:
+    """``en``, ``en-US``, ``English`` and ``english`` are one language; what is no language's name is left as it is."""
+    word = str(value).strip().casefold().replace("_", "-")
+    return _LANGUAGE_CODES.get(word) or _LANGUAGE_CODES.get(word.partition("-")[0]) or word
 
 
 def _comparable(kind: FieldType, value: JSON, region: str) -> JSON:

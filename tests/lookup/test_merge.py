@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from integrations.lookup.merge import link, merge
 from integrations.profile import FIELDS, SourceRecord
 
@@ -51,6 +53,18 @@ def test_the_same_value_in_another_spelling_is_no_conflict() -> None:
     two = record("b", "2", phone="+14155550123", name="Rosa Castillo", last_visit="2026-01-05T10:00:00+00:00", vip_status=True)
     person = merge([one, two], {"a": 1, "b": 2}, FIELDS, "US")
     assert all(value.conflicts == () for value in person.fields.values())
+
+
+@pytest.mark.parametrize("other", ["en", "en-US", "en_GB", "english ", "English"])
+def test_a_language_s_code_and_its_names_are_the_same_language(other: str) -> None:
+    person = merge([record("a", "1", language="English"), record("b", "2", language=other)], {"a": 1, "b": 2}, FIELDS, "US")
+    assert person.fields["language"].conflicts == ()
+
+
+@pytest.mark.parametrize(("one", "other"), [("Español", "English"), ("Irish", "en"), ("Mixtec", "Zapotec"), ("es", "pt")])
+def test_two_languages_are_a_conflict(one: str, other: str) -> None:
+    person = merge([record("a", "1", language=one), record("b", "2", language=other)], {"a": 1, "b": 2}, FIELDS, "US")
+    assert person.fields["language"].conflicts == (("b", other),)
 
 
 def test_false_is_a_value_and_conflicts_with_true() -> None:
