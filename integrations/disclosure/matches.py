@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
+
+from django.utils.dateformat import format as format_date
 
 from integrations.disclosure.fields import Disclosed, disclosed_fields
 from integrations.disclosure.policy import Gate, Policy
@@ -81,8 +84,16 @@ def _hint(shown: Disclosed | None) -> str:
     if shown.definition.type is FieldType.DATE:
         text = text[:4]
     elif shown.definition.type is FieldType.MOMENT:
-        text = text[:10]
+        text = _day(text)
     return f"{shown.definition.label}: {text}"
+
+
+def _day(moment: str) -> str:
+    """Of ``2026-10-01T09:30:00Z`` the day, as people write it; what is no day is left as it is."""
+    try:
+        return format_date(date.fromisoformat(moment[:10]), "j M Y")
+    except ValueError:
+        return moment[:10]
 
 
 def tells(card: MatchCard, name: str) -> bool:

@@ -15,7 +15,7 @@ from integrations.disclosure import Disclosed, Disclosure
 from integrations.lookup import LookupStatus, SourceOutcome, SourceStatus
 from integrations.models.people import Effect
 from integrations.panel.values import Reader, age, money
-from integrations.profile import Section
+from integrations.profile import FIELDS, Section
 
 # What is open and dated comes first; the order of a card's fields is the vocabulary's.
 _TITLES = {
@@ -62,13 +62,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Card:
-    """``source`` and ``age`` are those of most of its rows; a row that differs shows its own."""
+    """``source``, ``age`` and ``stale`` are those of most of its rows; a row that differs shows its own."""
 
     id: str
     title: str
     rows: list[Row]
     source: str
     age: str
+    stale: bool
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,17 @@ class SourceMark:
     """A system's state: a mark, one word for the line, a sentence for those who ask."""
 
     label: str
-    tone: str  # good | none | bad | idle
+    tone: str  # good | none | warn | bad | idle
+    mark: str
+    words: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A system whose knowledge is not here: in a few words where there are several, else in ``sentence``."""
+
+    label: str
     mark: str
     words: str
     sentence: str
@@ -103,7 +114,7 @@ class Board:
     checked: str
     set_aside: int
     sources: list[SourceMark]
-    missing: list[SourceOutcome]
+    missing: list[Missing]
     unreadable: list[str]
 
 
@@ -130,7 +141,7 @@ def lay_out(shown: Disclosure, reader: Reader) -> Board:
         checked=shown.checked,
         set_aside=shown.set_aside,
         sources=[_mark(source) for source in shown.sources],
-        missing=[source for source in shown.sources if _is_missing(source)],
+        missing=[_missing(source) for source in shown.sources if _is_missing(source)],
         unreadable=_unreadable(shown),
     )
 
@@ -162,9 +173,13 @@ def _card(section: Section, shown: Disclosure, rows: dict[str, Row]) -> Card | N
     names = [name for name in rows if shown.fields[name].definition.section is section and _on_a_card(name, rows)]
     if not names:
         return None
-    usual = Counter((rows[name].source, rows[name].age) for name in names).most_common(1)[0][0]
-    drawn = [replace(rows[name], show_source=(rows[name].source, rows[name].age) != usual) for name in names]
+    usual = Counter(_origin(rows[name]) for name in names).most_common(1)[0][0]
+    drawn = [replace(rows[name], show_source=_origin(rows[name]) != usual) for name in names]
     return Card(section.value, str(_TITLES[section]), drawn, *usual)
+
+
+def _origin(row: Row) -> tuple[str, str, bool]:
+    return row.source, row.age, row.stale
 
 
 def _on_a_card(name: str, rows: dict[str, Row]) -> bool:
@@ -208,8 +223,22 @@ def _is_missing(source: SourceOutcome) -> bool:
     return failed or source.incomplete
 
 
+def _missing(source: SourceOutcome) -> Missing:
+    mark = _mark(source)
+    if source.incomplete:
+        words, sentence = _("details did not come"), _("%(name)s found the caller, but its details did not come.")
+    else:
+        words, sentence = mark.words, _("%(name)s is missing. %(why)s")
+    return Missing(source.label, mark.mark, words, sentence % {"name": source.label, "why": source.message})
+
+
 def _unreadable(shown: Disclosure) -> list[str]:
-    return [f"{source.label}: {', '.join(source.unreadable)}" for source in shown.sources if source.unreadable]
+    return [f"{one.label}: {', '.join(_label(name) for name in one.unreadable)}" for one in shown.sources if one.unreadable]
+
+
+def _label(name: str) -> str:
+    """What people call a field; an organisation's own is named as it was made."""
+    return _(FIELDS[name].label) if name in FIELDS else name.replace("_", " ")
 
 
 def _mark(source: SourceOutcome) -> SourceMark:
@@ -230,4 +259,6 @@ def _mark(source: SourceOutcome) -> SourceMark:
         SourceStatus.CIRCUIT_OPEN: ("bad", "✕", _("paused after failures")),
     }
     tone, mark, word = words[source.status]
+    if source.incomplete:
+        tone, mark, word = "warn", "◐", _("found, without its details")
     return SourceMark(source.label, tone, mark, word, source.message or took)

@@ -2,6 +2,7 @@
 const words = document.currentScript.dataset;
 const announcement = document.getElementById("announcement");
 const keys = document.getElementById("keys");
+const showKeys = document.getElementById("show-keys");
 const currentCaller = () => document.getElementById("caller");
 
 // -- Filling in --------------------------------------------------------------------------------------------------
@@ -156,9 +157,19 @@ document.addEventListener("click", (event) => {
   if (button) copy(button);
   if (event.target.closest("#refresh")) askAgain(event);
   if (event.target.closest("[data-search]")) openSearch(event);
+  if (event.target === showKeys) keys.showModal();
 });
 
+// Escape leaves what was opened for a moment, and the focus is where it was before.
+function leave(element) {
+  const opened = element.closest(".reveal[open], .conflict[open], .asking details[open]");
+  if (!opened) return;
+  opened.open = false;
+  opened.querySelector("summary").focus();
+}
+
 document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") leave(event.target);
   if (event.target.closest("input, select, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "?") keys.showModal();
   if (event.key === "r" && !keys.open) askAgain();
@@ -188,4 +199,5 @@ document.body.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.elt.classList?.contains("field")) event.detail.elt.querySelector(".value, .reveal summary")?.focus();
 });
 
+showKeys.hidden = false;
 if (currentCaller().hasAttribute("aria-busy")) start();

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from integrations.errors import AuditUnavailable
 from integrations.models import AccessEntry, Connector
@@ -300,3 +300,28 @@ def test_the_picture_of_the_readme(visitor: Visitor, world: World, source: Sourc
         visitor.page.set_viewport_size({"width": 700, "height": 620})
         (ROOT / "docs" / "images").mkdir(exist_ok=True)
         visitor.page.screenshot(path=ROOT / "docs" / "images" / "panel.png")
+
+
+def test_escape_closes_what_was_opened_and_gives_the_focus_back(visitor: Visitor, source: Source) -> None:
+    visitor.log_in()
+    visitor.open_call()
+    page = visitor.page
+    summary = page.locator("#field-outstanding_balance summary")
+    summary.focus()
+    page.keyboard.press("Enter")
+    page.fill("#more-outstanding_balance", "the bill")
+    page.keyboard.press("Escape")
+    expect(page.locator("#more-outstanding_balance")).to_be_hidden()
+    expect(summary).to_be_focused()
+    assert visitor.problems == []
+
+
+def test_the_keys_are_shown_to_whoever_does_not_know_them(visitor: Visitor, source: Source) -> None:
+    visitor.log_in()
+    visitor.open_call()
+    page = visitor.page
+    page.get_by_role("button", name="Keys").click()
+    expect(page.get_by_role("dialog", name="Keys")).to_contain_text("search for the caller")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Keys")).to_be_focused()
+    assert visitor.problems == []

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 import pytest
@@ -171,7 +172,7 @@ def test_without_javascript_the_whole_page_comes_with_its_content(bea: Client, w
 def test_a_withheld_caller_offers_the_search(bea: Client, world: World, source: Source) -> None:
     html = content(bea, address(world, CallFacts(Withheld(), "CA2")))
     assert "Number withheld" in html
-    assert "Ask for the name or number, then search." in html
+    assert "Ask for the name or number, then search below." in html
 
 
 def test_nobody_found_says_what_to_do(bea: Client, world: World, source: Source) -> None:
@@ -198,6 +199,37 @@ def test_one_system_down_names_it_and_keeps_the_rest(bea: Client, world: World, 
     assert "Rosa Castillo" in html
 
 
+def test_several_systems_down_are_named_in_one_notice(bea: Client, world: World, source: Source) -> None:
+    make_connector(world.riverside, "crm", "fake", name="HubSpot", options={"fails": "unavailable"})
+    make_connector(world.riverside, "sales", "fake", name="Salesforce", options={"fails": "auth"})
+    html = content(bea, address(world))
+    assert html.count("notice-warn") == 1
+    assert "2 systems are missing. What the other systems know is here." in html
+    assert "HubSpot: cannot be reached</li>" in html
+    assert "Salesforce: sign-in refused</li>" in html
+
+
+def test_a_missing_system_beside_several_people_says_that_there_may_be_more(bea: Client, world: World, source: Source) -> None:
+    source.answers(people=[ROSA, {**ROSA, "id": "2", "name": "Luis Castillo", "account_id": "RS-2"}])
+    make_connector(world.riverside, "crm", "fake", name="HubSpot", options={"fails": "unavailable"})
+    html = content(bea, address(world))
+    assert "There may be more people with this number." in html
+    assert "What the other systems know is here." not in html
+
+
+def test_old_answers_are_marked_once_for_each_card(
+    bea: Client, world: World, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, real = address(world), time.time
+    assert "tag-warn" not in content(bea, url)
+    monkeypatch.setattr(time, "time", lambda: real() + 400)
+    html = content(bea, url)
+    cards = html.split('<section class="card"')[1:]
+    assert len(cards) > 1
+    assert all(card.count("tag-warn") == 1 for card in cards if "Clients" in card)
+    assert all(card.index("tag-warn") < card.index("<dl") for card in cards if "tag-warn" in card)
+
+
 def test_all_systems_down_says_so(bea: Client, world: World, source: Source) -> None:
     source.answers(fails="timeout")
     html = content(bea, address(world))
@@ -220,7 +252,7 @@ def test_a_conflict_shows_both_values_and_sources(bea: Client, world: World, sou
 
 def test_a_value_that_could_not_be_read_is_named(bea: Client, world: World, source: Source) -> None:
     source.answers(people=[{**ROSA, "outstanding_balance": "a lot"}])
-    assert "Clients: outstanding_balance" in content(bea, address(world))
+    assert "Clients: Outstanding balance" in content(bea, address(world))
 
 
 def test_markup_in_a_value_stays_text(bea: Client, world: World, source: Source) -> None:

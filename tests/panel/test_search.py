@@ -161,7 +161,7 @@ def test_a_field_of_theirs_is_revealed_with_a_reason(world: World, bea: Client, 
 def test_a_withheld_caller_can_be_searched_for_and_shown(world: World, bea: Client, people: Source) -> None:
     url = address(world, CallFacts(Withheld(), "CA2"))
     html = content(bea, url)
-    assert "Ask for the name or number, then search." in html
+    assert "Ask for the name or number, then search below." in html
     pick(bea, url, "mara", "Mara Okafor")
     html = content(bea, url)
     assert "Mara Okafor" in html
