@@ -9,7 +9,9 @@ from typing import Any
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.template.response import SimpleTemplateResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.csp import CSP
 from django.views.decorators.csp import csp_override
 from unfold.sites import UnfoldAdminSite
@@ -39,7 +41,8 @@ class PortalAdminSite(UnfoldAdminSite):  # type: ignore[misc]  # Unfold has no t
         return bool(request.user.is_active and (administered(request) is None or administered(request)))
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
-        guarded: Callable[..., Any] = csp_override(ADMIN_CSP)(super().admin_view(_refusals_on_record(view), cacheable))
+        told = _refusals_on_record(_in_their_zone(view))
+        guarded: Callable[..., Any] = csp_override(ADMIN_CSP)(super().admin_view(told, cacheable))
         return guarded
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -50,6 +53,20 @@ class PortalAdminSite(UnfoldAdminSite):  # type: ignore[misc]  # Unfold has no t
             record_refusal(request, "open admin")
             raise PermissionDenied
         return redirect_to_login(request.GET.get("next") or reverse("admin:index"), reverse("login"))
+
+
+def _in_their_zone(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Drawn at once, because a page that is drawn after the view has ended would be drawn in UTC."""
+
+    @wraps(view)
+    def telling(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        from integrations.admin.tenancy import zone_of
+
+        with timezone.override(zone_of(request)):
+            response = view(request, *args, **kwargs)
+            return response.render() if isinstance(response, SimpleTemplateResponse) else response
+
+    return telling
 
 
 def _refusals_on_record(view: Callable[..., Any]) -> Callable[..., Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib.admin import RelatedOnlyFieldListFilter
@@ -38,6 +39,14 @@ def administered(request: HttpRequest) -> frozenset[int] | None:
         ids = frozenset(person.organization_id for person in people_of(user) if person.role == Role.ADMIN)
         request._administered = ids  # type: ignore[attr-defined]  # asked many times in one request
     return request._administered  # type: ignore[attr-defined, no-any-return]
+
+
+def zone_of(request: HttpRequest) -> ZoneInfo:
+    """In which times are shown: the zone of the organisations that the user administers; UTC where they have several."""
+    ids = administered(request)
+    organizations = Organization.objects.tenants() if ids is None else Organization.objects.filter(pk__in=ids)
+    zones = list(organizations.values_list("timezone", flat=True).order_by("timezone").distinct()[:2])
+    return ZoneInfo(zones[0] if len(zones) == 1 else "UTC")
 
 
 def record_refusal(request: HttpRequest, what: str, organization_id: int | None = None) -> None:
