@@ -20,6 +20,7 @@ from integrations.periodic import silence
 class System:
     """One connected system. ``tone``: good | idle | bad."""
 
+    enabled: bool
     name: str
     kind: str
     tone: str
@@ -48,6 +49,11 @@ class Overview:
     @property
     def next_step(self) -> Step | None:
         return next((step for step in self.steps if not step.done), None)
+
+    @property
+    def failing(self) -> list[System]:
+        """What calls do without; one that is still being set up is missed by nobody."""
+        return [system for system in self.systems if system.enabled and system.tone == "bad"]
 
 
 def overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -93,7 +99,7 @@ def _steps(organization: Organization, rows: list[Connector]) -> list[Step]:
 def _system(row: Connector, source: Source) -> System:
     tone, state = state_of(row, source)
     kind = kinds().get(row.kind)
-    return System(row.name, kind.label if kind else row.kind, tone, state, _change(row), _trial(row))
+    return System(row.enabled, row.name, kind.label if kind else row.kind, tone, state, _change(row), _trial(row))
 
 
 def state_of(row: Connector, source: Source) -> tuple[str, str]:
@@ -104,14 +110,16 @@ def state_of(row: Connector, source: Source) -> tuple[str, str]:
     if row.kind not in kinds():
         return "bad", _("This version of the portal does not know this kind of system.")
     if source.connector is None:
-        return "bad", _("Something is missing or wrong in its settings. Open them and save: the form says what.")
+        return "bad", _("Something is missing or wrong in its settings. Save them, and the form says what.")
     if not row.enabled:
         return "idle", _("Switched off: it is not asked.")
     words = {
-        "circuit_open": _("It failed several times in a row and is left alone for a moment."),
+        "circuit_open": _("It failed several times in a row and is left alone for a moment. Try it to see why."),
         "auth": _("It no longer accepts our sign-in. Enter its secret anew."),
         "scope": _("Our sign-in may not read what is mapped. Widen its permissions at the vendor."),
-        "rate_limited": _("It asked us to slow down."),
+        "rate_limited": _(
+            "It asked us to slow down, and is asked again in a moment. Where that happens often, lower its limits."
+        ),
     }
     if source.breaker.pause:
         return "bad", words[source.breaker.pause.word]

@@ -13,6 +13,7 @@ import integrations.admin.home  # noqa: F401 -- before any test replaces the kin
 from integrations import periodic
 from integrations.connectors.salesforce.connector import SalesforceConnector
 from integrations.connectors.salesforce.session import Usage
+from integrations.disclosure import audit
 from integrations.lookup.breaker import Pause
 from integrations.lookup.sources import plan_with
 from integrations.models import AccessEntry, Person
@@ -63,6 +64,26 @@ def test_what_is_not_set_up_and_what_is_switched_off_are_told_apart(world: World
     html = home(log_in(world.ann))
     assert "Something is missing or wrong in its settings." in html
     assert "Switched off: it is not asked." in html
+
+
+def test_what_calls_do_without_is_said_first(world: World, log_in: LogIn) -> None:
+    row = make_connector(world.riverside, "crm", "hubspot", secrets={"token": "t"})
+    make_api_key(world.riverside)
+    ann = log_in(world.ann)
+    audit.record_now(audit.Entry(world.riverside.pk, "lookup", "person", subject="+14155550123"))
+    assert "Everything that a call needs is set up." in home(ann)
+    assert "Before the first call" not in home(ann)
+    _plan, source = plan_with(world.riverside.pk, row.pk)
+    source.breaker.pause = Pause("auth", 9e12, 9e12)
+    assert "1 system cannot be used as it is." in home(ann)
+    assert "Everything that a call needs is set up." not in home(ann)
+
+
+def test_what_is_still_being_set_up_is_missed_by_nobody(world: World, log_in: LogIn) -> None:
+    make_connector(world.riverside, "crm", "hubspot", enabled=False)
+    html = home(log_in(world.ann))
+    assert "Something is missing or wrong in its settings." in html
+    assert "cannot be used as it is." not in html
 
 
 def test_nobody_sees_another_organisations_systems(world: World, log_in: LogIn) -> None:
