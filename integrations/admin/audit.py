@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.dateformat import format as date_format
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from integrations.admin.tenancy import ReadOnlyAdmin, administered
-from integrations.models import AccessEntry
+from integrations.models import AccessEntry, Connector
+from integrations.profile import FIELDS
+
+# What stands in the chain, in words; what is not here is written in words already.
+_ENDINGS = {
+    "ok": _("one person found"),
+    "ambiguous": _("several people found"),
+    "not_found": _("nobody found"),
+    "partial": _("some systems did not answer"),
+    "failed": _("no system answered"),
+    "withheld": _("number withheld"),
+    "pending": _("first answers, others still to come"),
+    "panel": "",
+}
+_EFFECTS = {
+    "revealed": _("revealed"),
+    "clear": pgettext_lazy("a field", "shown"),
+    "choice": _("shown to choose by"),
+    "mask": _("masked"),
+    "reveal": _("hidden until revealed"),
+    "verify_first": _("hidden until the caller is checked"),
+}
 
 
 @admin.register(AccessEntry)
 class AccessEntryAdmin(ReadOnlyAdmin):
-    list_display = ("seq", "at", "event", "outcome", "actor_label", "purpose", "call_sid")
+    list_display = ("when", "actor_label", "event", "ending", "seen", "purpose", "call", "place")
     list_filter = ("event", "at")
     search_fields = ("actor_label", "call_sid", "purpose")
 
@@ -21,6 +48,49 @@ class AccessEntryAdmin(ReadOnlyAdmin):
         return ("-seq",) if ids is not None and len(ids) == 1 else ("-pk",)
 
     fields = (
-        "organization", "seq", "at", "event", "outcome", "actor_kind", "actor_label", "team", "tier", "channel", "address",
-        "purpose", "call_sid", "task_sid", "sources", "fields", "detail", "hash", "prev_hash",
+        "organization", "when", "actor_label", "event", "ending", "seen_in_full", "systems", "purpose", "team", "tier",
+        "channel", "address", "actor_kind", "call", "task_sid", "detail", "place", "hash", "prev_hash",
     )  # fmt: skip
+
+    @admin.display(description=_("when"), ordering="seq")
+    def when(self, entry: AccessEntry) -> str:
+        return date_format(timezone.localtime(entry.at), "j M Y, g:i:s a")
+
+    @admin.display(description=_("outcome"))
+    def ending(self, entry: AccessEntry) -> Any:
+        return _ENDINGS.get(entry.outcome, entry.outcome.replace("_", " "))
+
+    @admin.display(description=_("what was seen"))
+    def seen(self, entry: AccessEntry) -> str:
+        """A revealed field by its name, because that is what is looked for; the others by their number."""
+        return " · ".join(
+            f"{word}: {', '.join(names) if effect == 'revealed' else len(names)}" for effect, word, names in _by_effect(entry)
+        )
+
+    @admin.display(description=_("what was seen"))
+    def seen_in_full(self, entry: AccessEntry) -> str:
+        return " · ".join(f"{word}: {', '.join(names)}" for _effect, word, names in _by_effect(entry))
+
+    @admin.display(description=_("from which systems"))
+    def systems(self, entry: AccessEntry) -> str:
+        rows = Connector.objects.filter(organization=entry.organization_id, key__in=entry.sources)
+        names = dict(rows.values_list("key", "name"))
+        return ", ".join(names.get(key, key) for key in entry.sources)
+
+    @admin.display(description=_("call"))
+    def call(self, entry: AccessEntry) -> str:
+        return entry.call_sid
+
+    @admin.display(description=_("place in the chain"))
+    def place(self, entry: AccessEntry) -> int:
+        return entry.seq
+
+
+def _by_effect(entry: AccessEntry) -> list[tuple[str, Any, list[str]]]:
+    """(effect, its words, the fields' labels), what says most first."""
+    names: dict[str, list[str]] = {effect: [] for effect in _EFFECTS}
+    for item in entry.fields:
+        field = item["field"]
+        label = FIELDS[field].label if field in FIELDS else field.replace("_", " ")
+        names.setdefault(item["effect"], []).append(label)
+    return [(effect, _EFFECTS.get(effect, effect), labels) for effect, labels in names.items() if labels]

@@ -42,8 +42,14 @@ class NewConnectorForm(TenantForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        choices = [(name, kind.label) for name, kind in kinds().items()]
-        self.fields["kind"] = forms.ChoiceField(label=_("Kind"), choices=choices, widget=UnfoldAdminSelectWidget)
+        # None is chosen already: somebody who has not read this far would get a form that asks for the wrong things.
+        choices = [("", _("Choose")), *((name, kind.label) for name, kind in kinds().items())]
+        help_text = _(
+            "What the next page asks for depends on it. For a system that is not named here, take “Other system (HTTP)”."
+        )
+        self.fields["kind"] = forms.ChoiceField(
+            label=_("Kind"), choices=choices, widget=UnfoldAdminSelectWidget, help_text=help_text
+        )
 
 
 class ConnectorForm(TenantForm):
@@ -123,6 +129,12 @@ def _form_of(connector: Connector) -> type[ConnectorForm]:
     return type("ConnectorForm", (ConnectorForm,), {**options, **inputs})
 
 
+_NEW_HELP = {
+    "name": _("As agents read it beside a caller, like “Client database”."),
+    "key": _("A short name for files and programs, made of the name: lower-case letters, digits and hyphens."),
+}
+
+
 def _direction_and_key(sent: str) -> tuple[str, int]:
     """Of ``up-7``; a key of 0, which no system has, where none was sent."""
     direction, _dash, key = sent.partition("-")
@@ -137,6 +149,7 @@ def _help_texts(kind_name: str) -> dict[str, Any]:
     known = [f"{name}: {(field.description or '').rstrip('.')}".rstrip(": ") for name, field in others.items()]
     named = "; ".join(known) or _("nothing.")
     return {
+        "essential": _("Without it the portal counts as unhealthy; without another system, only as degraded."),
         "options": format_lazy("{} {}", _("What has no input above, in curly brackets. Known here:"), named),
         "fields": _("Changes to what is read, by field: a JMESPath expression, or false to leave the field out."),
         "cache": _("Seconds: fresh_s, stale_s, negative_s."),
@@ -157,7 +170,7 @@ def _limits_help(kind: type[Kind] | None) -> Any:
 
 @admin.register(Connector)
 class ConnectorAdmin(TenantAdmin):
-    list_display = ("name", "organization", "kind", "enabled", "priority", "essential")
+    list_display = ("name", "organization", "kind_label", "enabled", "priority")
     list_filter = ("enabled", "essential")
     search_fields = ("name", "key", "kind")
     exclude = ("secrets",)
@@ -251,7 +264,7 @@ class ConnectorAdmin(TenantAdmin):
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         kwargs["form"] = _form_of(obj) if obj else NewConnectorForm
-        kwargs["help_texts"] = _help_texts(obj.kind) if obj else {}
+        kwargs["help_texts"] = _help_texts(obj.kind) if obj else _NEW_HELP
         form = super().get_form(request, obj, change, **kwargs)
         if obj and "fallback_for" in form.base_fields:
             others = form.base_fields["fallback_for"]
@@ -260,10 +273,10 @@ class ConnectorAdmin(TenantAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
-            return [(None, {"fields": ["organization", "kind", "key", "name"]})]
+            return [(None, {"fields": ["organization", "kind", "name", "key"]})]
         own = list(_form_of(obj).declared_fields)
         return [
-            (None, {"fields": ["organization", "kind", "key", "name", "enabled", "essential", "how_it_does"]}),
+            (None, {"fields": ["organization", "kind_label", "key", "name", "enabled", "essential", "how_it_does"]}),
             (_("How it is reached"), {"fields": [*own, "allow_private"]}),
             (_("What is read, and by what it is asked"), {"fields": ["fields", "details_by"]}),
             (_("Fine tuning"), {"fields": ["priority", "fallback_for", "timeout_ms", "cache", "limits", "options"]}),
@@ -271,7 +284,15 @@ class ConnectorAdmin(TenantAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         closed = () if administered(request) is None else ("allow_private",)
-        return ("organization", "kind", "how_it_does", *closed) if obj else ()
+        return ("organization", "kind_label", "how_it_does", *closed) if obj else ()
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> dict[str, Any]:
+        return {} if obj else {"key": ("name",)}
+
+    @admin.display(description=_("Kind"), ordering="kind")
+    def kind_label(self, connector: Connector) -> str:
+        kind = kinds().get(connector.kind)
+        return kind.label if kind else connector.kind
 
     @admin.display(description=_("How it does"))
     def how_it_does(self, connector: Connector) -> SafeString:

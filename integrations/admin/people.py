@@ -65,11 +65,15 @@ class InvitationForm(TenantForm):
 
 @admin.register(Person)
 class PersonAdmin(TenantAdmin):
-    list_display = ("label", "organization", "role", "tier", "team", "active")
+    list_display = ("full_name", "organization", "role", "tier", "team", "active")
     list_filter = ("role", "active")
     list_select_related = ("user", "tier", "organization")
     search_fields = ("user__username", "user__first_name", "user__last_name", "worker_sid", "team")
     actions = ("deactivate", "invite_again")
+
+    @admin.display(description=_("name"))
+    def full_name(self, person: Person) -> str:
+        return person.label
 
     def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         return False  # deactivated instead: what they saw stays on record
@@ -164,9 +168,22 @@ class TierRuleInline(TabularInline):  # type: ignore[misc]  # Unfold has no type
 
 @admin.register(Tier)
 class TierAdmin(TenantAdmin):
-    list_display = ("name", "organization")
+    list_display = ("name", "organization", "what_it_sees")
     search_fields = ("name",)
     inlines = (TierRuleInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Tier]:
+        return super().get_queryset(request).prefetch_related("rules")
+
+    @admin.display(description=_("what it sees"))
+    def what_it_sees(self, tier: Tier) -> str:
+        """By effect, as in ``shown: basic · masked, cannot be revealed: personal``; what has no rule is not shown."""
+        rules = {rule.target: rule.effect for rule in tier.rules.all()}
+        hidden = {word.value: Effect.HIDE for word in Sensitivity if word is not Sensitivity.NEVER}
+        targets: dict[str, list[str]] = {}
+        for target, effect in {**hidden, **rules}.items():
+            targets.setdefault(effect, []).append(FIELDS[target].label if target in FIELDS else target)
+        return " · ".join(f"{word}: {', '.join(targets[effect])}" for effect, word in Effect.choices if effect in targets)
 
 
 class ApiKeyForm(TenantForm):

@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from integrations.connectors.base import ConnectorOptions
 from integrations.connectors.expressions import compiled
-from integrations.connectors.rest.presets import with_preset
+from integrations.connectors.rest.presets import names, with_preset
 from integrations.errors import ConfigurationError
 from integrations.never import is_never
 
@@ -258,7 +258,7 @@ class RestOptions(ConnectorOptions):
     """The whole shape, or a preset with some of its keys changed."""
 
     base_url: str = Field(description="Where the system's API is, like https://api.example.org.")
-    preset: str = Field("", description="A ready-made description of a system; its keys can be changed one by one.")
+    preset: str = Field("", description=f"A ready-made description: {', '.join(names())}. Its keys can be changed one by one.")
     phone: Phone = Field(
         Phone.model_validate({}), description="How {phone} is written, and what else to try if nobody is found."
     )
