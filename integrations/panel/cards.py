@@ -159,7 +159,12 @@ def row_of(shown: Disclosed, reader: Reader, labels: Mapping[str, str], *, revea
         masked=shown.effect is Effect.MASK,
         revealable=shown.revealable,
         verify_first=shown.verify_first,
-        conflicts=[(labels.get(key, key), ", ".join(reader.lines(kind, value))) for key, value in shown.conflicts],
+        # Masks that look alike would show two systems that "disagree" about the same three dots.
+        conflicts=[
+            (labels.get(key, key), ", ".join(reader.lines(kind, value)))
+            for key, value in shown.conflicts
+            if not shown.masked or value != shown.value
+        ],
         revealed=revealed,
         problem=problem,
     )

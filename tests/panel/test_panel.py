@@ -250,6 +250,14 @@ def test_a_conflict_shows_both_values_and_sources(bea: Client, world: World, sou
     assert "Rosa M. Castillo" in html
 
 
+def test_masks_that_look_alike_are_no_disagreement_to_look_at(bea: Client, world: World, source: Source) -> None:
+    other = {**ROSA, "id": "7", "notes": "Prefers evenings"}
+    make_connector(world.riverside, "crm", "fake", name="HubSpot", priority=500, options={"people": [other]})
+    html = content(bea, address(world))
+    assert "P•••" in html
+    assert "systems disagree" not in html
+
+
 def test_a_value_that_could_not_be_read_is_named(bea: Client, world: World, source: Source) -> None:
     source.answers(people=[{**ROSA, "outstanding_balance": "a lot"}])
     assert "Clients: Outstanding balance" in content(bea, address(world))
