@@ -14,7 +14,12 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return _answer(request, 403, "forbidden", _("You may not see this page."))
+    return _answer(
+        request,
+        403,
+        "forbidden",
+        _("Your role does not open this page. If you need it, ask an administrator of your organisation."),
+    )
 
 
 def forged_request(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -7,21 +7,37 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db import models
+from django.db.models import JSONField
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from integrations.admin.checks import organization_problems
+from integrations.admin.option_fields import ListField
 from integrations.admin.tenancy import TenantAdmin, TenantForm, administered
 from integrations.models import Organization, TwilioAccount
 from integrations.models.organizations import default_retention
 from integrations.models.people import make_default_tiers
 
 _MAX_TOKENS = 5
+_HELP = {
+    "timezone": _("Like America/Los_Angeles. Times are told in it."),
+    "retention_days": _(
+        "After so many days, calls, the access trail, questions to systems and deliveries may go; see “Running”."
+    ),
+    "flex_roles": _("Which role and tier somebody has who comes from Flex with that role there."),
+}
 
 
 class OrganizationForm(TenantForm):
     """Its lists and tables are checked as in the configuration file."""
+
+    languages = ListField(label=_("Languages"), help_text=_("Codes like en or es, with commas between."))
+    origins = ListField(
+        label=_("Who may frame the panel"),
+        required=False,
+        help_text=_("Web addresses, like https://flex.twilio.com, with commas between."),
+    )
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or self.cleaned_data
@@ -46,6 +62,10 @@ class OrganizationAdmin(TenantAdmin):
     list_display = ("name", "slug", "timezone", "region")
     search_fields = ("name", "slug")
     fields = ("name", "slug", "timezone", "region", "languages", "identity_check", "origins", "retention_days", "flex_roles")
+    formfield_overrides = {JSONField: {"widget": UnfoldAdminTextareaWidget(attrs={"rows": 3})}}
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        return super().get_form(request, obj, change, help_texts=_HELP, **kwargs)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return administered(request) is None

@@ -26,8 +26,8 @@ ORGANIZATION = {
     "slug": "riverside",
     "timezone": "UTC",
     "region": "US",
-    "languages": '["en"]',
-    "origins": "[]",
+    "languages": "en, es",
+    "origins": "",
     "identity_check": "off",
     "retention_days": '{"audit": 2190, "calls": 365, "attempts": 30, "deliveries": 30}',
     "flex_roles": "{}",
@@ -181,10 +181,10 @@ def test_what_an_organisation_cannot_have_is_refused(world: World, log_in: LogIn
         ("timezone", "Mars/Olympus"),
         ("region", "XX"),
         ("languages", "7"),
-        ("languages", '["<b>"]'),
-        ("languages", "[]"),
-        ("origins", '["http://flex.twilio.com"]'),
-        ("origins", '["https://flex.twilio.com; script-src *"]'),
+        ("languages", "en, <b>"),
+        ("languages", ""),
+        ("origins", "http://flex.twilio.com"),
+        ("origins", "https://flex.twilio.com; script-src *"),
         ("retention_days", '{"audit": 0}'),
         ("retention_days", "[1]"),
         ("flex_roles", '{"agent": {"role": "god", "tier": "basic"}}'),
@@ -201,6 +201,7 @@ def test_days_that_are_left_out_take_their_default(world: World, log_in: LogIn) 
     world.riverside.refresh_from_db()
     assert world.riverside.retention_days == {"audit": 2190, "calls": 7, "attempts": 30, "deliveries": 30}
     assert world.riverside.origins == []
+    assert world.riverside.languages == ["en", "es"]
 
 
 def test_a_twilio_account_needs_a_token(world: World, log_in: LogIn) -> None:
