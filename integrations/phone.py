@@ -154,7 +154,8 @@ def classify(raw: object, region: str) -> CallerId:
 
 
 def _is_withheld(text: str) -> bool:
-    letters = re.sub(r"[^a-z]", "", text.lower())
+    # RFC 3323's address of somebody who hides theirs is anonymous@anonymous.invalid, and arrives without its "sip:" too.
+    letters = re.sub(r"[^a-z]", "", text.lower().split("@")[0])
     if letters in WITHHELD_WORDS:
         return True
     compact = re.sub(r"[^\d+]", "", text)

@@ -33,8 +33,9 @@ def test_a_national_number_is_read_in_the_organisations_country() -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    ["anonymous", "Anonymous", "RESTRICTED", "unknown", "+1unknown", "sip:anonymous@anonymous.invalid", "+266696687",
-     "+7378742833", "+2562533", "+8656696", "+8566696", "+86282452253", "+464", "+7748283", "+94844353", "no caller id"],
+    ["anonymous", "Anonymous", "RESTRICTED", "unknown", "+1unknown", "sip:anonymous@anonymous.invalid",
+     "Anonymous@anonymous.invalid", "+266696687", "+7378742833", "+2562533", "+8656696", "+8566696", "+86282452253",
+     "+464", "+7748283", "+94844353", "no caller id"],
 )  # fmt: skip
 def test_a_hidden_caller_is_withheld(raw: str) -> None:
     assert classify(raw, "US") == Withheld()
