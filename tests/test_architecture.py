@@ -22,7 +22,7 @@ MODELS = [*NOUNS, "integrations.models*"]
 REGISTRY = ["integrations.connectors", "integrations.connectors.{base,mapping,network,recording,rows}"]
 LOOKUP_RESULTS = ["integrations.lookup", "integrations.lookup.result"]
 DOMAIN = [*MODELS, *REGISTRY, "integrations.lookup*", "integrations.disclosure*", "integrations.calls*"]
-DELIVERY = [*DOMAIN, "integrations.{history,invitations,lists,periodic}"]
+DELIVERY = [*DOMAIN, "integrations.{history,invitations,lists,periodic,values}"]
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,7 @@ RULES = [
     Rule("integrations.calls*", [*DOMAIN]),
     Rule("integrations.invitations", [*MODELS]),
     Rule("integrations.history", [*MODELS]),
+    Rule("integrations.values", NOUNS),
     Rule("integrations.lists", [*DOMAIN, "integrations.{history,loop}"]),
     Rule("integrations.configuration*", [*DOMAIN, "integrations.{history,invitations}", "integrations.configuration*"]),
     Rule("integrations.panel*", [*DELIVERY, "integrations.panel*", "integrations.templatetags*"]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 from asgiref.sync import async_to_sync
@@ -21,6 +21,7 @@ from integrations.lookup.trial import Trial, try_out, try_sample
 from integrations.models import Connector
 from integrations.models.people import Effect
 from integrations.phone import Number, Withheld, classify
+from integrations.values import Reader
 
 _OUTCOMES = {
     "found": _("It answered and knows the caller."),
@@ -113,6 +114,7 @@ async def _shown(
     connector: Connector, tried: Callable[[], Awaitable[Trial]], viewer: Viewer, tiers: list[tuple[int, str]]
 ) -> Report:
     trial = await _as_seen_by(viewer, await tried())
+    reader = Reader(ZoneInfo(connector.organization.timezone), connector.organization.region)
     context = Context(purpose=_("Trying the system %(name)s") % {"name": connector.name})
     shown = await disclose(trial.result, viewer, context)
     policies = [await policy_of(pk) for pk, _name in tiers]
@@ -121,7 +123,7 @@ async def _shown(
     for name, expression in sorted(trial.mapping.items()):
         definition = trial.result.vocabulary[name]
         effects = [str(policy.decide(definition).effect.label) for policy in policies]
-        value = _value(name, shown, trial)
+        value = _value(name, shown, trial, reader)
         (lines if value else empty).append(Line(str(_(definition.label)), expression, value, effects))
     nobody = [str(Effect.HIDE.label)] * len(tiers)
     lines += [Line(name, "", _("dropped: nobody may ever see this"), nobody) for name in trial.dropped]
@@ -146,22 +148,14 @@ async def _as_seen_by(viewer: Viewer, trial: Trial) -> Trial:
     return replace(trial, result=await seen_by(viewer, trial.result))
 
 
-def _value(name: str, shown: Disclosure, trial: Trial) -> str:
+def _value(name: str, shown: Disclosure, trial: Trial, reader: Reader) -> str:
     """``""`` where nothing was found."""
     if name in trial.result.sources[0].unreadable:
         return _("not readable: it has another type")
-    field: Any = shown.fields.get(name)
+    field = shown.fields.get(name)
     if field is None:
         present = any(name in person.fields for person in trial.result.people)
         return _("found, not shown to you") if present else ""
-    return _("found, shown with a reason") if field.effect is Effect.REVEAL else _in_words(field.value)
-
-
-def _in_words(value: Any) -> str:
-    if isinstance(value, bool):
-        return _("yes") if value else _("no")
-    if isinstance(value, list | tuple):
-        return "; ".join(_in_words(item) for item in value)
-    if isinstance(value, dict):
-        return ", ".join(f"{name}: {_in_words(item)}" for name, item in value.items() if item not in (None, ""))
-    return str(value)
+    if field.effect is Effect.REVEAL:
+        return _("found, shown with a reason")
+    return "; ".join(reader.lines(field.definition.type, field.value))

@@ -17,9 +17,9 @@ from integrations.disclosure import audit
 from integrations.errors import AuditUnavailable
 from integrations.lookup.availability import Free, what_is_free
 from integrations.models import Event
-from integrations.panel.values import Reader
 from integrations.panel.views import draw_page, to_log_in
 from integrations.panel.visits import Visit, enter
+from integrations.values import Reader
 
 MAX_TEXT = 200
 

@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from integrations.disclosure import Disclosed, Disclosure
 from integrations.lookup import LookupStatus, SourceOutcome, SourceStatus
 from integrations.models.people import Effect
-from integrations.panel.values import Reader, age, money
 from integrations.profile import FIELDS, Section
+from integrations.values import Reader, age, money
 
 # What is open and dated comes first; the order of a card's fields is the vocabulary's.
 _TITLES = {

@@ -28,9 +28,9 @@ from integrations.errors import AccessDenied, AuditUnavailable
 from integrations.lookup import Choice, LookupResult, LookupStatus, Question, look_up, so_far, stream
 from integrations.lookup.availability import knows_services
 from integrations.panel.cards import lay_out, row_of
-from integrations.panel.values import Reader
 from integrations.panel.visits import Visit, enter
 from integrations.phone import NotANumber, Number, Withheld, classify
+from integrations.values import Reader
 
 MAX_REASON = 500
 # How long a script that cannot read a stream waits for each of its answers.

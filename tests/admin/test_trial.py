@@ -43,6 +43,7 @@ def test_what_was_found_is_shown_on_record_with_what_each_tier_would_see(world: 
     assert "It answered and knows the caller." in html
     assert "Rosa Castillo" in html
     assert "needs a ramp" in html
+    assert "$42.50" in html
     for effect in ("shown", "masked, cannot be revealed", "hidden until revealed with a reason"):
         assert effect in html
     entry = AccessEntry.objects.get(event="lookup")
