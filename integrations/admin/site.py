@@ -13,6 +13,7 @@ from django.template.response import SimpleTemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.csp import CSP
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csp import csp_override
 from unfold.sites import UnfoldAdminSite
 
@@ -34,6 +35,8 @@ ADMIN_CSP: dict[str, list[str]] = {
 
 class PortalAdminSite(UnfoldAdminSite):  # type: ignore[misc]  # Unfold has no type information
     """Open to superusers and to people whose role in an organisation is admin; Django's staff flag opens nothing."""
+
+    index_title = _("Set up the portal")
 
     def has_permission(self, request: HttpRequest) -> bool:
         from integrations.admin.tenancy import administered
