@@ -35,8 +35,13 @@ def open_call(organization_id: int, facts: CallFacts, *, person_id: int | None =
     if facts.task_sid:
         CallTask.objects.get_or_create(organization_id=organization_id, task_sid=facts.task_sid[:34], defaults={"call": call})
     if person_id is not None:
-        PanelOpening.objects.update_or_create(call=call, person_id=person_id)
+        note_opening(call, person_id)
     return call
+
+
+def note_opening(call: Call, person_id: int) -> None:
+    """The person has opened the call's panel just now."""
+    PanelOpening.objects.update_or_create(call=call, person_id=person_id)
 
 
 def _call(organization_id: int, facts: CallFacts) -> Call:
@@ -69,4 +74,4 @@ def recent_calls(organization_id: int, person_id: int, limit: int = 20) -> list[
     return sorted(calls.values(), key=lambda call: call.touched_at, reverse=True)[:limit]
 
 
-__all__ = ["CallFacts", "caller_id_of", "find_call", "open_call", "recent_calls"]
+__all__ = ["CallFacts", "caller_id_of", "find_call", "note_opening", "open_call", "recent_calls"]

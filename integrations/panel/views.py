@@ -28,7 +28,7 @@ from integrations.errors import AccessDenied, AuditUnavailable
 from integrations.lookup import Choice, LookupResult, LookupStatus, Question, look_up, so_far, stream
 from integrations.lookup.availability import knows_services
 from integrations.panel.cards import lay_out, row_of
-from integrations.panel.visits import Visit, enter
+from integrations.panel.visits import Visit, enter, enter_page
 from integrations.phone import NotANumber, Number, Withheld, classify
 from integrations.values import Reader
 
@@ -100,7 +100,7 @@ async def call_page(request: HttpRequest, org: str, key: str) -> HttpResponseBas
     """The page of one call, at once: the number and where the rest will appear."""
     if not (await request.auser()).is_authenticated:
         return redirect_to_login(request.path)
-    visit = await sync_to_async(enter)(request, org, key)
+    visit = await sync_to_async(enter_page)(request, org, key)
     number = visit.caller_id if isinstance(visit.caller_id, Number) else None
     try:
         text = await announce(number, visit.viewer, visit.context())

@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 from django.db import Error as AnyDatabaseError
 from django.http import Http404, HttpRequest
 
-from integrations.calls import caller_id_of, find_call
+from integrations.calls import caller_id_of, find_call, note_opening
 from integrations.calls.identity import checked
 from integrations.disclosure import Context, Viewer, new_view_id
 from integrations.disclosure.context import Checked
 from integrations.disclosure.viewers import authorise, record_denial
 from integrations.errors import AccessDenied
-from integrations.models import Call, Organization, PanelOpening, User
+from integrations.models import Call, Organization, User
 from integrations.models.organizations import IdentityQuestion
 from integrations.phone import CallerId
 
@@ -71,8 +71,14 @@ def enter(request: HttpRequest, org: str, key: str = "") -> Visit:
         if Call.objects.filter(key=key).exists():
             record_denial(user, org, what="open a call of another organisation", channel="panel", address=viewer.address)
         raise Http404
-    if viewer.person_id is not None:
-        with suppress(AnyDatabaseError):  # for the list of recent calls: no reason not to show this one
-            PanelOpening.objects.update_or_create(call=call, person_id=viewer.person_id)
     asks = organization.identity_check != IdentityQuestion.OFF
     return Visit(viewer, organization, call, checked(call) if asks else None)
+
+
+def enter_page(request: HttpRequest, org: str, key: str) -> Visit:
+    """``enter()`` to the call's page itself, not to a part of it: the call comes first in the person's list. (sync)"""
+    visit = enter(request, org, key)
+    if visit.call and visit.viewer.person_id is not None:
+        with suppress(AnyDatabaseError):  # no reason not to show the call
+            note_opening(visit.call, visit.viewer.person_id)
+    return visit

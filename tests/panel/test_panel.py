@@ -10,7 +10,7 @@ from django.test import Client
 from integrations.calls import CallFacts
 from integrations.disclosure import audit
 from integrations.errors import AuditUnavailable
-from integrations.models import AccessEntry, Call, Connector, TierRule
+from integrations.models import AccessEntry, Call, Connector, PanelOpening, TierRule
 from integrations.phone import Withheld
 from tests.factories import World, make_connector
 from tests.known_callers import ROSA, Source
@@ -56,6 +56,17 @@ def test_opening_needs_a_log_in_and_membership(world: World, source: Source) -> 
     assert (response.status_code, response.json()["error"]["code"]) == (404, "not_found")
     assert AccessEntry.objects.get().event == "denied"
     assert not Call.objects.exists()
+
+
+def test_the_page_of_a_call_comes_first_in_the_list_of_recent_ones_and_its_parts_do_not_count(
+    bea: Client, world: World, source: Source
+) -> None:
+    url = address(world)
+    PanelOpening.objects.all().delete()
+    content(bea, url)
+    assert not PanelOpening.objects.exists()
+    assert bea.get(url).status_code == 200
+    assert PanelOpening.objects.get().person == world.bea
 
 
 @pytest.mark.parametrize("body", ["{broken", "[]", "null"])
