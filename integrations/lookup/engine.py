@@ -291,13 +291,11 @@ class _Lookup:
         everybody = self._everybody()
         groups = [records for records in everybody if self._may_be(records)]
         others = [records for records in everybody if not self._may_be(records)]
-        if len(groups) == 1:
-            groups = [(*groups[0], *(record for settled in self.details.values() for record in settled.records))]
-        else:
-            self.details.clear()
+        details = self.details if len(groups) == 1 else {}
+        groups = [(*group, *(record for settled in details.values() for record in settled.records)) for group in groups]
         people = [self._merged(group, self.plan.vocabulary) for group in groups]
         people.sort(key=lambda person: (not person.refs & self.choice.before, -len(person.fields)))
-        outcomes = tuple(self._outcome(source) for source in self.plan.sources if source.knows_people)
+        outcomes = tuple(self._outcome(source, details.get(source.key)) for source in self.plan.sources if source.knows_people)
         return LookupResult(
             organization_id=self.plan.organization_id,
             caller_id=self.caller_id,
@@ -311,8 +309,8 @@ class _Lookup:
             sought=self.choice.found_by,
         )
 
-    def _outcome(self, source: Source) -> SourceOutcome:
-        by_number, details = self._outcome_by_number(source), self.details.get(source.key)
+    def _outcome(self, source: Source, details: Settled | None) -> SourceOutcome:
+        by_number = self._outcome_by_number(source)
         if source.key in self.found:
             if not details or details.outcome.status.answered:
                 return by_number
