@@ -27,6 +27,8 @@ from integrations.history import recorded, write_down
 from integrations.lookup.sources import plan_with, settings_of
 from integrations.loop import on_loop
 from integrations.models import (
+    ActorKind,
+    Channel,
     ConfigurationChange,
     Connector,
     DirectoryKey,
@@ -141,7 +143,7 @@ def _is_due(used: DirectoryList, now: datetime) -> bool:
 
 def _portal(row: Connector) -> Viewer:
     """For the audit trail: nobody asked for it, and nobody is shown anything."""
-    return Viewer(row.organization_id, row.organization.slug, "portal", "", "the portal", 0, "", "runner")
+    return Viewer(row.organization_id, row.organization.slug, ActorKind.PORTAL, "", "the portal", 0, "", Channel.RUNNER)
 
 
 def put_in_use(

@@ -20,7 +20,7 @@ from integrations.connectors.rows import LEFT_OUT, MAX_BYTES, PHONE, RECORD_ID, 
 from integrations.disclosure import audit
 from integrations.disclosure.viewers import Viewer, people_of, viewer_of_person
 from integrations.errors import AuditUnavailable, ConfigurationError, SourceError
-from integrations.models import Connector, DirectoryList, DirectoryUpload, Event
+from integrations.models import Channel, Connector, DirectoryList, DirectoryUpload, Event
 from integrations.never import is_never
 from integrations.profile import FIELDS, Field, Sensitivity
 
@@ -162,7 +162,7 @@ class _Page:
         person = next((person for person in people_of(self.request.user) if person.organization_id == own), None)
         if person is None:
             raise PermissionDenied
-        return viewer_of_person(person, channel="admin", address=self.request.META.get("REMOTE_ADDR", ""))
+        return viewer_of_person(person, channel=Channel.ADMIN, address=self.request.META.get("REMOTE_ADDR", ""))
 
     def _fields(self) -> list[Choice]:
         own = {field.name: field.definition() for field in self.connector.organization.custom_fields.all()}

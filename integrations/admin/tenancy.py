@@ -24,7 +24,7 @@ from unfold.admin import ModelAdmin
 from integrations.disclosure import audit
 from integrations.disclosure.viewers import people_of, record_denial, viewer_of_person
 from integrations.history import REMEMBERED, recorded, write_down
-from integrations.models import ConfigurationChange, Event, Organization, Role, User
+from integrations.models import ActorKind, Channel, ConfigurationChange, Event, Organization, Role, User
 from integrations.models.organizations import SYSTEM_SLUG
 
 CHANGES_PER_PAGE = 25
@@ -58,7 +58,7 @@ def record_refusal(request: HttpRequest, what: str, organization_id: int | None 
         slug = Organization.objects.get(pk=organization_id).slug
     else:
         slug = next((person.organization.slug for person in people_of(user)), SYSTEM_SLUG)
-    record_denial(user, slug, what=what, channel="admin", address=request.META.get("REMOTE_ADDR", ""))
+    record_denial(user, slug, what=what, channel=Channel.ADMIN, address=request.META.get("REMOTE_ADDR", ""))
 
 
 @contextmanager
@@ -273,7 +273,7 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold has no type infor
         detail = {"model": str(self.model._meta.model_name), "object": str(obj.pk), "changed": list(changed)}
         person = next((person for person in people_of(request.user) if person.organization_id == organization_id), None)
         if person:
-            viewer = viewer_of_person(person, channel="admin", address=address)
+            viewer = viewer_of_person(person, channel=Channel.ADMIN, address=address)
             audit.record_anywhere(viewer.entry(Event.ADMIN_CHANGE, outcome=outcome, detail=detail))
             return
         audit.record_anywhere(
@@ -281,10 +281,10 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold has no type infor
                 organization_id=organization_id,
                 event=Event.ADMIN_CHANGE,
                 outcome=outcome,
-                actor_kind="user",
+                actor_kind=ActorKind.USER,
                 actor_id=str(request.user.pk),
                 actor_label=request.user.get_username(),
-                channel="admin",
+                channel=Channel.ADMIN,
                 address=address,
                 detail=detail,
             )

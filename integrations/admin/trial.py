@@ -18,7 +18,7 @@ from integrations.disclosure.policy import policy_of
 from integrations.disclosure.viewers import people_of, viewer_of_person
 from integrations.errors import AuditUnavailable, ConfigurationError
 from integrations.lookup.trial import Trial, try_out, try_sample
-from integrations.models import Connector
+from integrations.models import Channel, Connector
 from integrations.models.people import Effect
 from integrations.phone import Number, Withheld, classify
 from integrations.values import Reader
@@ -100,7 +100,7 @@ def _report(request: HttpRequest, connector: Connector, tried: Callable[[], Awai
     person = next((own for own in people_of(request.user) if own.organization_id == organization.pk), None)
     if person is None:
         return _("Only people of this organisation can try its systems, because caller data is shown.")
-    viewer = viewer_of_person(person, channel="admin", address=request.META.get("REMOTE_ADDR", ""))
+    viewer = viewer_of_person(person, channel=Channel.ADMIN, address=request.META.get("REMOTE_ADDR", ""))
     tiers = list(organization.tiers.values_list("pk", "name"))
     try:
         return async_to_sync(_shown)(connector, tried, viewer, tiers)

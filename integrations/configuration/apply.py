@@ -15,7 +15,9 @@ from integrations.configuration.state import Facts, State
 from integrations.disclosure import audit
 from integrations.history import recorded
 from integrations.models import (
+    ActorKind,
     ApiKey,
+    Channel,
     ConfigurationChange,
     Connector,
     CustomField,
@@ -68,9 +70,9 @@ def _entry(organization: Organization, operator: str, lines: list[str]) -> audit
         organization_id=organization.pk,
         event=Event.CONFIG_IMPORT,
         outcome="changed",
-        actor_kind="operator",
+        actor_kind=ActorKind.OPERATOR,
         actor_label=operator,
-        channel="command",
+        channel=Channel.COMMAND,
         detail={"changes": len(lines), "lines": lines[:_LINES_ON_RECORD]},
     )
 

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 from integrations.calls import CallFacts, caller_id_of, open_call, recent_calls
 from integrations.dashboard.sessions import ORGANIZATION
 from integrations.disclosure.viewers import people_of, record_denial
-from integrations.models import Call, Organization, Person, Role, User
+from integrations.models import Call, Channel, Organization, Person, Role, User
 from integrations.phone import NotANumber, Number, classify
 
 
@@ -64,7 +64,7 @@ def switch_organization(request: HttpRequest) -> HttpResponseRedirect:
         request.session[ORGANIZATION] = wanted
     elif wanted and isinstance(request.user, User):
         address = request.META.get("REMOTE_ADDR", "")
-        record_denial(request.user, wanted, what="switch to organisation", channel="dashboard", address=address)
+        record_denial(request.user, wanted, what="switch to organisation", channel=Channel.DASHBOARD, address=address)
     return redirect("dashboard")
 
 

@@ -17,7 +17,7 @@ from integrations.disclosure import audit
 from integrations.disclosure.refusals import count_refusal
 from integrations.disclosure.viewers import people_of
 from integrations.errors import AuditUnavailable
-from integrations.models import Event, Organization, User
+from integrations.models import ActorKind, Channel, Event, Organization, User
 
 log = structlog.get_logger(__name__)
 
@@ -76,13 +76,13 @@ def _record(event: Event, user: User, request: HttpRequest) -> None:
         entry = audit.Entry(
             organization_id=organization_id,
             event=event,
-            actor_kind="person" if person else "user",
+            actor_kind=ActorKind.PERSON if person else ActorKind.USER,
             actor_id=str(person.pk if person else user.pk),
             actor_label=person.label if person else user.get_username(),
             person_id=person.pk if person else None,
             team=person.team if person else "",
             tier=person.tier.name if person else "",
-            channel="dashboard",
+            channel=Channel.DASHBOARD,
             address=request.META.get("REMOTE_ADDR", ""),
         )
         audit.record_anywhere(entry)

@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 from cryptography.fernet import Fernet
 from django.db import connection
 from django.utils import timezone
 
-from integrations.models import AccessEntry, AuditHead, Event, Organization
+from integrations.models import AccessEntry, ActorKind, AuditHead, Channel, Event, Organization
 from integrations.models.audit import FORMAT_VERSION
 from integrations.models.bulk import insert
 from integrations.models.encryption import fernet_for
@@ -48,14 +48,14 @@ class Entry:
 
     organization_id: int
     event: Event
-    actor_kind: str
+    actor_kind: ActorKind
     outcome: str = ""
     actor_id: str = ""
     actor_label: str = ""
     person_id: int | None = None
     team: str = ""
     tier: str = ""
-    channel: str = ""
+    channel: Channel | Literal[""] = ""
     address: str = ""
     purpose: str = ""
     subject: str = ""

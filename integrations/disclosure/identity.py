@@ -19,12 +19,12 @@ from integrations.disclosure.policy import Gate, Policy, policy_of
 from integrations.disclosure.viewers import Viewer
 from integrations.errors import AccessDenied
 from integrations.lookup.result import LookupResult
-from integrations.models import Event
+from integrations.models import Channel, Event
 from integrations.models.organizations import IdentityQuestion
 from integrations.profile import CallerProfile, Ref
 
 # Where a person can ask the caller; programs and the admin cannot.
-_BESIDE_A_CALL = {"panel", "dashboard"}
+_BESIDE_A_CALL = {Channel.PANEL, Channel.DASHBOARD}
 # A postal code in an address is the last of its kind, and never what the address begins with: that is a house.
 _POSTAL = {
     "US": r"(?<=[\s,])(?<!box\s)(\d{5})(?:-\d{4})?\b",

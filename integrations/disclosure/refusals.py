@@ -14,7 +14,7 @@ import structlog
 
 from integrations.disclosure import audit
 from integrations.errors import AuditUnavailable
-from integrations.models import Event, Organization
+from integrations.models import ActorKind, Event, Organization
 
 MINUTE_S = 60
 
@@ -69,7 +69,7 @@ def _record(what: str, address: str, count: int) -> None:
         organization_id=Organization.objects.system().pk,
         event=Event.DENIED,
         outcome="not identified",
-        actor_kind="anonymous",
+        actor_kind=ActorKind.ANONYMOUS,
         address=address,
         detail={"what": what, "count": count},
     )

@@ -11,7 +11,7 @@ from integrations.disclosure.policy import Policy, policy_of
 from integrations.disclosure.viewers import Viewer
 from integrations.errors import AccessDenied
 from integrations.lookup.result import LookupResult, LookupStatus, SourceOutcome
-from integrations.models import Event
+from integrations.models import ActorKind, Event
 from integrations.models.people import Effect
 from integrations.profile import FIELDS
 from integrations.sought import By, Sought
@@ -68,7 +68,7 @@ async def disclose_found(result: LookupResult, viewer: Viewer, context: Context)
 async def _allowed(viewer: Viewer, sought: Sought, context: Context) -> Policy:
     policy = await policy_of(viewer.tier_id)
     searched = policy.decide(FIELDS[_FIELD[sought.by]]).effect
-    may = viewer.actor_kind == "person" and policy.shows(FIELDS["name"]) and searched is not Effect.HIDE
+    may = viewer.actor_kind == ActorKind.PERSON and policy.shows(FIELDS["name"]) and searched is not Effect.HIDE
     if may and clean_reason(context.purpose):
         return policy
     detail = {"what": "search", "found_by": sought.by.value}

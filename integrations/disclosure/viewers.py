@@ -9,7 +9,7 @@ from django.contrib.auth.models import AnonymousUser
 
 from integrations.disclosure import audit
 from integrations.errors import AccessDenied, AuditUnavailable
-from integrations.models import ApiKey, Event, Organization, Person, User
+from integrations.models import ActorKind, ApiKey, Channel, Event, Organization, Person, User
 
 log = structlog.get_logger(__name__)
 
@@ -20,12 +20,12 @@ class Viewer:
 
     organization_id: int
     organization: str
-    actor_kind: str  # person | api_key | operator
+    actor_kind: ActorKind
     actor_id: str
     actor_label: str
     tier_id: int
     tier: str
-    channel: str  # panel | dashboard | api | command
+    channel: Channel
     person_id: int | None = None
     role: str = ""
     team: str = ""
@@ -48,12 +48,12 @@ class Viewer:
         )
 
 
-def viewer_of_person(person: Person, *, channel: str, address: str) -> Viewer:
+def viewer_of_person(person: Person, *, channel: Channel, address: str) -> Viewer:
     """``person`` with its organisation, tier and user loaded."""
     return Viewer(
         organization_id=person.organization_id,
         organization=person.organization.slug,
-        actor_kind="person",
+        actor_kind=ActorKind.PERSON,
         actor_id=str(person.pk),
         actor_label=person.label,
         tier_id=person.tier_id,
@@ -71,12 +71,12 @@ def viewer_of_key(key: ApiKey, *, address: str) -> Viewer:
     return Viewer(
         organization_id=key.organization_id,
         organization=key.organization.slug,
-        actor_kind="api_key",
+        actor_kind=ActorKind.API_KEY,
         actor_id=str(key.pk),
         actor_label=key.name,
         tier_id=key.tier_id,
         tier=key.tier.name,
-        channel="api",
+        channel=Channel.API,
         address=address,
     )
 
@@ -89,7 +89,7 @@ def people_of(user: User | AnonymousUser) -> list[Person]:
     return list(people.order_by("organization__name"))
 
 
-def authorise(user: User, slug: str, *, channel: str, address: str) -> Viewer:
+def authorise(user: User, slug: str, *, channel: Channel, address: str) -> Viewer:
     """The user as a viewer of the organisation. Raises AccessDenied, with the denial committed, for anyone else.
 
     Being a superuser opens nothing here: what is seen of callers comes from a person's tier.
@@ -101,14 +101,14 @@ def authorise(user: User, slug: str, *, channel: str, address: str) -> Viewer:
     raise AccessDenied(f"{channel} of another organisation")
 
 
-def record_denial(user: User, slug: str, *, what: str, channel: str, address: str) -> None:
+def record_denial(user: User, slug: str, *, what: str, channel: Channel, address: str) -> None:
     """Commit that an identified user was refused, on the chain of the organisation that they tried to reach."""
     organization = Organization.objects.filter(slug=slug).first() or Organization.objects.system()
     entry = audit.Entry(
         organization_id=organization.pk,
         event=Event.DENIED,
         outcome="not a member",
-        actor_kind="user",
+        actor_kind=ActorKind.USER,
         actor_id=str(user.pk),
         actor_label=user.get_username(),
         channel=channel,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from integrations.models.audit import AccessEntry, AuditHead, Event
+from integrations.models.audit import AccessEntry, ActorKind, AuditHead, Channel, Event
 from integrations.models.calls import Call, CallRecord, CallTask, IdentityCheck, PanelOpening, Reservation
 from integrations.models.connectors import Connector, CustomField, RestrictedRecord
 from integrations.models.directory import DirectoryKey, DirectoryList, DirectoryRow, DirectoryUpload
@@ -14,6 +14,7 @@ from integrations.models.snapshots import ConfigurationVersion
 
 __all__ = [
     "AccessEntry",
+    "ActorKind",
     "ApiKey",
     "Attempt",
     "AttemptRollup",
@@ -21,6 +22,7 @@ __all__ = [
     "Call",
     "CallRecord",
     "CallTask",
+    "Channel",
     "ConfigurationChange",
     "ConfigurationVersion",
     "Connector",

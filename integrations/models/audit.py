@@ -35,6 +35,28 @@ class Event(models.TextChoices):
     AUDIT_EXPORT = "audit_export", _("audit trail exported")
 
 
+class ActorKind(models.TextChoices):
+    """Who did it. Words that are used stay, as an event's do."""
+
+    PERSON = "person", _("person of the organisation")
+    USER = "user", _("user without a part in it")
+    API_KEY = "api_key", _("API key")
+    OPERATOR = "operator", _("operator, by a command")
+    PORTAL = "portal", _("the portal itself")
+    ANONYMOUS = "anonymous", _("somebody not logged in")
+
+
+class Channel(models.TextChoices):
+    """Where it was done. Words that are used stay, as an event's do."""
+
+    PANEL = "panel", _("panel")
+    DASHBOARD = "dashboard", _("agents' page")
+    API = "api", _("API")
+    ADMIN = "admin", _("administration")
+    COMMAND = "command", _("command")
+    RUNNER = "runner", _("runner")
+
+
 class AuditHead(models.Model):
     """The end of an organisation's chain; its row is locked while the chain grows."""
 
@@ -74,13 +96,13 @@ class AccessEntry(models.Model):
     at = models.DateTimeField()
     event = models.CharField(_("event"), max_length=40, choices=Event.choices)
     outcome = models.CharField(_("outcome"), max_length=40, blank=True)
-    actor_kind = models.CharField(max_length=16)
+    actor_kind = models.CharField(_("kind of actor"), max_length=16, choices=ActorKind.choices)
     actor_id = models.CharField(max_length=64, blank=True)
     actor_label = models.CharField(_("who"), max_length=200, blank=True)
     person_id = models.BigIntegerField(null=True, blank=True)
     team = models.CharField(max_length=80, blank=True)
     tier = models.CharField(max_length=40, blank=True)
-    channel = models.CharField(max_length=20, blank=True)
+    channel = models.CharField(_("where"), max_length=20, blank=True, choices=Channel.choices)
     address = models.CharField(max_length=64, blank=True)
     purpose = models.CharField(_("why"), max_length=500, blank=True)
     subject_key = models.CharField(max_length=64, blank=True)

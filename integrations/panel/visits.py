@@ -16,7 +16,7 @@ from integrations.disclosure import Context, Viewer, new_view_id
 from integrations.disclosure.context import Checked
 from integrations.disclosure.viewers import authorise, record_denial
 from integrations.errors import AccessDenied
-from integrations.models import Call, Organization, User
+from integrations.models import Call, Channel, Organization, User
 from integrations.models.organizations import IdentityQuestion
 from integrations.phone import CallerId
 
@@ -60,7 +60,7 @@ def enter(request: HttpRequest, org: str, key: str = "") -> Visit:
     if not isinstance(user, User):
         raise Http404
     try:
-        viewer = authorise(user, org, channel="panel", address=request.META.get("REMOTE_ADDR", ""))
+        viewer = authorise(user, org, channel=Channel.PANEL, address=request.META.get("REMOTE_ADDR", ""))
     except AccessDenied:
         raise Http404 from None
     organization = Organization.objects.get(pk=viewer.organization_id)
@@ -69,7 +69,7 @@ def enter(request: HttpRequest, org: str, key: str = "") -> Visit:
     call = find_call(organization, key)
     if call is None:
         if Call.objects.filter(key=key).exists():
-            record_denial(user, org, what="open a call of another organisation", channel="panel", address=viewer.address)
+            record_denial(user, org, what="open a call of another organisation", channel=Channel.PANEL, address=viewer.address)
         raise Http404
     asks = organization.identity_check != IdentityQuestion.OFF
     return Visit(viewer, organization, call, checked(call) if asks else None)

@@ -13,7 +13,7 @@ from django.core.management.base import CommandParser
 from integrations.disclosure import audit
 from integrations.errors import AuditUnavailable
 from integrations.management.base import PortalCommand, operator
-from integrations.models import AccessEntry, Event, Organization
+from integrations.models import AccessEntry, ActorKind, Channel, Event, Organization
 
 _CHUNK = 2_000
 # The caller's number stays sealed; subject_key tells which entries are about the same caller.
@@ -48,9 +48,9 @@ class Command(PortalCommand):
             organization_id=organization.pk,
             event=Event.AUDIT_EXPORT,
             outcome="exported",
-            actor_kind="operator",
+            actor_kind=ActorKind.OPERATOR,
             actor_label=operator(),
-            channel="command",
+            channel=Channel.COMMAND,
         )
         try:
             audit.record_now(entry)

@@ -12,7 +12,7 @@ from integrations.connectors.rows import MAX_BYTES, Table, read_csv
 from integrations.disclosure import Viewer
 from integrations.errors import AuditUnavailable, ConfigurationError, SourceError
 from integrations.management.base import PortalCommand, operator
-from integrations.models import Connector, Organization
+from integrations.models import ActorKind, Channel, Connector, Organization
 
 
 class Command(PortalCommand):
@@ -56,4 +56,4 @@ class Command(PortalCommand):
 
 def _operator(organization: Organization) -> Viewer:
     """For the audit trail only: nobody's data is shown."""
-    return Viewer(organization.pk, organization.slug, "operator", "", operator(), 0, "", "command")
+    return Viewer(organization.pk, organization.slug, ActorKind.OPERATOR, "", operator(), 0, "", Channel.COMMAND)

@@ -15,7 +15,7 @@ from integrations.errors import AuditUnavailable
 from integrations.lookup import LookupStatus, Question, close_sources, look_up
 from integrations.lookup.attempts import attempts
 from integrations.management.base import PortalCommand, operator
-from integrations.models import Organization, Tier
+from integrations.models import ActorKind, Channel, Organization, Tier
 from integrations.phone import CallerId, NotANumber, classify
 from integrations.profile import JSON, FieldType
 
@@ -56,12 +56,12 @@ class Command(PortalCommand):
         return Viewer(
             organization_id=organization.pk,
             organization=organization.slug,
-            actor_kind="operator",
+            actor_kind=ActorKind.OPERATOR,
             actor_id="",
             actor_label=operator(),
             tier_id=tier.pk,
             tier=tier.name,
-            channel="command",
+            channel=Channel.COMMAND,
         )
 
 
