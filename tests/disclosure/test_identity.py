@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -178,7 +179,7 @@ async def test_the_date_of_birth_is_compared_and_neither_kept_nor_logged(
     assert (answered.verdict, answered.refs) == (verdict, {("crm", "1")})
     entry = await AccessEntry.objects.aget(event="identity_check")
     assert (entry.outcome, entry.call_sid, entry.detail["question"]) == (verdict.value, "CA1", "birth_date")
-    assert "1941" not in repr(vars(entry)) + caplog.text
+    assert not re.search(r"\b1941\b", repr(vars(entry)) + caplog.text)  # as a word: a hash may hold any four digits
 
 
 @pytest.mark.parametrize(
@@ -276,7 +277,7 @@ async def test_people_are_not_told_apart_by_what_they_will_be_asked_for(asking: 
     for channel in ("panel", "api"):
         shown = await disclose(both, await viewer(asking, "admin", channel), Context())
         assert [card.disambiguator for card in shown.matches] == ["", "Language: Spanish"]
-        assert "1939" not in repr(shown.matches)
+        assert not re.search(r"\b1939\b", repr(shown.matches))
 
 
 async def test_where_nothing_waits_nothing_is_asked(asking: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -57,8 +58,7 @@ def test_before_the_check_payments_are_withheld_and_the_question_is_offered(worl
     assert "Rosa Castillo" in html
     assert "after the check" in html
     assert "Ask for the date of birth" in html
-    for hidden in ("42.50", "Reveal<", "1941"):
-        assert hidden not in html
+    assert not re.search(r"42\.50|Reveal<|\b1941\b", html)  # as a word: a key may hold any four digits
 
 
 def test_where_no_check_is_asked_for_there_is_none(world: World, bea: Client, source: Source) -> None:
@@ -212,9 +212,9 @@ def test_a_system_that_does_not_answer_leaves_nobody_to_check(world: World, bea:
 
 def test_the_answer_is_kept_nowhere(world: World, bea: Client, asking: Source, caplog: pytest.LogCaptureFixture) -> None:
     url = address(world)
-    assert "1977" not in answer(bea, url, "1977-07-07")
+    assert not re.search(r"\b1977\b", answer(bea, url, "1977-07-07"))
     stored = [repr(vars(row)) for model in (AccessEntry, IdentityCheck) for row in model.objects.all()]
-    assert "1977" not in " ".join([*stored, caplog.text])
+    assert not re.search(r"\b1977\b", " ".join([*stored, caplog.text]))
 
 
 def test_it_is_posted_with_a_token(world: World, asking: Source) -> None:
