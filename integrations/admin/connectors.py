@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from asgiref.sync import async_to_sync
-from django import forms
 from django.contrib import admin, messages
 from django.db.models import JSONField, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -13,121 +12,24 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.text import format_lazy
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action as detail_action
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from integrations.admin.arrange import make_copy, move, orders_of
-from integrations.admin.checks import OBJECTS, SECRET, connector_problems
+from integrations.admin.connector_form import NewConnectorForm, fieldsets_of, form_of, help_texts_of
 from integrations.admin.health import summary
 from integrations.admin.home import state_of
 from integrations.admin.lists import is_a_list, list_page
-from integrations.admin.option_fields import PREFIX, option_fields, option_value
-from integrations.admin.tenancy import TenantAdmin, TenantForm, administered, changing, record_refusal
+from integrations.admin.tenancy import TenantAdmin, administered, changing, record_refusal
 from integrations.admin.trial import MAX_SAMPLE, report_on, report_on_sample
 from integrations.connectors import kinds
-from integrations.connectors.base import Connector as Kind
-from integrations.connectors.base import Limits
 from integrations.lookup import end_pause
 from integrations.lookup.probes import probe_one
 from integrations.lookup.sources import plan_with
 from integrations.models import Connector, CustomField, DirectoryRow
 from integrations.phone import MAX_RAW_LENGTH
-
-
-class NewConnectorForm(TenantForm):
-    """The kind comes first, because everything else depends on it."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        # None is chosen already: somebody who has not read this far would get a form that asks for the wrong things.
-        choices = [("", _("Choose")), *((name, kind.label) for name, kind in kinds().items())]
-        help_text = _(
-            "What the next page asks for depends on it. For a system that is not named here, take “Other system (HTTP)”."
-        )
-        self.fields["kind"] = forms.ChoiceField(
-            label=_("Kind"), choices=choices, widget=UnfoldAdminSelectWidget, help_text=help_text
-        )
-
-
-class ConnectorForm(TenantForm):
-    """Checked by the kind's own models. Secrets are entered and never shown; an empty one is kept."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        # What has an input of its own is not shown twice.
-        stored = self.instance.options if isinstance(self.instance.options, dict) else {}
-        self.initial["options"] = {name: value for name, value in stored.items() if f"{PREFIX}{name}" not in self.fields}
-
-    def clean(self) -> dict[str, Any]:
-        data: dict[str, Any] = super().clean() or self.cleaned_data
-        data.update({name: {} for name in OBJECTS if name in data and data[name] is None})
-        for name in ("cache", "limits"):
-            if isinstance(given := data.get(name), dict):  # as in the file, where what is left out has its default
-                data[name] = {key: value for key, value in given.items() if value is not None}
-        if isinstance(data.get("options"), dict):
-            data["options"] = self._options(data["options"])
-        for name, sentence in connector_problems(self.instance, data, self._secrets()):
-            self.add_error(*self._placed(name, sentence))
-        return data
-
-    @property
-    def changed_data(self) -> list[str]:
-        """Without the inputs that were not sent: what a program leaves out stays as it is."""
-        return [name for name in super().changed_data if not name.startswith(PREFIX) or name in self.data]
-
-    def _options(self, others: dict[str, Any]) -> dict[str, Any]:
-        """Those with an input of their own, over ``others``; an empty input means the default."""
-        options = dict(others)
-        for name, field in self.fields.items():
-            if name.startswith(PREFIX) and name in self.data:
-                value = option_value(field, self.cleaned_data.get(name))
-                options.pop(name.removeprefix(PREFIX), None)
-                if value is not None:
-                    options[name.removeprefix(PREFIX)] = value
-        return options
-
-    def _placed(self, name: str, sentence: str) -> tuple[str | None, str]:
-        """At the input that the sentence is about."""
-        option, _colon, rest = sentence.partition(": ")
-        if name == "options" and rest and f"{PREFIX}{option}" in self.data:
-            return f"{PREFIX}{option}", rest
-        return (name if name in self.fields else None), sentence
-
-    def _entered(self) -> dict[str, str]:
-        typed = {name: self.cleaned_data.get(name) for name in self.fields if name.startswith(SECRET)}
-        return {name.removeprefix(SECRET): value for name, value in typed.items() if value}
-
-    def _secrets(self) -> dict[str, str]:
-        return {**(self.instance.secrets or {}), **self._entered()}
-
-    def save(self, commit: bool = True) -> Any:
-        self.instance.secrets = self._secrets()
-        # A configuration file's reference no longer names a secret that was typed over.
-        entered, references = self._entered(), self.instance.secret_refs.items()
-        self.instance.secret_refs = {name: reference for name, reference in references if name not in entered}
-        return super().save(commit)
-
-
-def _form_of(connector: Connector) -> type[ConnectorForm]:
-    """The form with an input for each plain option and each secret of the kind; with none for a kind that this version
-    does not have."""
-    kind = kinds().get(connector.kind)
-    kept = _("Never shown again. Leave empty to keep what is stored.")
-    inputs = {
-        f"{SECRET}{name}": forms.CharField(
-            label=name.replace("_", " ").capitalize(),
-            required=False,
-            help_text=format_lazy("{} {}", field.description or "", kept),
-            widget=UnfoldAdminPasswordWidget(render_value=False),
-        )
-        for name, field in (kind.Secrets.model_fields if kind else {}).items()
-    }
-    options = option_fields(kind.Options, connector.options) if kind else {}
-    return type("ConnectorForm", (ConnectorForm,), {**options, **inputs})
-
 
 _NEW_HELP = {
     "name": _("As agents read it beside a caller, like “Client database”."),
@@ -139,33 +41,6 @@ def _direction_and_key(sent: str) -> tuple[str, int]:
     """Of ``up-7``; a key of 0, which no system has, where none was sent."""
     direction, _dash, key = sent.partition("-")
     return direction, int(key) if key.isdecimal() and len(key) < 12 else 0
-
-
-def _help_texts(kind_name: str) -> dict[str, Any]:
-    kind = kinds().get(kind_name)
-    options = kind.Options.model_fields if kind else {}
-    plain = option_fields(kind.Options, {}) if kind else {}
-    others = {name: field for name, field in options.items() if f"{PREFIX}{name}" not in plain}
-    known = [f"{name}: {(field.description or '').rstrip('.')}".rstrip(": ") for name, field in others.items()]
-    named = "; ".join(known) or _("nothing.")
-    return {
-        "essential": _("Without it the portal counts as unhealthy; without another system, only as degraded."),
-        "options": format_lazy("{} {}", _("What has no input above, in curly brackets. Known here:"), named),
-        "fields": _("Changes to what is read, by field: a JMESPath expression, or false to leave the field out."),
-        "cache": _("Seconds: fresh_s, stale_s, negative_s."),
-        "limits": _limits_help(kind),
-        "details_by": _("The key of the system whose record id is sent; or field:account_id or field:email."),
-    }
-
-
-def _limits_help(kind: type[Kind] | None) -> Any:
-    """With what holds where nothing is entered."""
-    means = _("rps: questions in a second; concurrency: questions at a time; of all processes together.")
-    usual = kind.default_limits if kind else Limits()
-    figures = [f"{name} {figure:g}" for name, figure in (("rps", usual.rps), ("concurrency", usual.concurrency)) if figure]
-    if not figures:
-        return format_lazy("{} {}", means, _("Left out: without a limit."))
-    return format_lazy("{} {} {}. {}", means, _("Left out:"), ", ".join(figures), usual.why)
 
 
 @admin.register(Connector)
@@ -263,8 +138,8 @@ class ConnectorAdmin(TenantAdmin):
         return connector is None or is_a_list(connector)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        kwargs["form"] = _form_of(obj) if obj else NewConnectorForm
-        kwargs["help_texts"] = _help_texts(obj.kind) if obj else _NEW_HELP
+        kwargs["form"] = form_of(obj) if obj else NewConnectorForm
+        kwargs["help_texts"] = help_texts_of(obj.kind) if obj else _NEW_HELP
         form = super().get_form(request, obj, change, **kwargs)
         if obj and "fallback_for" in form.base_fields:
             others = form.base_fields["fallback_for"]
@@ -274,13 +149,7 @@ class ConnectorAdmin(TenantAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
             return [(None, {"fields": ["organization", "kind", "name", "key"]})]
-        own = list(_form_of(obj).declared_fields)
-        return [
-            (None, {"fields": ["organization", "kind_label", "key", "name", "enabled", "essential", "how_it_does"]}),
-            (_("How it is reached"), {"fields": [*own, "allow_private"]}),
-            (_("What is read, and by what it is asked"), {"fields": ["fields", "details_by"]}),
-            (_("Fine tuning"), {"fields": ["priority", "fallback_for", "timeout_ms", "cache", "limits", "options"]}),
-        ]
+        return fieldsets_of(obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         closed = () if administered(request) is None else ("allow_private",)

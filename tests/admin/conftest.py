@@ -29,6 +29,7 @@ from integrations.models import (
     TwilioAccount,
     User,
 )
+from integrations.profile import FIELDS
 from tests.factories import World, make_api_key, make_connector
 
 NUMBER = "+14155550142"
@@ -138,8 +139,13 @@ def admin_changes(organization: Organization) -> list[dict[str, Any]]:
 def facts_of(connector: Connector, **changes: Any) -> dict[str, Any]:
     """What the browser sends when a connector's form is saved."""
     facts: dict[str, Any] = {name: getattr(connector, name) for name in ("key", "name", "priority", "timeout_ms", "details_by")}
-    texts = {name: json.dumps(getattr(connector, name)) for name in ("cache", "limits", "options", "fields")}
-    facts |= texts | {f"initial-{name}": text for name, text in texts.items()}
+    facts |= {"options": json.dumps(connector.options), "initial-options": json.dumps(connector.options)}
+    for column, names in (("cache", ("fresh_s", "stale_s", "negative_s")), ("limits", ("rps", "concurrency"))):
+        stored = getattr(connector, column)
+        facts |= {f"{column}-{name}": "" if stored.get(name) is None else stored[name] for name in names}
+    facts |= {f"fields-{name}": "" for name in FIELDS}
+    for name, expression in connector.fields.items():
+        facts |= {f"fields-{name}-left-out": "on"} if expression is False else {f"fields-{name}": expression}
     if connector.enabled:
         facts["enabled"] = "on"
     return facts | changes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +20,7 @@ from integrations.errors import AuditUnavailable
 from integrations.lookup.probes import Probe, probe_one
 from integrations.lookup.sources import plan_with
 from integrations.models import AccessEntry, Call, CallRecord, Connector, Person, TwilioAccount
-from tests.admin.conftest import AUTH_TOKEN, NUMBER, TOKEN, admin_changes, denials, page, registered, save
+from tests.admin.conftest import AUTH_TOKEN, NUMBER, TOKEN, admin_changes, denials, facts_of, page, registered, save
 from tests.factories import World, make_connector
 
 Filled = dict[type[models.Model], Any]
@@ -35,61 +36,96 @@ def test_a_saved_connector_is_a_new_version_and_on_record(world: World, filled: 
     assert (change["model"], change["changed"]) == ("connector", ["name"])
 
 
-def test_options_that_the_kind_does_not_know_are_refused(world: World, filled: Filled, log_in: LogIn) -> None:
-    answer = save(log_in(world.ann), filled[Connector], options='{"api_version": "v1", "colour": "blue"}')
+def test_options_that_the_kind_does_not_know_are_refused(world: World, log_in: LogIn) -> None:
+    row = make_connector(world.riverside, "members", "database", enabled=False)
+    sent = {"option-url": "sqlite:///members.sqlite3", "options": '{"colour": "blue"}'}
+    answer = save(log_in(world.ann), row, **sent)
     assert answer.status_code == 200
-    errors = " ".join(answer.context["adminform"].form.errors["options"])
-    assert "api_version" in errors
-    assert "colour" in errors
-    assert Connector.objects.get(pk=filled[Connector].pk).options == {}
+    assert "colour" in " ".join(answer.context["adminform"].form.errors["options"])
+    assert Connector.objects.get(pk=row.pk).options == {}
 
 
 def test_a_mapping_that_cannot_work_is_refused(world: World, filled: Filled, log_in: LogIn) -> None:
-    for mapping, word in (
-        ('{"nickname": "properties.nick"}', "nickname"),
-        ('{"ssn": "properties.ssn"}', "ssn"),
-        ('{"email": "properties.["}', "email"),
-    ):
-        answer = save(log_in(world.ann), filled[Connector], fields=mapping)
-        assert answer.status_code == 200, mapping
-        assert word in " ".join(answer.context["adminform"].form.errors["fields"])
-    assert save(log_in(world.ann), filled[Connector], fields='{"riverside_pet": "properties.pet"}').status_code == 302
+    connector, ann = filled[Connector], log_in(world.ann)
+    for name, expression in (("email", "properties.["), ("notes", "properties.ssn")):
+        answer = save(ann, connector, **{f"fields-{name}": expression})
+        assert answer.status_code == 200, name
+        assert name in " ".join(answer.context["adminform"].form.errors["fields"])
+        assert f'value="{expression}"' in answer.content.decode()
+    connector.fields = {"nickname": "properties.nick"}
+    connector.save()
+    answer = save(ann, connector)
+    assert "nickname" in " ".join(answer.context["adminform"].form.errors["fields"])
+
+
+def test_a_field_is_read_from_elsewhere_left_out_or_as_usual(world: World, filled: Filled, log_in: LogIn) -> None:
+    connector, ann = filled[Connector], log_in(world.ann)
+    html = ann.get(reverse("admin:integrations_connector_change", args=[connector.pk])).content.decode()
+    assert "<code>properties.email</code>" in html
+    sent = {"fields-riverside_pet": " properties.pet ", "fields-notes-left-out": "on", "fields-email": ""}
+    assert save(ann, connector, **sent).status_code == 302
+    assert Connector.objects.get(pk=connector.pk).fields == {"riverside_pet": "properties.pet", "notes": False}
+    assert admin_changes(world.riverside)[-1]["changed"] == ["fields"]
+    html = ann.get(reverse("admin:integrations_connector_change", args=[connector.pk])).content.decode()
+    assert 'name="fields-riverside_pet" value="properties.pet"' in html
+    assert re.search(r'name="fields-notes-left-out"[^>]* checked', html)
+
+
+def test_what_a_program_does_not_send_stays_as_it_is(world: World, filled: Filled, log_in: LogIn) -> None:
+    connector = filled[Connector]
+    Connector.objects.filter(pk=connector.pk).update(fields={"notes": False}, cache={"fresh_s": 60}, limits={"rps": 2})
+    facts = facts_of(connector, name="Renamed")
+    sent = {name: value for name, value in facts.items() if not name.startswith(("fields-", "cache-", "limits-"))}
+    url = reverse("admin:integrations_connector_change", args=[connector.pk])
+    assert log_in(world.ann).post(url, sent).status_code == 302
+    stored = Connector.objects.get(pk=connector.pk)
+    assert (stored.name, stored.fields, stored.cache, stored.limits) == (
+        "Renamed", {"notes": False}, {"fresh_s": 60}, {"rps": 2},
+    )  # fmt: skip
 
 
 def test_what_would_break_a_lookup_is_refused(world: World, filled: Filled, log_in: LogIn) -> None:
     ann = log_in(world.ann)
-    for name, text in (
-        ("options", "[1]"),
-        ("options", "7"),
-        ("fields", '"email"'),
-        ("limits", "[1]"),
-        ("limits", '{"rps": -1}'),
-        ("limits", '{"colour": 1}'),
-        ("cache", '{"fresh_s": "soon"}'),
-        ("cache", '{"fresh_s": 60, "stale_s": 30}'),
+    for sent, place in (
+        ({"limits-rps": "-1"}, "limits-rps"),
+        ({"limits-rps": "nan"}, "limits-rps"),
+        ({"limits-concurrency": "1.5"}, "limits-concurrency"),
+        ({"cache-fresh_s": "soon"}, "cache-fresh_s"),
+        ({"cache-fresh_s": "-1"}, "cache-fresh_s"),
+        ({"cache-fresh_s": "60", "cache-stale_s": "30"}, "cache-fresh_s"),
+        ({"details_by": "nobody"}, "details_by"),
     ):
-        answer = save(ann, filled[Connector], **{name: text})
-        assert answer.status_code == 200, (name, text)
-        assert name in answer.context["adminform"].form.errors, (name, text)
+        answer = save(ann, filled[Connector], **sent)
+        assert answer.status_code == 200, sent
+        assert place in answer.context["adminform"].form.errors, sent
+    row = make_connector(world.riverside, "members", "database", enabled=False)
+    for text in ("[1]", "7", '"url"'):
+        answer = save(ann, row, options=text)
+        assert "options" in answer.context["adminform"].form.errors, text
 
 
-def test_an_emptied_text_is_stored_as_nothing(world: World, filled: Filled, log_in: LogIn) -> None:
-    for text in ("", "null"):
-        assert save(log_in(world.ann), filled[Connector], options=text, limits=text, cache=text, fields=text).status_code == 302
-    stored = Connector.objects.get(pk=filled[Connector].pk)
+def test_emptied_inputs_are_stored_as_nothing(world: World, filled: Filled, log_in: LogIn) -> None:
+    connector = filled[Connector]
+    connector.fields, connector.cache, connector.limits = {"notes": False}, {"fresh_s": 60}, {"rps": 2, "concurrency": 3}
+    connector.save()
+    sent = {"fields-notes-left-out": "", "cache-fresh_s": "", "limits-rps": "", "limits-concurrency": ""}
+    facts = facts_of(connector, **sent)
+    del facts["fields-notes-left-out"]  # as a browser sends a box without its mark
+    url = reverse("admin:integrations_connector_change", args=[connector.pk])
+    assert log_in(world.ann).post(url, facts).status_code == 302
+    stored = Connector.objects.get(pk=connector.pk)
     assert (stored.options, stored.limits, stored.cache, stored.fields) == ({}, {}, {}, {})
 
 
 def test_a_limit_that_is_null_is_none_and_breaks_no_lookup(world: World, filled: Filled, log_in: LogIn) -> None:
+    """As an earlier version stored it."""
     connector = filled[Connector]
-    assert (
-        save(log_in(world.ann), connector, limits='{"rps": 2, "concurrency": null}', cache='{"fresh_s": null}').status_code
-        == 302
-    )
+    Connector.objects.filter(pk=connector.pk).update(limits={"rps": 2, "concurrency": None}, cache={"fresh_s": None})
+    assert plan_with(world.riverside.pk, connector.pk)[1].connector is not None
+    connector.refresh_from_db()
+    assert save(log_in(world.ann), connector).status_code == 302
     stored = Connector.objects.get(pk=connector.pk)
     assert (stored.limits, stored.cache) == ({"rps": 2}, {})
-    Connector.objects.filter(pk=connector.pk).update(limits={"concurrency": None})  # as an earlier version stored it
-    assert plan_with(world.riverside.pk, connector.pk)[1].connector is not None
 
 
 def test_a_system_without_the_secret_that_it_needs_is_refused(world: World, log_in: LogIn) -> None:
@@ -287,9 +323,9 @@ def test_saving_says_whether_the_system_answers(
 def test_the_form_says_which_limits_hold_where_none_are_entered(world: World, log_in: LogIn) -> None:
     ann = log_in(world.ann)
     for kind, said in (
-        ("hubspot", "Left out: rps 5. HubSpot answers five searches a second"),
-        ("salesforce", "Left out: concurrency 20. Salesforce lets"),
-        ("rest", "Left out: without a limit."),
+        ("hubspot", "Empty: 5. HubSpot answers five searches a second"),
+        ("salesforce", "Empty: 20."),
+        ("rest", "Empty: without a limit."),
     ):
         row = make_connector(world.riverside, f"the-{kind}", kind)
         page = ann.get(reverse("admin:integrations_connector_change", args=[row.pk])).content.decode()

@@ -69,7 +69,7 @@ def test_agents_see_no_history(world: World, filled: Filled, log_in: LogIn) -> N
 
 def test_each_changed_field_is_told_from_what_to_what_by_whom(world: World, filled: Filled, log_in: LogIn) -> None:
     ann, connector = log_in(world.ann), filled[Connector]
-    save(ann, connector, name="Client records", priority=50, enabled="", options='{"api_version": "v3"}')
+    save(ann, connector, name="Client records", priority=50, enabled="", **{"option-api_version": "v3"})
     (change,) = changes(world.riverside)
     assert (change.who, change.by, change.what, change.label) == ("Ann", "admin", "changed", "Client records")
     assert change.changes == [

@@ -30,7 +30,7 @@ FIXTURES = Path(__file__).resolve().parents[1] / "connectors"
 @pytest.fixture
 def source(world: World, monkeypatch: pytest.MonkeyPatch) -> Source:
     install_fake_kind(monkeypatch)
-    monkeypatch.setattr("integrations.admin.connectors.kinds", lambda: {"fake": FakeConnector})
+    monkeypatch.setattr("integrations.admin.connector_form.kinds", lambda: {"fake": FakeConnector})
     return Source(world)
 
 

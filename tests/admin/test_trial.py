@@ -22,7 +22,7 @@ LogIn = Callable[[Person], Client]
 @pytest.fixture
 def source(world: World, monkeypatch: pytest.MonkeyPatch) -> Source:
     install_fake_kind(monkeypatch)
-    monkeypatch.setattr("integrations.admin.connectors.kinds", lambda: {"fake": FakeConnector})
+    monkeypatch.setattr("integrations.admin.connector_form.kinds", lambda: {"fake": FakeConnector})
     return Source(world)
 
 

@@ -20,7 +20,7 @@ def test_the_admin_runs_without_a_refused_script(world: World, visitor: Visitor)
         expect(page.get_by_text("People and access")).to_be_visible()
     page.goto(f"{visitor.address}/admin/integrations/connector/")
     page.get_by_role("link", name="Client records").click()
-    expect(page.locator("#id_options")).to_be_visible()
+    expect(page.get_by_label("E-mail: read from instead")).to_be_visible()
     assert page.locator("input[type=password]").count() == len(HubSpotSecrets.model_fields)
     assert visitor.problems == []
 
