@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, Union, cast, get_args, get_origin
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -59,9 +59,10 @@ def _field(name: str, info: FieldInfo, stored: Any) -> forms.Field | None:
         "initial": stored if stored is not None else (default if isinstance(default, str | int | list) else None),
         "help_text": info.description or "",
     }
-    if get_origin(kind) is Literal:
-        choices = [(choice, choice) for choice in get_args(kind)]
-        return forms.ChoiceField(choices=choices, widget=UnfoldAdminSelectWidget, **facts)
+    if words := _words(kind, info):
+        # What is stored and no word any more is shown, and refused when it is saved: not silently replaced by the first.
+        choices = dict.fromkeys([*words, *([stored] if isinstance(stored, str) else [])])
+        return forms.ChoiceField(choices=[(word, word or "–") for word in choices], widget=UnfoldAdminSelectWidget, **facts)
     if kind is str:
         return forms.CharField(widget=UnfoldAdminTextInputWidget, **facts)
     if kind is int:
@@ -70,6 +71,14 @@ def _field(name: str, info: FieldInfo, stored: Any) -> forms.Field | None:
         facts["help_text"] = f"{facts['help_text']} {_('Several with commas between.')}".strip()
         return ListField(**facts)
     return None
+
+
+def _words(kind: Any, info: FieldInfo) -> tuple[str, ...]:
+    """The words that the option can be, if they are known: by its type, or by its JSON schema where they are data."""
+    if get_origin(kind) is Literal:
+        return get_args(kind)
+    extra = info.json_schema_extra
+    return tuple(cast("list[str]", extra["enum"])) if isinstance(extra, dict) and "enum" in extra else ()
 
 
 def _without_none(annotation: Any) -> Any:

@@ -9,8 +9,9 @@ from django.contrib import admin
 from django.db import models
 from django.db.models import JSONField
 from django.http import HttpRequest
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextareaWidget
 
 from integrations.admin.checks import organization_problems
 from integrations.admin.option_fields import ListField
@@ -22,11 +23,17 @@ from integrations.models.people import make_default_tiers
 _MAX_TOKENS = 5
 _HELP = {
     "timezone": _("Like America/Los_Angeles. Times are told in it."),
-    "retention_days": _(
-        "After so many days, calls, the access trail, questions to systems and deliveries may go; see “Running”."
-    ),
     "flex_roles": _("Which role and tier somebody has who comes from Flex with that role there."),
 }
+
+
+_KEEP = "keep_"
+
+
+def _days(label: Any, kept: str) -> forms.IntegerField:
+    """An input for how long rows of one sort are kept."""
+    means = format_lazy(_("Days. Empty: {}."), default_retention()[kept])
+    return forms.IntegerField(label=label, required=False, help_text=means, widget=UnfoldAdminIntegerFieldWidget)
 
 
 class OrganizationForm(TenantForm):
@@ -39,18 +46,40 @@ class OrganizationForm(TenantForm):
         help_text=_("Web addresses, like https://flex.twilio.com, with commas between."),
     )
 
+    keep_audit = _days(_("Keep the access trail"), "audit")
+    keep_calls = _days(_("Keep calls"), "calls")
+    keep_attempts = _days(_("Keep questions to systems"), "attempts")
+    keep_deliveries = _days(_("Keep deliveries"), "deliveries")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial.update({f"{_KEEP}{name}": days for name, days in self.instance.retention_days.items()})
+
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or self.cleaned_data
-        empty: dict[str, Any] = {"languages": [], "origins": [], "retention_days": {}, "flex_roles": {}}
+        empty: dict[str, Any] = {"languages": [], "origins": [], "flex_roles": {}}
         facts: dict[str, Any] = {name: data[name] or none for name, none in empty.items() if name in data}
+        facts["retention_days"] = self._retention(data)
         problems = list(organization_problems(self.instance, facts))
         for name, sentence in problems:
-            self.add_error(name, sentence)
+            key, _colon, rest = sentence.partition(": ")
+            self.add_error(*((f"{_KEEP}{key}", rest) if name == "retention_days" else (name, sentence)))
         if not problems:
             data.update(facts)
-        if not problems and "retention_days" in facts:
-            data["retention_days"] = {**default_retention(), **facts["retention_days"]}
         return data
+
+    def _retention(self, data: dict[str, Any]) -> dict[str, int]:
+        """What a program does not send stays as it is; what is emptied takes its default."""
+        kept = {**default_retention(), **self.instance.retention_days}
+        for name, default in default_retention().items():
+            if f"{_KEEP}{name}" in self.data:
+                entered = data.get(f"{_KEEP}{name}")
+                kept[name] = default if entered is None else entered
+        return kept
+
+    def save(self, commit: bool = True) -> Any:
+        self.instance.retention_days = self.cleaned_data["retention_days"]
+        return super().save(commit)
 
 
 @admin.register(Organization)
@@ -61,7 +90,10 @@ class OrganizationAdmin(TenantAdmin):
     form = OrganizationForm
     list_display = ("name", "slug", "timezone", "region")
     search_fields = ("name", "slug")
-    fields = ("name", "slug", "timezone", "region", "languages", "identity_check", "origins", "retention_days", "flex_roles")
+    fields = (
+        "name", "slug", "timezone", "region", "languages", "identity_check", "origins",
+        "keep_audit", "keep_calls", "keep_attempts", "keep_deliveries", "flex_roles",
+    )  # fmt: skip
     formfield_overrides = {JSONField: {"widget": UnfoldAdminTextareaWidget(attrs={"rows": 3})}}
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:

@@ -29,7 +29,10 @@ ORGANIZATION = {
     "languages": "en, es",
     "origins": "",
     "identity_check": "off",
-    "retention_days": '{"audit": 2190, "calls": 365, "attempts": 30, "deliveries": 30}',
+    "keep_audit": "2190",
+    "keep_calls": "365",
+    "keep_attempts": "30",
+    "keep_deliveries": "30",
     "flex_roles": "{}",
 }
 
@@ -185,8 +188,8 @@ def test_what_an_organisation_cannot_have_is_refused(world: World, log_in: LogIn
         ("languages", ""),
         ("origins", "http://flex.twilio.com"),
         ("origins", "https://flex.twilio.com; script-src *"),
-        ("retention_days", '{"audit": 0}'),
-        ("retention_days", "[1]"),
+        ("keep_audit", "0"),
+        ("keep_calls", "for ever"),
         ("flex_roles", '{"agent": {"role": "god", "tier": "basic"}}'),
         ("flex_roles", '{"agent": {"role": "agent", "tier": "missing"}}'),
     ):
@@ -195,9 +198,9 @@ def test_what_an_organisation_cannot_have_is_refused(world: World, log_in: LogIn
         assert name in answer.context["adminform"].form.errors, (name, text)
 
 
-def test_days_that_are_left_out_take_their_default(world: World, log_in: LogIn) -> None:
+def test_days_that_are_emptied_take_their_default(world: World, log_in: LogIn) -> None:
     url = reverse("admin:integrations_organization_change", args=[world.riverside.pk])
-    assert log_in(world.ann).post(url, ORGANIZATION | {"retention_days": '{"calls": 7}', "origins": ""}).status_code == 302
+    assert log_in(world.ann).post(url, ORGANIZATION | {"keep_audit": "", "keep_calls": "7"}).status_code == 302
     world.riverside.refresh_from_db()
     assert world.riverside.retention_days == {"audit": 2190, "calls": 7, "attempts": 30, "deliveries": 30}
     assert world.riverside.origins == []

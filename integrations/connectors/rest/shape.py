@@ -258,7 +258,11 @@ class RestOptions(ConnectorOptions):
     """The whole shape, or a preset with some of its keys changed."""
 
     base_url: str = Field(description="Where the system's API is, like https://api.example.org.")
-    preset: str = Field("", description=f"A ready-made description: {', '.join(names())}. Its keys can be changed one by one.")
+    preset: str = Field(
+        "",
+        description="A ready-made description of a well-known system. Its keys can be changed one by one.",
+        json_schema_extra={"enum": ["", *names()]},
+    )
     phone: Phone = Field(
         Phone.model_validate({}), description="How {phone} is written, and what else to try if nobody is found."
     )
