@@ -61,8 +61,9 @@ class _MappingWidget(forms.Widget):
     def render(self, name: str, value: Mapped | None, attrs: Any = None, renderer: Any = None) -> SafeString:
         changes = value or {}
         lines = [self._changed(line, changes.get(line.name)) for line in self.lines]
-        used = [line for line in lines if line.usual or line.own]
-        context = {"name": name, "left_out": _LEFT_OUT, "used": used, "unused": [line for line in lines if line not in used]}
+        used = [line for line in lines if line.usual or line.own or line.left_out]
+        unused = [line for line in lines if line not in used]
+        context = {"name": name, "left_out": _LEFT_OUT, "used": used, "unused": unused, "is_changed": bool(changes)}
         return render_to_string("admin/mapping.html", context)
 
     def value_from_datadict(self, data: Mapping[str, Any], _files: Any, name: str) -> Mapped:
