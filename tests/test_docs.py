@@ -79,6 +79,15 @@ def test_every_event_of_the_audit_trail_is_documented(event: str) -> None:
     assert f"`{event}`" in DOCS["docs/running.md"]
 
 
+@pytest.mark.parametrize("page", ["docs/agents.md", "docs/setup.md"])
+def test_what_is_pressed_and_read_is_called_as_on_the_page(page: str) -> None:
+    places = [*ROOT.glob("templates/**/*.html"), *ROOT.glob("integrations/**/*.py")]
+    told = "\n".join(path.read_text(encoding="utf-8") for path in places).casefold()
+    named = re.findall(r"(?<![*\w])\*([A-Z][^*]+)\*(?!\*)", DOCS[page])
+    assert len(named) > 5
+    assert [name for name in named if " ".join(name.split()).casefold() not in told] == []
+
+
 def packages() -> list[str]:
     """The packages and modules of the portal, and those below its connectors that are no kind of system."""
     names = []
