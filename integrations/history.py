@@ -47,6 +47,7 @@ LONGEST_VALUE = 2_000
 _PASSWORD_IN_URL = re.compile(r"(?<=://)([^/\s:@]*):[^/\s@]*(?=@)")
 _SECRET_IN_URL = re.compile(r"(?<=[?&])([\w.-]*(?:key|token|secret|password|sig|signature|code)=)[^&\s]*", re.IGNORECASE)
 _SECRET_NAME = re.compile(r"(^|[_-])(authorization|cookie|token|password|secret|apikey|credentials?)$|[_-]key$", re.IGNORECASE)
+_INITIALS = {"api", "id", "url"}
 
 
 @dataclass(frozen=True)
@@ -170,13 +171,13 @@ def _facts_of(row: models.Model, column: Any) -> Facts:
     if isinstance(column, EncryptedJSONField | EncryptedTextField) or column.name in _SECRET:
         named = value if isinstance(value, dict) else {_SECRET.get(column.name, column.name): value}
         return {
-            f"{column.name}.{name}": Fact(str(capfirst(_worded(name))), json.dumps(secret) if secret else "", secret=True)
+            f"{column.name}.{name}": Fact(str(capfirst(worded(name))), json.dumps(secret) if secret else "", secret=True)
             for name, secret in named.items()
         }
     if column.choices:
         value = getattr(row, f"get_{column.name}_display")()
     if isinstance(column, models.JSONField):
-        # Options have an input each in the form, under their own names; the other tables have one input.
+        # Options stand in the form under their own names; the other tables are named with theirs.
         label = "" if column.name == "options" else _label(column)
         return dict(_leaves(column.name, label, value))
     if isinstance(value, datetime):
@@ -190,8 +191,8 @@ def _leaves(path: str, label: str, value: Any, name: str = "") -> Iterator[tuple
         value = {str(position): item for position, item in enumerate(value, start=1)}
     if isinstance(value, dict):
         for key, inner in value.items():
-            worded = _worded(key)
-            yield from _leaves(f"{path}.{key}", f"{label}: {worded}" if label else str(capfirst(worded)), inner, key)
+            told = worded(key)
+            yield from _leaves(f"{path}.{key}", f"{label}: {told}" if label else str(capfirst(told)), inner, key)
         return
     # A secret belongs into an input for secrets; should somebody have written one elsewhere, it is not repeated.
     yield path, Fact(label, _in_words(value), secret=bool(_SECRET_NAME.search(name)) or is_never(name))
@@ -201,8 +202,9 @@ def _label(column: Any) -> str:
     return str(capfirst(str(column.verbose_name)))
 
 
-def _worded(name: str) -> str:
-    return name.replace("_", " ")
+def worded(name: str) -> str:
+    """The name of an option or a secret as people read it: ``base_url`` → ``base URL``."""
+    return " ".join(word.upper() if word in _INITIALS else word for word in name.split("_"))
 
 
 def _in_words(value: Any) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
-from django.utils.text import format_lazy
+from django.utils.text import capfirst, format_lazy
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
@@ -22,6 +22,7 @@ from integrations.admin.option_fields import PREFIX, option_fields, option_value
 from integrations.admin.tenancy import TenantForm
 from integrations.connectors import kinds
 from integrations.connectors.base import Limits
+from integrations.history import worded
 from integrations.lookup.cache import FRESH_S, NEGATIVE_S, STALE_S
 from integrations.models import Connector
 
@@ -160,7 +161,7 @@ def _reaching(row: Connector) -> dict[str, forms.Field]:
     kept = _("Never shown again. Leave empty to keep what is stored.")
     secrets = {
         f"{SECRET}{name}": forms.CharField(
-            label=name.replace("_", " ").capitalize(),
+            label=capfirst(worded(name)),
             required=False,
             help_text=format_lazy("{} {}", field.description or "", kept),
             widget=UnfoldAdminPasswordWidget(render_value=False),

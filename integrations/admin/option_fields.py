@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from typing import Any, Literal, Union, cast, get_args, get_origin
 
 from django import forms
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from integrations.connectors.base import ConnectorOptions
+from integrations.history import worded
 
 PREFIX = "option-"
 
@@ -54,7 +56,7 @@ def _field(name: str, info: FieldInfo, stored: Any) -> forms.Field | None:
     kind = _without_none(info.annotation)
     default = None if info.is_required() else info.get_default(call_default_factory=True)
     facts: dict[str, Any] = {
-        "label": name.replace("_", " ").capitalize(),
+        "label": capfirst(worded(name)),
         "required": False,  # the model says what is missing, in one voice with everything else
         "initial": stored if stored is not None else (default if isinstance(default, str | int | list) else None),
         "help_text": info.description or "",

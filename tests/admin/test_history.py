@@ -76,7 +76,7 @@ def test_each_changed_field_is_told_from_what_to_what_by_whom(world: World, fill
         ["Name", "Riverside CRM", "Client records"],
         ["Enabled", "yes", "no"],
         ["Priority", "100", "50"],
-        ["Api version", "", "v3"],
+        ["API version", "", "v3"],
     ]
     shown = history(ann, connector)
     assert "Ann" in shown
