@@ -12,7 +12,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "connie_portal.settings")
     from django.conf import settings
     from django.core.management import execute_from_command_line
-    from django.db import OperationalError, ProgrammingError
+    from django.db import DatabaseError, OperationalError, ProgrammingError
 
     from connie_portal.env import EnvironmentProblem
     from integrations.errors import ConfigurationError
@@ -27,6 +27,10 @@ def main() -> None:
         if "no such table" in str(problem) or "doesn't exist" in str(problem):
             sys.exit("The portal's database is not set up for this version. Run: manage.py migrate")
         sys.exit(f"The portal's database cannot be used ({problem}). Check CONNIE_DATABASE_URL and that the server runs.")
+    except DatabaseError as problem:
+        if "not a database" not in str(problem):
+            raise
+        sys.exit(f"The portal's database cannot be used ({problem}). Check CONNIE_DATABASE_URL.")
 
 
 if __name__ == "__main__":

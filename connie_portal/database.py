@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -22,11 +23,13 @@ def database_settings(url: str, data_dir: Path) -> dict[str, Any]:
     """``""`` or ``sqlite:///FILE`` (relative to the data directory), or ``mysql://user:password@host:port/name``."""
     if not url:
         return _sqlite(data_dir / "connie.sqlite3")
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         port = parts.port or 3306
     except ValueError:
-        raise EnvironmentProblem("CONNIE_DATABASE_URL names a port that does not exist. Ports go up to 65535.") from None
+        raise EnvironmentProblem(
+            "CONNIE_DATABASE_URL names a host or a port that cannot be. Ports go up to 65535; an IPv6 address stands in [ ]."
+        ) from None
     if parts.scheme == "sqlite":
         return _sqlite(data_dir / unquote(parts.path.removeprefix("/")))
     if parts.scheme != "mysql":
@@ -36,6 +39,11 @@ def database_settings(url: str, data_dir: Path) -> dict[str, Any]:
     name = parts.path.removeprefix("/")
     if not parts.hostname or not name:
         raise EnvironmentProblem("CONNIE_DATABASE_URL needs a host and a database name: mysql://user:password@host:3306/name.")
+    if find_spec("MySQLdb") is None:
+        raise EnvironmentProblem(
+            "CONNIE_DATABASE_URL names a MariaDB, and its driver is not installed here. Install it with: "
+            ".venv/bin/pip install -r requirements-mysql.lock."
+        )
     return {
         "ENGINE": "django.db.backends.mysql",
         "NAME": unquote(name),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 
 class EnvironmentProblem(Exception):
@@ -42,7 +43,8 @@ def env_str(name: str, default: str = "") -> str:
 
 def env_secret(name: str, what: str) -> str:
     """A value without which the portal must not start; ``what`` tells the operator how to make one."""
-    if value := env_str(name):
+    value = env_str(name)
+    if value.strip(", "):
         return value
     raise EnvironmentProblem(f"{name} is not set. {what} Set {name}, or {name}_FILE to the path of a file that holds it.")
 
@@ -59,15 +61,42 @@ def env_bool(name: str, *, default: bool = False) -> bool:
     raise EnvironmentProblem(f"{name} must be 1 or 0, not {value!r}.")
 
 
-def env_int(name: str, default: int | None = None) -> int | None:
-    """A whole number."""
+def env_port(name: str) -> int | None:
+    """A port to listen on."""
     value = env_str(name)
     if not value:
-        return default
-    try:
+        return None
+    if value.isascii() and value.isdigit() and 0 < int(value) < 65_536:
         return int(value)
-    except ValueError as error:
-        raise EnvironmentProblem(f"{name} must be a whole number, not {value!r}.") from error
+    raise EnvironmentProblem(f"{name} must be a whole number from 1 to 65535, not {value!r}.")
+
+
+def env_web_address(name: str) -> str:
+    """``https://host``, ``http://host:port``; ``""`` if it is not set."""
+    value = env_str(name).rstrip("/")
+    if not value:
+        return ""
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError:
+        parts = urlsplit("")
+    plain = not (parts.username or parts.path or parts.query or parts.fragment)
+    if parts.scheme in {"http", "https"} and parts.hostname and plain:
+        return value
+    raise EnvironmentProblem(f"{name} must look like https://portal.example.org, without a path, not {value!r}.")
+
+
+def env_directory(name: str, default: str, base: Path) -> Path:
+    """A directory that is made if it is not there; relative to ``base``."""
+    path = (base / env_str(name, default)).resolve()
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"{name}: the directory {path} cannot be made ({error.strerror}). Name one that this user may write to."
+        ) from error
+    return path
 
 
 def env_list(name: str, default: str = "") -> list[str]:

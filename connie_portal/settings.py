@@ -9,19 +9,28 @@ from django.templatetags.static import static
 from django.utils.csp import CSP
 
 from connie_portal.database import database_settings
-from connie_portal.env import env_bool, env_int, env_list, env_secret, env_str, env_word, load_env_file
+from connie_portal.env import (
+    env_bool,
+    env_directory,
+    env_list,
+    env_port,
+    env_secret,
+    env_str,
+    env_web_address,
+    env_word,
+    load_env_file,
+)
 from connie_portal.mail import mailer_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # -- Where things are --------------------------------------------------------------------------------------------
-DATA_DIR = (BASE_DIR / env_str("CONNIE_DATA_DIR", "var")).resolve()
-DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+DATA_DIR = env_directory("CONNIE_DATA_DIR", "var", BASE_DIR)
 load_env_file(DATA_DIR / "demo.env")
 SOURCES_DIR = Path(env_str("CONNIE_SOURCES_DIR", str(DATA_DIR / "sources"))).resolve()
-PORT = env_int("CONNIE_PORT")
-SANDBOX_PORT = env_int("CONNIE_SANDBOX_PORT")
-PUBLIC_URL = env_str("CONNIE_PUBLIC_URL").rstrip("/")
+PORT = env_port("CONNIE_PORT")
+SANDBOX_PORT = env_port("CONNIE_SANDBOX_PORT")
+PUBLIC_URL = env_web_address("CONNIE_PUBLIC_URL")
 
 # -- Keys --------------------------------------------------------------------------------------------------------
 _MAKE_KEY = "Make one with: python -c 'import secrets; print(secrets.token_urlsafe(48))'."
@@ -34,7 +43,7 @@ ALLOW_PRIVATE = env_bool("CONNIE_ALLOW_PRIVATE")
 DATABASE_URL = env_str("CONNIE_DATABASE_URL")
 REDIS_URL = env_str("CONNIE_REDIS_URL")
 ALLOWED_HOSTS = env_list("CONNIE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
-if PUBLIC_URL and urlsplit(PUBLIC_URL).hostname:
+if PUBLIC_URL:
     ALLOWED_HOSTS.append(str(urlsplit(PUBLIC_URL).hostname))
 HTTPS = PUBLIC_URL.startswith("https://")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []

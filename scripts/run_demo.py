@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from connie_portal.env import EnvironmentProblem, env_int, env_str, load_env_file  # noqa: E402
+from connie_portal.env import EnvironmentProblem, env_port, env_str, load_env_file  # noqa: E402
 from connie_portal.process import Port, address, listen  # noqa: E402
 
 START_S = 60.0
@@ -61,8 +61,8 @@ class Demo:
             self._end()
 
     def _start(self) -> None:
-        portal = listen(Port("CONNIE_PORT", env_int("CONNIE_PORT"), 8000))
-        sandbox = listen(Port("CONNIE_SANDBOX_PORT", env_int("CONNIE_SANDBOX_PORT"), 8001))
+        portal = listen(Port("CONNIE_PORT", env_port("CONNIE_PORT"), 8000))
+        sandbox = listen(Port("CONNIE_SANDBOX_PORT", env_port("CONNIE_SANDBOX_PORT"), 8001))
         urls = {"portal_url": address(portal), "sandbox_url": address(sandbox)}
         self.environment["CONNIE_SANDBOX_PORT"] = str(sandbox.getsockname()[1])
         self.environment["CONNIE_PUBLIC_URL"] = env_str("CONNIE_PUBLIC_URL") or urls["portal_url"]

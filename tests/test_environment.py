@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from connie_portal.database import database_settings
+from connie_portal.env import EnvironmentProblem
+
 ROOT = Path(__file__).resolve().parents[1]
 KEYS = {"CONNIE_SECRET_KEY": "x" * 50, "CONNIE_ENCRYPTION_KEYS": "y", "CONNIE_INDEX_KEY": "z"}
 
@@ -44,12 +47,20 @@ def test_a_missing_key_is_named(tmp_path: Path, missing: str) -> None:
         ("CONNIE_LOG_LEVEL", "loud", "CONNIE_LOG_LEVEL must be one of"),
         ("CONNIE_ALLOW_PRIVATE", "perhaps", "CONNIE_ALLOW_PRIVATE must be 1 or 0"),
         ("CONNIE_PORT", "eighty", "CONNIE_PORT must be a whole number"),
+        ("CONNIE_SANDBOX_PORT", "70000", "CONNIE_SANDBOX_PORT must be a whole number from 1 to 65535"),
+        ("CONNIE_DATABASE_URL", "mysql://[::1/x", "names a host or a port that cannot be"),
+        ("CONNIE_PUBLIC_URL", "portal.example.org", "CONNIE_PUBLIC_URL must look like https://portal.example.org"),
+        ("CONNIE_PUBLIC_URL", "https://", "CONNIE_PUBLIC_URL must look like"),
+        ("CONNIE_PUBLIC_URL", "https://portal.example.org/connie", "without a path"),
+        ("CONNIE_PUBLIC_URL", "http://[::1", "CONNIE_PUBLIC_URL must look like"),
+        ("CONNIE_DATA_DIR", "/dev/null/connie", "CONNIE_DATA_DIR: the directory /dev/null/connie cannot be made"),
+        ("CONNIE_ENCRYPTION_KEYS", " , ", "CONNIE_ENCRYPTION_KEYS is not set"),
         ("CONNIE_SECRET_KEY_FILE", "/no/such/file", "CONNIE_SECRET_KEY_FILE names a file that cannot be read"),
     ],
 )
 def test_a_wrong_value_is_a_sentence(tmp_path: Path, name: str, value: str, says: str) -> None:
     keys = {key: text for key, text in KEYS.items() if key != name.removesuffix("_FILE")}
-    code, said = manage(tmp_path, "check", **keys, **{name: value})
+    code, said = manage(tmp_path, "check", **{**keys, name: value})
     assert code == 1
     assert says in said
     assert "Traceback" not in said
@@ -59,6 +70,19 @@ def test_a_server_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
     code, said = manage(tmp_path, "audit", "verify", "riverside", **KEYS, CONNIE_DATABASE_URL="mysql://a:b@127.0.0.1:1/x")
     assert code == 1
     assert said.startswith("The portal's database cannot be used")
+
+
+def test_a_missing_driver_is_a_sentence_that_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connie_portal.database.find_spec", lambda _name: None)
+    with pytest.raises(EnvironmentProblem, match=r"pip install -r requirements-mysql\.lock"):
+        database_settings("mysql://connie@db/connie", tmp_path)
+
+
+def test_a_file_that_is_no_database_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("Dear Sir or Madam, " * 100)
+    code, said = manage(tmp_path, "migrate", **KEYS, CONNIE_DATABASE_URL="sqlite:///letter.txt")
+    assert code == 1
+    assert said.startswith("The portal's database cannot be used (file is not a database)")
 
 
 def test_a_database_that_is_not_set_up_says_which_command_does_it(tmp_path: Path) -> None:
