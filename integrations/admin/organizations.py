@@ -17,7 +17,7 @@ from integrations.admin.checks import organization_problems
 from integrations.admin.option_fields import ListField
 from integrations.admin.tenancy import TenantAdmin, TenantForm, administered
 from integrations.models import Organization, TwilioAccount
-from integrations.models.organizations import default_retention
+from integrations.models.organizations import default_languages, default_retention
 from integrations.models.people import make_default_tiers
 
 _MAX_TOKENS = 5
@@ -39,7 +39,9 @@ def _days(label: Any, kept: str) -> forms.IntegerField:
 class OrganizationForm(TenantForm):
     """Its lists and tables are checked as in the configuration file."""
 
-    languages = ListField(label=_("Languages"), help_text=_("Codes like en or es, with commas between."))
+    languages = ListField(
+        label=_("Languages"), initial=default_languages, help_text=_("Codes like en or es, with commas between.")
+    )
     origins = ListField(
         label=_("Who may frame the panel"),
         required=False,

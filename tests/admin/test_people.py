@@ -163,6 +163,8 @@ def test_only_a_superuser_makes_an_organisation(world: World, root: Client, log_
     facts = ORGANIZATION | {"name": "Oak Street", "slug": "oak"}
     url = reverse("admin:integrations_organization_add")
     assert log_in(world.ann).post(url, facts).status_code == 403
+    shown = root.get(url).context["adminform"].form
+    assert [shown[name].value() for name in ("languages", "keep_audit")] == ["en", 2190]
     assert root.post(url, facts).status_code == 302
     oak = Organization.objects.get(slug="oak")
     assert {tier.name: dict(tier.rules.values_list("target", "effect")) for tier in oak.tiers.all()} == DEFAULT_TIERS
