@@ -28,6 +28,22 @@ def test_the_admin_runs_without_a_refused_script(world: World, visitor: Visitor)
     assert visitor.problems == []
 
 
+def test_the_menu_of_a_narrow_window_opens_without_a_mouse(world: World, visitor: Visitor) -> None:
+    page = visitor.page
+    page.set_viewport_size({"width": 1024, "height": 800})
+    visitor.log_in("ann")
+    page.goto(f"{visitor.address}/admin/integrations/accessentry/")
+    expect(page.get_by_text("People and access")).to_be_hidden()
+    menu = page.get_by_role("button", name="Menu")
+    expect(menu).to_have_attribute("aria-expanded", "false")
+    menu.press("Enter")
+    expect(page.get_by_text("People and access")).to_be_visible()
+    expect(menu).to_have_attribute("aria-expanded", "true")
+    expect(page.get_by_text("Show all")).to_have_count(0)  # nothing is narrowed
+    page.goto(f"{visitor.address}/admin/integrations/accessentry/?q=ann")
+    expect(page.get_by_text("Show all")).to_be_visible()
+
+
 def test_a_tier_can_be_made_while_inviting_somebody(world: World, visitor: Visitor) -> None:
     page = visitor.page
     page.set_viewport_size({"width": 1440, "height": 900})
