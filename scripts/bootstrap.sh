@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes .venv with what the portal needs; with "dev" also what its tests need. Running it again changes nothing.
+# Makes .venv with what the portal needs; with "mysql" also the driver of MariaDB, with "dev" what its tests need as well.
+# Running it again changes nothing.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
@@ -111,7 +112,7 @@ install_mysqlclient() {
   has gcc || has cc || missing+=(gcc libc6-dev)
   has pkg-config || missing+=(pkg-config)
   pkg-config --exists libmariadb 2>/dev/null || pkg-config --exists mysqlclient 2>/dev/null || missing+=(libmariadb-dev)
-  [ ${#missing[@]} = 0 ] || apt_install "the driver of MariaDB" "${missing[@]}" || stop "The tests also run on MariaDB and need its driver."
+  [ ${#missing[@]} = 0 ] || apt_install "the driver of MariaDB" "${missing[@]}" || stop "The driver of MariaDB cannot be compiled without them."
   install_once mysql requirements-mysql.lock --no-binary mysqlclient
 }
 
@@ -119,10 +120,11 @@ make_environment
 install_once run requirements.lock
 case $mode in
   run) ;;
+  mysql) install_mysqlclient ;;
   dev)
     install_once dev requirements-dev.lock
     install_servers
     install_mysqlclient
     ;;
-  *) stop "Usage: scripts/bootstrap.sh [run|dev]" ;;
+  *) stop "Usage: scripts/bootstrap.sh [run|mysql|dev]" ;;
 esac

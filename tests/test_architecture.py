@@ -15,9 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "integrations"
 
 HTTP_CLIENTS = {"httpx", "httpx_aiohttp", "aiohttp", "requests", "urllib3", "urllib.request", "http.client", "pyreqwest"}
-NOUNS = [
-    f"integrations.{noun}" for noun in ("errors", "phone", "never", "profile", "coercion", "sought", "conditions", "flights")
-]
+NOUNS = [f"integrations.{noun}" for noun in ("errors", "phone", "never", "profile", "coercion", "sought", "flights")]
 MODELS = [*NOUNS, "integrations.models*"]
 REGISTRY = ["integrations.connectors", "integrations.connectors.{base,mapping,network,recording,rows}"]
 LOOKUP_RESULTS = ["integrations.lookup", "integrations.lookup.result"]
@@ -71,11 +69,10 @@ RULES = [
     Rule("integrations.values", NOUNS),
     Rule("integrations.lists", [*DOMAIN, "integrations.{history,loop}"]),
     Rule("integrations.configuration*", [*DOMAIN, "integrations.{history,invitations}", "integrations.configuration*"]),
-    Rule("integrations.panel*", [*DELIVERY, "integrations.panel*", "integrations.templatetags*"]),
-    Rule("integrations.dashboard*", [*DELIVERY, "integrations.dashboard*", "integrations.templatetags*"]),
+    Rule("integrations.panel*", [*DELIVERY, "integrations.panel*"]),
+    Rule("integrations.dashboard*", [*DELIVERY, "integrations.dashboard*"]),
     Rule("integrations.api*", [*DELIVERY, "integrations.api*"]),
     Rule("integrations.admin*", [*DELIVERY, "integrations.configuration*", "integrations.admin*"]),
-    Rule("integrations.templatetags*", [*NOUNS, "integrations.models*", *LOOKUP_RESULTS, "integrations.disclosure"]),
     Rule("integrations.sandbox*", ["integrations.sandbox*", "integrations.phone"], django=False),
     Rule("integrations.loop", ["integrations.connectors"], django=False),
     Rule("integrations.periodic", [*MODELS]),
