@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -285,8 +284,9 @@ def test_the_states_without_a_number_and_without_a_system(visitor: Visitor, sour
     shoot(visitor.page, "no-system")
 
 
-def test_the_picture_of_the_readme(visitor: Visitor, world: World, source: Source) -> None:
-    """A panel as an admin sees it; kept in docs/images when CONNIE_TEST_SCREENSHOTS is set."""
+def test_what_an_admin_sees_of_systems_that_disagree_and_one_that_is_missing(
+    visitor: Visitor, world: World, source: Source
+) -> None:
     source.answers(people=[ROSA])
     other = {**ROSA, "id": "9", "email": "rosa@mail.org", "name": "Rosa M. Castillo"}
     make_connector(world.riverside, "crm", "fake", name="HubSpot", options={"people": [other]})
@@ -294,12 +294,8 @@ def test_the_picture_of_the_readme(visitor: Visitor, world: World, source: Sourc
     visitor.log_in("ann")
     visitor.open_call()
     shoot(visitor.page, "admin")
-    assert visitor.page.is_visible("text=Needs attention")
-    if os.environ.get("CONNIE_TEST_SCREENSHOTS"):
-        visitor.page.emulate_media(color_scheme="light")
-        visitor.page.set_viewport_size({"width": 700, "height": 620})
-        (ROOT / "docs" / "images").mkdir(exist_ok=True)
-        visitor.page.screenshot(path=ROOT / "docs" / "images" / "panel.png")
+    for sentence in ("Needs attention", "systems disagree", "Rides is missing"):
+        assert visitor.page.is_visible(f"text={sentence}")
 
 
 def test_escape_closes_what_was_opened_and_gives_the_focus_back(visitor: Visitor, source: Source) -> None:
