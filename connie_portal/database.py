@@ -42,7 +42,7 @@ def database_settings(url: str, data_dir: Path) -> dict[str, Any]:
     if find_spec("MySQLdb") is None:
         raise EnvironmentProblem(
             "CONNIE_DATABASE_URL names a MariaDB, and its driver is not installed here. Install it with: "
-            ".venv/bin/pip install -r requirements-mysql.lock."
+            "scripts/bootstrap.sh mysql."
         )
     return {
         "ENGINE": "django.db.backends.mysql",

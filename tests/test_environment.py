@@ -74,7 +74,7 @@ def test_a_server_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
 
 def test_a_missing_driver_is_a_sentence_that_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("connie_portal.database.find_spec", lambda _name: None)
-    with pytest.raises(EnvironmentProblem, match=r"pip install -r requirements-mysql\.lock"):
+    with pytest.raises(EnvironmentProblem, match=r"scripts/bootstrap\.sh mysql"):
         database_settings("mysql://connie@db/connie", tmp_path)
 
 
