@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
 import threading
 import time
 from contextlib import suppress
 
-import uvicorn
 from huey.consumer import Consumer, ConsumerStopped
 
 from connie_portal.queue import queue
@@ -58,22 +56,6 @@ class Runner:
         self._watch.join()
         adopt(None)
         queue().huey.storage.close()
-
-
-class ServerWithRunner(uvicorn.Server):
-    """The web and the runner in one process, on one loop."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self._runner = Runner()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if not self.should_exit:
-            self._runner.start(asyncio.get_running_loop())
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await asyncio.gather(asyncio.to_thread(self._runner.stop), super().shutdown(sockets))
 
 
 def run_alone() -> None:

@@ -251,6 +251,9 @@ class Connector(ABC):
         """
         return [self.record(raw, raw.get("id") or place) for place, raw in enumerate(records_within(self.key, sample), 1)]
 
+    async def warm_up(self, deadline: Deadline) -> None:  # noqa: B027 -- some kinds have nothing to do
+        """Do what the first caller would else wait for, like signing in. Touches nobody's record. Raises SourceError."""
+
     async def close(self) -> None:  # noqa: B027 -- most kinds hold nothing
         """Let go of connections. Called when the configuration changes and at shutdown."""
 

@@ -25,16 +25,19 @@ from integrations.errors import AuthFailed, ConfigurationError, InvalidResponse,
 MARGIN_S = 60.0
 DEFAULT_LIFE_S = 1_800.0
 ASSERTION_LIFE_S = 180
-# From this share of its life on, a token that is used is renewed behind whoever uses it, so that no caller waits for one.
+# From this share of its life on, a token is renewed behind whoever uses it, so that no caller waits for one.
 RENEWED_FROM = 0.75
 RENEWAL_S = 10.0
+RENEWED_AGAIN_S = 60.0
+# Telephones are silent over a weekend. After that, a vendor is not asked for tokens that nobody uses.
+UNUSED_S = 72 * 3_600.0
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 Grant = Callable[[], Mapping[str, str]]
 
 
 class AccessTokens:
-    """The access tokens of one connector, minted when needed and shared by all its requests.
+    """The access tokens of one connector, shared by all its requests: minted when needed, from then on renewed in time.
 
     ``grant()`` gives the form that is posted for one. Of several requests without a token one mints it and the others
     wait, each no longer than its own deadline. Raises ConfigurationError for an address that can never work.
@@ -49,15 +52,14 @@ class AccessTokens:
         self._token = ""
         self._expires_at = float("-inf")
         self._renew_at = float("inf")
+        self._used_at = float("-inf")
         self._renewal: asyncio.Task[None] | None = None  # the loop itself holds tasks only weakly
         self._minting = asyncio.Lock()
 
     async def current(self, deadline: Deadline) -> str:
         """A token that is good for now. Raises AuthFailed where the vendor refuses to give one, other SourceErrors."""
-        if time.monotonic() < self._expires_at:
-            if time.monotonic() >= self._renew_at:
-                self._renew_at = float("inf")
-                self._renewal = asyncio.create_task(self._renew(), context=contextvars.Context())
+        self._used_at = time.monotonic()
+        if self._used_at < self._expires_at:
             return self._token
         try:
             async with asyncio.timeout(deadline.left()), self._minting:
@@ -65,6 +67,7 @@ class AccessTokens:
                     await self._mint(deadline)
         except TimeoutError:
             raise SourceTimeout(self.connector, "no token in time") from None
+        self._renew_from_now_on()
         return self._token
 
     async def authorized(self, send: Callable[[str], Awaitable[Answer]], deadline: Deadline) -> Answer:
@@ -85,20 +88,29 @@ class AccessTokens:
             self._expires_at = float("-inf")
 
     async def close(self) -> None:
-        """End a renewal that is still under way. One of another loop ended with that loop."""
+        """End the renewing. That of another loop ended with that loop."""
         renewal, self._renewal = self._renewal, None
         if renewal and not renewal.done() and renewal.get_loop() is asyncio.get_running_loop():
             renewal.cancel()
             await asyncio.wait([renewal])
 
+    def _renew_from_now_on(self) -> None:
+        renewal = self._renewal
+        if renewal is None or renewal.done() or renewal.get_loop() is not asyncio.get_running_loop():
+            self._renewal = asyncio.create_task(self._renew(), context=contextvars.Context())
+
     async def _renew(self) -> None:
-        """If it fails, the token stays good until it expires, and whoever needs one then hears why."""
-        deadline = Deadline(RENEWAL_S)
-        try:
-            async with asyncio.timeout(deadline.left()), self._minting:
-                await self._mint(deadline)
-        except (SourceError, TimeoutError):
-            return
+        """While it fails, the token stays good until it expires, and whoever needs one then hears why."""
+        while time.monotonic() < min(self._expires_at, self._used_at + UNUSED_S):
+            await asyncio.sleep(self._renew_at - time.monotonic())
+            if time.monotonic() < self._renew_at:
+                continue  # one was minted meanwhile
+            deadline = Deadline(RENEWAL_S)
+            try:
+                async with asyncio.timeout(deadline.left()), self._minting:
+                    await self._mint(deadline)
+            except (SourceError, TimeoutError):
+                self._renew_at = time.monotonic() + RENEWED_AGAIN_S
 
     async def _mint(self, deadline: Deadline) -> None:
         answer = await self._door.ask("POST", self._path, deadline, form=dict(self._grant()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from integrations.lookup.asking import end_pause
 from integrations.lookup.engine import close_sources, look_up, so_far, stream
 from integrations.lookup.result import Choice, LookupResult, LookupStatus, Question, SourceOutcome, SourceStatus
+from integrations.lookup.warming import warm_up_sources
 
 __all__ = [
     "Choice",
@@ -18,4 +19,5 @@ __all__ = [
     "look_up",
     "so_far",
     "stream",
+    "warm_up_sources",
 ]

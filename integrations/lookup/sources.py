@@ -118,8 +118,9 @@ def _load_plan(organization_id: int) -> Plan:
     organization = Organization.objects.get(pk=organization_id)
     vocabulary = _vocabulary(organization)
     # Who stands in for a system that is switched off takes its place.
-    rows = organization.connectors.filter(enabled=True).order_by("priority", "key")
-    sources = tuple(_sources(organization, vocabulary, list(rows)).values())
+    rows = list(organization.connectors.filter(enabled=True).order_by("priority", "key"))
+    sources = tuple(_sources(organization, vocabulary, rows).values())
+    _retire_others(organization, {row.pk for row in rows})
     return Plan(organization_id, vocabulary, sources, organization.region)
 
 
@@ -282,6 +283,15 @@ def _built(pk: int, configured: SourceSettings) -> Connector | None:
             _retired.append(known[1])
         _connectors[pk] = (configured, connector)
         return connector
+
+
+def _retire_others(organization: Organization, used: set[int]) -> None:
+    """What was switched off or deleted holds no connections, and is not signed in to."""
+    with _lock:
+        for pk, (configured, connector) in list(_connectors.items()):
+            if configured.organization == organization.slug and pk not in used:
+                _retired.append(connector)
+                del _connectors[pk]
 
 
 def take_retired() -> list[Connector]:

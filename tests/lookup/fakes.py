@@ -47,6 +47,8 @@ class FakeConnector(Connector):
     # Set by a test, from whichever thread, to let sources that ``wait`` go on.
     released: ClassVar[threading.Event] = threading.Event()
 
+    closed: ClassVar[list[str]] = []
+
     # Keys of sources that cannot be reached now, or the next time only.
     broken: ClassVar[set[str]] = set()
     broken_once: ClassVar[set[str]] = set()
@@ -56,6 +58,7 @@ class FakeConnector(Connector):
         cls.broken.clear()
         cls.broken_once.clear()
         cls.asked.clear()
+        cls.closed.clear()
         cls.keys_seen.clear()
         cls.asked_once = asyncio.Event()
         cls.both_asked = asyncio.Barrier(2)
@@ -80,6 +83,13 @@ class FakeConnector(Connector):
         self.asked.append((self.key, "details"))
         self.keys_seen.append(keys)
         return await self._answer(self.options.more, self.options.details_fail)
+
+    async def warm_up(self, deadline: Deadline) -> None:
+        self.asked.append((self.key, "warm_up"))
+        await self._answer([], self.options.fails)
+
+    async def close(self) -> None:
+        self.closed.append(self.key)
 
     def wants_details(self, keys: DetailKeys) -> bool:
         return bool(self.options.more or self.options.details_fail)

@@ -98,6 +98,11 @@ class DatabaseConnector(Connector):
         await self.sql.fetch("SELECT 1", {}, deadline)
         return Health("healthy")
 
+    async def warm_up(self, deadline: Deadline) -> None:
+        await self.health(deadline)  # opens a connection
+        if not self.options.query:
+            await self._statement(deadline)
+
     async def close(self) -> None:
         if "sql" in self.__dict__:
             await self.sql.close()

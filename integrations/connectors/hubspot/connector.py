@@ -130,5 +130,8 @@ class HubSpotConnector(Connector):
         await self.session.request("GET", f"/account-info/{self.options.api_version}/details", deadline)
         return await self.related.health(deadline)
 
+    async def warm_up(self, deadline: Deadline) -> None:
+        await self.session.sign_in(deadline)
+
     async def close(self) -> None:
         await self.session.close()

@@ -76,6 +76,11 @@ class Session:
         if answer.status not in (400, 404):
             self._door.checked(answer)
 
+    async def sign_in(self, deadline: Deadline) -> None:
+        """Get a token, where they are given out. Raises SourceError."""
+        if self._tokens:
+            await self._tokens.current(deadline)
+
     async def close(self) -> None:
         """End what renews tokens behind."""
         if self._tokens:

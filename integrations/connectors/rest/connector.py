@@ -121,11 +121,12 @@ class RestConnector(Connector):
         return [self._record(step, mapping, raw, "sample") for raw in raws]
 
     async def health(self, deadline: Deadline) -> Health:
-        if self.options.health:
-            await self.asking.records(self.options.health, {}, deadline)
-        else:
-            await self.door.sign_in(deadline)
+        described = self.options.health
+        await (self.asking.records(described, {}, deadline) if described else self.door.sign_in(deadline))
         return Health("healthy")
+
+    async def warm_up(self, deadline: Deadline) -> None:
+        await self.door.sign_in(deadline)
 
     async def close(self) -> None:
         await self.door.close()

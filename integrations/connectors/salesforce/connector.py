@@ -128,6 +128,9 @@ class SalesforceConnector(Connector):
     def standing(self) -> Health:
         return self.usage.standing if self.usage else Health("healthy")
 
+    async def warm_up(self, deadline: Deadline) -> None:
+        await self.session.sign_in(deadline)
+
     async def close(self) -> None:
         await self.session.close()
 

@@ -118,8 +118,12 @@ class Session:
             explain(self.connector, _errors_of(answer), retry_after(answer.headers))
         return self._door.checked(answer)
 
+    async def sign_in(self, deadline: Deadline) -> None:
+        """Get a token. Raises SourceError."""
+        await self._tokens.current(deadline)
+
     async def close(self) -> None:
-        """End what runs behind."""
+        """End what renews tokens behind."""
         await self._tokens.close()
 
     def _note_usage(self, answer: Answer) -> None:

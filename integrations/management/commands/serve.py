@@ -15,12 +15,11 @@ from django.db import connection
 
 from connie_portal.health import redis_answers, unapplied_migrations
 from connie_portal.process import Port, address, end_with_parent, inherited, listen
-from connie_portal.runner import ServerWithRunner, run_alone
+from connie_portal.runner import run_alone
+from connie_portal.server import Server, ServerWithRunner
 from connie_portal.supervisor import Supervisor
-from integrations.connectors import warm_up
 from integrations.disclosure import audit, refusals
 from integrations.lookup.attempts import attempts
-from integrations.phone import classify
 
 FIRST_PORT = 8000
 SHUTDOWN_S = 5
@@ -73,7 +72,6 @@ class Command(BaseCommand):
             return
         if options["parent_fd"] is not None:
             end_with_parent(options["parent_fd"])
-        warm_up()
         try:
             if listener:
                 _serve(listener, together=layout.together)
@@ -92,8 +90,7 @@ def _listener(host: str, descriptor: int | None) -> socket.socket:
 
 
 def _serve(listener: socket.socket, *, together: bool) -> None:
-    classify("+14155550100", "US")  # loads the numbering plans
-    server = (ServerWithRunner if together else uvicorn.Server)(_configuration())
+    server = (ServerWithRunner if together else Server)(_configuration())
 
     def end(_signal: int, _frame: object) -> None:
         server.should_exit = True

@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from integrations.connectors.base import Deadline
+from integrations.connectors.recording import recording
 from integrations.errors import ConfigurationError, SourceError
 from integrations.phone import Number
 from tests.connectors.database.conftest import JOIN, NUMBER, Database, find
@@ -21,6 +22,15 @@ async def test_a_person_is_found_with_the_joined_table(database: Database) -> No
     assert record.fields["vip_status"] is True
     assert record.fields["outstanding_balance"] == {"amount_minor": 4250, "currency": "USD"}
     assert (record.matched[0].field, record.matched[0].stored) == ("phone", "(415) 555-0123")
+
+
+@pytest.mark.parametrize("own", [{}, {"query": "SELECT * FROM customers WHERE phone_digits = :nsn"}])
+async def test_who_is_warmed_up_asks_only_for_the_caller(database: Database, own: dict[str, str]) -> None:
+    connector = database.connector(**own)
+    await connector.warm_up(Deadline(5))
+    with recording() as recorded:
+        assert len(await find(connector)) == 1
+    assert len(recorded.sent) == 1
 
 
 async def test_a_household_is_two_records(database: Database) -> None:

@@ -98,6 +98,21 @@ async def test_a_static_token_that_is_dead_is_not_tried_twice(stub: Stub) -> Non
     assert len(stub.requests) == 1
 
 
+async def test_who_is_warmed_up_is_signed_in_when_somebody_calls(stub: Stub) -> None:
+    stub.answer(by_path({"/contacts/search": NOBODY}))
+    connector = hubspot(stub, secrets=OAUTH, sign_in="oauth")
+    await connector.warm_up(Deadline(5))
+    assert len(minted(stub)) == len(stub.requests) == 1
+    await connector.find(NUMBER, Deadline(5))
+    assert len(minted(stub)) == 1
+    await connector.close()
+
+
+async def test_warming_up_with_a_static_token_asks_nothing(stub: Stub) -> None:
+    await hubspot(stub).warm_up(Deadline(5))
+    assert stub.requests == []
+
+
 async def test_what_renews_tokens_ends_with_the_connector(stub: Stub) -> None:
     stub.answer(by_path({"/contacts/search": NOBODY}))
     connector = hubspot(stub, secrets=OAUTH, sign_in="oauth")

@@ -151,13 +151,18 @@ async def test_one_waiter_who_gives_up_leaves_the_token_to_the_others(stub: Stub
     assert await connector.find(NUMBER, Deadline(5)) == []
 
 
-async def test_closing_ends_a_renewal_that_is_under_way(stub: Stub) -> None:
-    stub.answer(serving(token(), hang))
+async def test_who_is_warmed_up_is_signed_in_when_somebody_calls(stub: Stub) -> None:
+    stub.answer(serving(token()))
     connector = oauth(stub)
+    await connector.warm_up(Deadline(5))
+    assert len(asked(stub, "/token")) == len(stub.requests) == 1
     await connector.find(NUMBER, Deadline(5))
-    tokens = connector.door._tokens
-    tokens._renew_at = 0.0
-    await connector.find(NUMBER, Deadline(5))
+    assert len(asked(stub, "/token")) == 1
     await connector.close()
-    assert tokens._renewal is None
-    await rest(stub).close()  # one that needs no tokens
+
+
+async def test_warming_up_asks_nothing_where_no_tokens_are_given_out(stub: Stub) -> None:
+    connector = rest(stub)
+    await connector.warm_up(Deadline(5))
+    assert stub.requests == []
+    await connector.close()

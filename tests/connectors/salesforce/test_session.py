@@ -16,7 +16,6 @@ from pydantic import SecretStr
 
 from integrations.connectors.base import Deadline
 from integrations.connectors.network import NetworkPolicy
-from integrations.connectors.oauth import AccessTokens
 from integrations.connectors.salesforce.session import SalesforceSecrets, Session, _grant
 from integrations.errors import (
     AuthFailed,
@@ -29,7 +28,7 @@ from integrations.errors import (
     SourceUnavailable,
 )
 from tests.connectors.contract import NUMBER, fixture
-from tests.connectors.http_stub import LOOPBACK_ALLOWED, Stub, Write, current_request, hang, reply
+from tests.connectors.http_stub import Stub, Write, current_request, reply
 from tests.connectors.salesforce.conftest import CLIENT, HERE, TOKEN_PATH, asked, minted, recorded, salesforce, signed_in
 
 KEY = rsa.generate_private_key(65537, 2048)
@@ -140,44 +139,14 @@ async def test_a_session_that_is_refused_again_is_a_failed_sign_in_and_no_loop(s
     assert (len(minted(stub)), len(asked(stub))) == (2, 2)
 
 
-def tokens_of(stub: Stub) -> AccessTokens:
-    return AccessTokens("crm", f"{stub.url}{TOKEN_PATH}", LOOPBACK_ALLOWED, lambda: {"grant_type": "client_credentials"})
-
-
-async def nearing_its_end(stub: Stub, *answers: Write) -> AccessTokens:
-    """Tokens of which the first has three quarters of its life behind it."""
-    stub.answer(token("t-1"), *answers)
-    tokens = tokens_of(stub)
-    await tokens.current(Deadline(5))
-    tokens._renew_at = 0.0
-    return tokens
-
-
-async def test_a_token_is_renewed_behind_its_users_before_it_expires(stub: Stub) -> None:
-    tokens = await nearing_its_end(stub, token("t-2"))
-    assert [await tokens.current(Deadline(5)) for _index in range(3)] == ["t-1"] * 3
-    assert tokens._renewal is not None
-    await tokens._renewal
-    assert await tokens.current(Deadline(5)) == "t-2"
-    assert len(stub.requests) == 2
-
-
-async def test_a_renewal_that_fails_leaves_the_token_as_it_is(stub: Stub) -> None:
-    tokens = await nearing_its_end(stub, reply({}, 500))
-    await tokens.current(Deadline(5))
-    assert tokens._renewal is not None
-    await tokens._renewal
-    assert await tokens.current(Deadline(5)) == "t-1"
-
-
-async def test_closing_ends_a_renewal(stub: Stub) -> None:
-    tokens = await nearing_its_end(stub, hang)
-    await tokens.current(Deadline(5))
-    renewal = tokens._renewal
-    assert renewal is not None
-    await tokens.close()
-    assert renewal.cancelled()
-    await salesforce(stub).close()  # with nothing under way
+async def test_who_is_warmed_up_is_signed_in_when_somebody_calls(stub: Stub) -> None:
+    stub.answer(signed_in(NOBODY))
+    connector = salesforce(stub)
+    await connector.warm_up(Deadline(5))
+    assert (len(minted(stub)), len(asked(stub))) == (1, 0)
+    await connector.find(NUMBER, Deadline(5))
+    assert (len(minted(stub)), len(asked(stub))) == (1, 1)
+    await connector.close()
 
 
 # -- Refusals -------------------------------------------------------------------------------------------------------
