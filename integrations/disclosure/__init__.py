@@ -26,7 +26,7 @@ from integrations.disclosure.identity import gate_for
 from integrations.disclosure.masking import mask
 from integrations.disclosure.matches import MatchCard, cards_of, match_id
 from integrations.disclosure.policy import Gate, Policy, policy_of
-from integrations.disclosure.restricted import restricted_people
+from integrations.disclosure.restricted import is_restricted
 from integrations.disclosure.search import Found, allow_search, disclose_found
 from integrations.disclosure.viewers import Viewer
 from integrations.errors import AccessDenied
@@ -134,7 +134,7 @@ class Showing:
             complete=result.complete,
             chosen=bool(result.choice.picked),
             found_by=result.sought.by if result.sought else None,
-            restricted=one is not None and one in await restricted_people(result),
+            restricted=one is not None and await is_restricted(one, result, self.viewer),
             question=policy.question if any(shown.verify_first for shown in fields.values()) else "",
             checked=self.context.checked.outcome if policy.question and self.context.checked and gate is Gate.OPEN else "",
             set_aside=len(result.set_aside),

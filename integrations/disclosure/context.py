@@ -84,6 +84,8 @@ def fields_on_record(fields: Mapping[str, Disclosed]) -> tuple[dict[str, object]
 
 def choice_on_record(matches: tuple[MatchCard, ...]) -> tuple[dict[str, object], ...]:
     """What was shown of several people to choose among."""
+    if not matches:
+        return ()
     sources = sorted({source for card in matches for source in card.sources})
     shown = ["name", *(name for name in DISAMBIGUATORS if any(tells(card, name) for card in matches))]
-    return tuple({"field": name, "effect": "choice", "sources": sources} for name in shown) if matches else ()
+    return tuple({"field": name, "effect": "choice", "sources": sources} for name in shown)

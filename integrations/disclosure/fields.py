@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from integrations.disclosure.masking import mask
 from integrations.disclosure.policy import Gate, Policy
@@ -12,9 +12,8 @@ from integrations.models.people import Effect
 from integrations.profile import JSON, CallerProfile, Field, Value
 
 
-@dataclass(frozen=True)
-class Disclosed:
-    """One field as this viewer gets it.
+class Disclosed(NamedTuple):
+    """One field as this viewer gets it. A tuple, because every look makes one for each field.
 
     ``effect`` clear: ``value`` is the value. mask: a masked text. reveal: None until it is revealed. ``conflicts`` are
     (connector key, value) under the same effect. ``verify_first``: nothing of it, not even with a reason, before it has
@@ -57,7 +56,7 @@ def disclosed_fields(
         if not policy.waits(definition, gate):
             shown[name] = shown_as(definition, value, effect)
         elif gate is Gate.VERIFY:
-            shown[name] = replace(shown_as(definition, value, Effect.REVEAL), verify_first=True)
+            shown[name] = shown_as(definition, value, Effect.REVEAL)._replace(verify_first=True)
     return shown
 
 

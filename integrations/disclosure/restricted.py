@@ -33,6 +33,11 @@ async def restricted_people(result: LookupResult) -> list[CallerProfile]:
     return [person for person in people if _is_marked(person) or _is_listed(person, listed)]
 
 
+async def is_restricted(person: CallerProfile, result: LookupResult, viewer: Viewer) -> bool:
+    """Of a person in the result as this viewer sees it: others' results hold nobody who is."""
+    return viewer.tier == UNRESTRICTED_TIER and person in await restricted_people(result)
+
+
 async def as_seen_by(viewer: Viewer, result: LookupResult) -> LookupResult:
     """The result without restricted people, and worded as if they did not exist."""
     if viewer.tier == UNRESTRICTED_TIER:
