@@ -29,8 +29,8 @@ ASSERTION_LIFE_S = 180
 RENEWED_FROM = 0.75
 RENEWAL_S = 10.0
 RENEWED_AGAIN_S = 60.0
-# Telephones are silent over a weekend. After that, a vendor is not asked for tokens that nobody uses.
-UNUSED_S = 72 * 3_600.0
+# Tokens of half an hour outlast a silent weekend. After that, a vendor is not asked for what nobody uses.
+MOST_UNUSED = 200
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 Grant = Callable[[], Mapping[str, str]]
@@ -52,21 +52,21 @@ class AccessTokens:
         self._token = ""
         self._expires_at = float("-inf")
         self._renew_at = float("inf")
-        self._used_at = float("-inf")
+        self._unused = 0  # tokens since the last that somebody used
+        self._closed = False
         self._renewal: asyncio.Task[None] | None = None  # the loop itself holds tasks only weakly
         self._minting = asyncio.Lock()
 
     async def current(self, deadline: Deadline) -> str:
         """A token that is good for now. Raises AuthFailed where the vendor refuses to give one, other SourceErrors."""
-        self._used_at = time.monotonic()
-        if self._used_at < self._expires_at:
-            return self._token
-        try:
-            async with asyncio.timeout(deadline.left()), self._minting:
-                if time.monotonic() >= self._expires_at:
-                    await self._mint(deadline)
-        except TimeoutError:
-            raise SourceTimeout(self.connector, "no token in time") from None
+        self._unused = 0
+        if time.monotonic() >= self._expires_at:
+            try:
+                async with asyncio.timeout(deadline.left()), self._minting:
+                    if time.monotonic() >= self._expires_at:
+                        await self._mint(deadline)
+            except TimeoutError:
+                raise SourceTimeout(self.connector, "no token in time") from None
         self._renew_from_now_on()
         return self._token
 
@@ -88,7 +88,8 @@ class AccessTokens:
             self._expires_at = float("-inf")
 
     async def close(self) -> None:
-        """End the renewing. That of another loop ended with that loop."""
+        """End the renewing for good. That of another loop ended with that loop."""
+        self._closed = True
         renewal, self._renewal = self._renewal, None
         if renewal and not renewal.done() and renewal.get_loop() is asyncio.get_running_loop():
             renewal.cancel()
@@ -96,12 +97,13 @@ class AccessTokens:
 
     def _renew_from_now_on(self) -> None:
         renewal = self._renewal
-        if renewal is None or renewal.done() or renewal.get_loop() is not asyncio.get_running_loop():
+        renewing = renewal and not renewal.done() and renewal.get_loop() is asyncio.get_running_loop()
+        if not renewing and not self._closed:
             self._renewal = asyncio.create_task(self._renew(), context=contextvars.Context())
 
     async def _renew(self) -> None:
         """While it fails, the token stays good until it expires, and whoever needs one then hears why."""
-        while time.monotonic() < min(self._expires_at, self._used_at + UNUSED_S):
+        while time.monotonic() < self._expires_at and self._unused < MOST_UNUSED:
             await asyncio.sleep(self._renew_at - time.monotonic())
             if time.monotonic() < self._renew_at:
                 continue  # one was minted meanwhile
@@ -109,6 +111,7 @@ class AccessTokens:
             try:
                 async with asyncio.timeout(deadline.left()), self._minting:
                     await self._mint(deadline)
+                self._unused += 1
             except (SourceError, TimeoutError):
                 self._renew_at = time.monotonic() + RENEWED_AGAIN_S
 

@@ -81,14 +81,24 @@ async def test_a_renewal_that_fails_leaves_the_token_as_it_is_and_is_tried_again
 
 
 @pytest.mark.usefixtures("renewed_at_once")
-async def test_a_token_that_nobody_uses_for_days_is_not_renewed(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(oauth, "UNUSED_S", 0.0)
-    stub.answer(token("t-1"), token("t-2"))
+async def test_a_token_that_nobody_uses_is_renewed_so_often_and_no_more(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oauth, "MOST_UNUSED", 3)
+    stub.answer(token("t-1"))
     tokens = tokens_of(stub)
-    await tokens.current(Deadline(5))
-    assert tokens._renewal is not None
-    await tokens._renewal
-    assert len(stub.requests) == 1
+    for minted in (1 + 3, 1 + 3 + 3):
+        await tokens.current(Deadline(5))
+        assert tokens._renewal is not None
+        await tokens._renewal
+        assert len(stub.requests) == minted
+
+
+@pytest.mark.usefixtures("renewed_at_once")
+async def test_what_was_closed_under_a_question_renews_nothing_for_it(stub: Stub) -> None:
+    stub.answer(token("t-1"))
+    tokens = tokens_of(stub)
+    await tokens.close()
+    assert await tokens.current(Deadline(5)) == "t-1"
+    assert tokens._renewal is None
 
 
 async def test_one_task_renews_however_often_a_token_is_taken_back(stub: Stub) -> None:
