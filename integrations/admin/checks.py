@@ -88,14 +88,19 @@ def _runs_in_a_circle(key: str, target: str, following: Mapping[str, str]) -> bo
     return target == key
 
 
+def known_tiers(row: Organization) -> list[str]:
+    """The names of an organisation's tiers; a new one gets the usual ones."""
+    return sorted(row.tiers.values_list("name", flat=True)) if row.pk else list(DEFAULT_TIERS)
+
+
 def organization_problems(row: Organization, facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The same for an organisation's lists and tables; its other fields are checked by the model."""
-    known = set(row.tiers.values_list("name", flat=True)) if row.pk else set(DEFAULT_TIERS)
     try:
         table = schema.Organization.model_validate({"slug": "any", "name": "any", **facts})
     except ValidationError as error:
         yield from (_in_form(place, sentence) for place, sentence in findings(error, schema.Organization))
         return
+    known = known_tiers(row)
     for name, role in (table.flex_roles or {}).items():
         if role.tier not in known:
             yield (
@@ -104,6 +109,6 @@ def organization_problems(row: Organization, facts: Mapping[str, Any]) -> Iterat
                 % {
                     "role": name,
                     "tier": role.tier,
-                    "known": ", ".join(sorted(known)),
+                    "known": ", ".join(known),
                 },
             )

@@ -13,7 +13,8 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextareaWidget
 
-from integrations.admin.checks import organization_problems
+from integrations.admin.checks import known_tiers, organization_problems
+from integrations.admin.flex_roles_field import FlexRolesField
 from integrations.admin.option_fields import ListField
 from integrations.admin.tenancy import TenantAdmin, TenantForm, administered
 from integrations.models import Organization, TwilioAccount
@@ -23,7 +24,6 @@ from integrations.models.people import make_default_tiers
 _MAX_TOKENS = 5
 _HELP = {
     "timezone": _("Like America/Los_Angeles. Times are told in it."),
-    "flex_roles": _("Which role and tier somebody has who comes from Flex with that role there."),
 }
 
 
@@ -55,6 +55,11 @@ class OrganizationForm(TenantForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["flex_roles"] = FlexRolesField(
+            known_tiers(self.instance),
+            label=_("Who comes from Flex"),
+            help_text=_("Which role and tier somebody has here, by their role there. Empty a line to remove it."),
+        )
         self.initial.update({f"{_KEEP}{name}": days for name, days in self.instance.retention_days.items()})
 
     def clean(self) -> dict[str, Any]:

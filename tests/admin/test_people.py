@@ -33,8 +33,14 @@ ORGANIZATION = {
     "keep_calls": "365",
     "keep_attempts": "30",
     "keep_deliveries": "30",
-    "flex_roles": "{}",
 }
+
+
+def from_flex(*lines: tuple[str, str, str]) -> dict[str, str]:
+    """As the form sends the table of roles, with an empty line after it."""
+    parts = ("name", "role", "tier")
+    named = enumerate([*lines, ("", "", "")])
+    return {f"flex_roles-{place}-{part}": value for place, line in named for part, value in zip(parts, line, strict=True)}
 
 
 def invitation(world: World, **facts: Any) -> dict[str, Any]:
@@ -192,12 +198,47 @@ def test_what_an_organisation_cannot_have_is_refused(world: World, log_in: LogIn
         ("origins", "https://flex.twilio.com; script-src *"),
         ("keep_audit", "0"),
         ("keep_calls", "for ever"),
-        ("flex_roles", '{"agent": {"role": "god", "tier": "basic"}}'),
-        ("flex_roles", '{"agent": {"role": "agent", "tier": "missing"}}'),
     ):
         answer = ann.post(url, ORGANIZATION | {name: text})
         assert answer.status_code == 200, (name, text)
         assert name in answer.context["adminform"].form.errors, (name, text)
+
+
+@pytest.mark.parametrize(
+    ("lines", "sentence"),
+    [
+        ([("agent", "god", "basic")], "'god' is not known here"),
+        ([("agent", "agent", "missing")], "agent: there is no tier called missing"),
+        ([("agent", "agent", "")], "Each line needs a role in Flex, a role here and a tier"),
+        ([("agent", "agent", "basic"), ("agent", "admin", "admin")], "agent is there twice"),
+    ],
+)
+def test_who_comes_from_flex_is_refused_a_role_that_does_not_exist(
+    world: World, log_in: LogIn, lines: list[tuple[str, str, str]], sentence: str
+) -> None:
+    url = reverse("admin:integrations_organization_change", args=[world.riverside.pk])
+    answer = log_in(world.ann).post(url, ORGANIZATION | from_flex(*lines))
+    assert answer.status_code == 200
+    (problem,) = answer.context["adminform"].form.errors["flex_roles"]
+    assert sentence in problem
+    assert f'value="{lines[-1][0]}"' in answer.content.decode(), "what was entered is still there"
+
+
+def test_roles_from_flex_are_lines_of_a_table(world: World, log_in: LogIn) -> None:
+    url = reverse("admin:integrations_organization_change", args=[world.riverside.pk])
+    ann = log_in(world.ann)
+    removed = ("", "agent", "basic")
+    sent = from_flex(removed, ("lead", "supervisor", "advanced"), ("volunteer", "agent", "basic"))
+    assert ann.post(url, ORGANIZATION | sent).status_code == 302
+    world.riverside.refresh_from_db()
+    kept = {"lead": {"role": "supervisor", "tier": "advanced"}, "volunteer": {"role": "agent", "tier": "basic"}}
+    assert world.riverside.flex_roles == kept
+    assert ann.post(url, ORGANIZATION).status_code == 302
+    world.riverside.refresh_from_db()
+    assert world.riverside.flex_roles == kept, "what is not sent stays"
+    assert ann.post(url, ORGANIZATION | from_flex()).status_code == 302
+    world.riverside.refresh_from_db()
+    assert world.riverside.flex_roles == {}, "what is emptied goes"
 
 
 def test_days_that_are_emptied_take_their_default(world: World, log_in: LogIn) -> None:
