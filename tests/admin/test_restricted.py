@@ -61,12 +61,12 @@ def test_a_superuser_cannot_mix_organisations_either(world: World, crm: Connecto
 
 
 def test_agents_and_other_organisations_admins_see_no_list(world: World, crm: Connector, log_in: LogIn) -> None:
-    row = RestrictedRecord.objects.create(organization=world.riverside, connector=crm, record_id="101")
+    row = RestrictedRecord.objects.create(organization=world.riverside, connector=crm, record_id="of-Riverside-101")
     url = reverse("admin:integrations_restrictedrecord_change", args=[row.pk])
     assert log_in(world.bea).get(url).status_code in (302, 403)
     cy = log_in(world.cy)
     assert cy.get(url).status_code in (302, 403)
-    assert "101" not in cy.get(reverse("admin:integrations_restrictedrecord_changelist")).content.decode()
+    assert "of-Riverside-101" not in cy.get(reverse("admin:integrations_restrictedrecord_changelist")).content.decode()
     assert denials(world.riverside)
 
 
