@@ -72,6 +72,7 @@ async def test_a_system_that_is_switched_off_or_removed_is_let_go_of(world: Worl
     crm, clients = await add(world, "crm", people=[ROSA]), await add(world, "clients")
     await add(world, "rides")
     await ask(world)
+    FakeConnector.closed.clear()  # what another test has left
     crm.enabled = False
     await crm.asave()
     await clients.adelete()
