@@ -84,7 +84,8 @@ def env_web_address(name: str) -> str:
     plain = not (parts.username or parts.path or parts.query or parts.fragment)
     if parts.scheme in {"http", "https"} and parts.hostname and plain:
         return value
-    raise EnvironmentProblem(f"{name} must look like https://portal.example.org, without a path, not {value!r}.")
+    # What was set is not repeated: it may hold a password.
+    raise EnvironmentProblem(f"{name} must look like https://portal.example.org, without a path, a name or a password.")
 
 
 def env_directory(name: str, default: str, base: Path) -> Path:

@@ -53,6 +53,7 @@ def test_a_missing_key_is_named(tmp_path: Path, missing: str) -> None:
         ("CONNIE_PUBLIC_URL", "https://", "CONNIE_PUBLIC_URL must look like"),
         ("CONNIE_PUBLIC_URL", "https://portal.example.org/connie", "without a path"),
         ("CONNIE_PUBLIC_URL", "http://[::1", "CONNIE_PUBLIC_URL must look like"),
+        ("CONNIE_PUBLIC_URL", "https://me:s3cret@portal.example.org", "without a path, a name or a password."),
         ("CONNIE_DATA_DIR", "/dev/null/connie", "CONNIE_DATA_DIR: the directory /dev/null/connie cannot be made"),
         ("CONNIE_ENCRYPTION_KEYS", " , ", "CONNIE_ENCRYPTION_KEYS is not set"),
         ("CONNIE_SECRET_KEY_FILE", "/no/such/file", "CONNIE_SECRET_KEY_FILE names a file that cannot be read"),
@@ -64,6 +65,7 @@ def test_a_wrong_value_is_a_sentence(tmp_path: Path, name: str, value: str, says
     assert code == 1
     assert says in said
     assert "Traceback" not in said
+    assert "s3cret" not in said
 
 
 def test_a_server_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:

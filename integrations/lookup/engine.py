@@ -19,7 +19,7 @@ from integrations.lookup.background import cancel_background, run_in_background
 from integrations.lookup.cache import NO_PAGE, Page
 from integrations.lookup.merge import link, merge
 from integrations.lookup.result import LookupResult, LookupStatus, Question, SourceOutcome, SourceStatus, status_of
-from integrations.lookup.sources import Plan, Source, plan_of, take_all, take_retired
+from integrations.lookup.sources import Plan, Source, plan_of, take_all
 from integrations.lookup.store import store
 from integrations.models.encryption import blind_index
 from integrations.phone import Number
@@ -84,8 +84,6 @@ async def _begin(question: Question) -> _Lookup | LookupResult:
     """The lookup to make, or its result where there is none to make."""
     deadline = Deadline(question.deadline_s)
     plan = await plan_of(question.organization_id)
-    for connector in take_retired():
-        await connector.close()
     number = question.caller_id if isinstance(question.caller_id, Number) else None
     if number or question.choice.found_by:
         return _Lookup(plan, number, deadline, question)

@@ -14,8 +14,7 @@ from django.core.cache import cache
 
 from integrations.connectors.base import Connector, Deadline, Health
 from integrations.errors import AuthFailed, ConfigurationError, RateLimited, SourceError, SourceTimeout
-from integrations.lookup.sources import Source, plan_of, plan_with
-from integrations.models.hop import hop
+from integrations.lookup.sources import Source, plan_and_source, plan_of
 
 log = structlog.get_logger(__name__)
 
@@ -63,7 +62,7 @@ async def probe(organization_id: int, *, anew: bool = False) -> list[Probe]:
 
 async def probe_one(organization_id: int, connector_id: int) -> Probe | None:
     """One connector now, enabled or not; None for a kind that cannot be probed."""
-    _plan, source = await hop(plan_with, organization_id, connector_id)
+    _plan, source = await plan_and_source(organization_id, connector_id)
     if source.connector is not None and not source.connector.can("health"):
         return None
     return await _probed(source, Deadline(OVERALL_S))

@@ -24,6 +24,7 @@ from integrations.lookup.limiter import Budget, Limiter
 from integrations.lookup.stored_rows import StoredRows
 from integrations.models import Connector as ConnectorRow
 from integrations.models import Organization
+from integrations.models.hop import hop
 from integrations.models.organizations import IdentityQuestion
 from integrations.models.people import Effect, rule_for
 from integrations.models.snapshots import Snapshots
@@ -116,12 +117,17 @@ class Plan:
 
 def _load_plan(organization_id: int) -> Plan:
     organization = Organization.objects.get(pk=organization_id)
+    plan = _read_plan(organization)
+    _retire_others(organization, [source.connector for source in plan.sources])
+    return plan
+
+
+def _read_plan(organization: Organization) -> Plan:
     vocabulary = _vocabulary(organization)
     # Who stands in for a system that is switched off takes its place.
-    rows = list(organization.connectors.filter(enabled=True).order_by("priority", "key"))
-    sources = tuple(_sources(organization, vocabulary, rows).values())
-    _retire_others(organization, {row.pk for row in rows})
-    return Plan(organization_id, vocabulary, sources, organization.region)
+    rows = organization.connectors.filter(enabled=True).order_by("priority", "key")
+    sources = tuple(_sources(organization, vocabulary, list(rows)).values())
+    return Plan(organization.pk, vocabulary, sources, organization.region)
 
 
 def every_source(organization: Organization, rows: Sequence[ConnectorRow]) -> dict[int, Source]:
@@ -145,7 +151,7 @@ def plan_with(organization_id: int, connector_id: int) -> tuple[Plan, Source]:
     Raises Connector.DoesNotExist for one of another organisation.
     """
     organization = Organization.objects.get(pk=organization_id)
-    plan = _load_plan(organization_id)
+    plan = _read_plan(organization)
     row = organization.connectors.get(pk=connector_id)
     keys = dict(organization.connectors.values_list("pk", "key"))
     return plan, _source(row, organization, _asked(organization, plan.vocabulary), keys)
@@ -176,7 +182,16 @@ _plans = Snapshots(_load_plan)
 
 async def plan_of(organization_id: int) -> Plan:
     """The organisation's plan. Connectors are built once per configuration and shared by all lookups."""
-    return await _plans.get(organization_id)
+    plan = await _plans.get(organization_id)
+    await _close_retired()
+    return plan
+
+
+async def plan_and_source(organization_id: int, connector_id: int) -> tuple[Plan, Source]:
+    """``plan_with()`` for who is about to ask that source."""
+    found = await hop(plan_with, organization_id, connector_id)
+    await _close_retired()
+    return found
 
 
 def _fingerprint(row: ConnectorRow, organization: Organization, vocabulary: Mapping[str, Field]) -> str:
@@ -285,20 +300,22 @@ def _built(pk: int, configured: SourceSettings) -> Connector | None:
         return connector
 
 
-def _retire_others(organization: Organization, used: set[int]) -> None:
+def _retire_others(organization: Organization, used: Sequence[Connector | None]) -> None:
     """What was switched off or deleted holds no connections, and is not signed in to."""
     with _lock:
         for pk, (configured, connector) in list(_connectors.items()):
-            if configured.organization == organization.slug and pk not in used:
+            if configured.organization == organization.slug and connector not in used:
                 _retired.append(connector)
                 del _connectors[pk]
 
 
-def take_retired() -> list[Connector]:
-    """Connectors of superseded configurations, to be closed by whoever takes them."""
+async def _close_retired() -> None:
+    if not _retired:
+        return
     with _lock:
         retired, _retired[:] = list(_retired), []
-    return retired
+    for connector in retired:
+        await connector.close()
 
 
 def take_all() -> list[Connector]:

@@ -16,8 +16,7 @@ from integrations.lookup.asking import answered, failed
 from integrations.lookup.engine import look_up
 from integrations.lookup.merge import link, merge
 from integrations.lookup.result import LookupResult, Question, SourceOutcome, status_of
-from integrations.lookup.sources import Plan, Source, plan_with
-from integrations.models.hop import hop
+from integrations.lookup.sources import Plan, Source, plan_and_source
 from integrations.never import drop_never
 from integrations.phone import Number, Withheld
 from integrations.profile import JSON, SourceRecord
@@ -41,7 +40,7 @@ class Trial:
 
 async def try_out(organization_id: int, connector_id: int, number: Number) -> Trial:
     """Ask one connector, enabled or not, as a lookup would. Never raises for what the system does."""
-    plan, source = await hop(plan_with, organization_id, connector_id)
+    plan, source = await plan_and_source(organization_id, connector_id)
     began, deadline = time.monotonic(), Deadline(source.timeout_s)
     before: Trial | None = None
     secrets = source.connector.settings.secrets if source.connector else {}
@@ -71,7 +70,7 @@ async def try_sample(organization_id: int, connector_id: int, sample: JSON) -> T
     Raises ConfigurationError for a sample that cannot be read, and for a system that is not set up; its text is a sentence
     without anything of the sample.
     """
-    plan, source = await hop(plan_with, organization_id, connector_id)
+    plan, source = await plan_and_source(organization_id, connector_id)
     if source.connector is None:
         raise ConfigurationError("Something is missing or wrong in the settings of this system. Save them: the form says what.")
     kept, dropped = drop_never(sample)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from integrations import connectors
-from integrations.lookup import LookupResult, Question, close_sources, engine, look_up
+from integrations.lookup import LookupResult, Question, engine, look_up
 from integrations.lookup.asking import _flights
 from integrations.lookup.cache import MOST_NUMBERS, Kept, MemoryStore
 from integrations.lookup.engine import _under_way
@@ -25,15 +23,7 @@ from tests.lookup.test_engine import ROSA, add, statuses
 NUMBER = classify("+14155550123", "US")
 assert isinstance(NUMBER, Number)
 
-
-@pytest.fixture(autouse=True)
-async def fake_kind(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
-    known = {"fake": FakeConnector}
-    monkeypatch.setattr("integrations.lookup.sources.kinds", lambda: known)
-    monkeypatch.setattr(connectors, "kinds", lambda: known)
-    FakeConnector.forget()
-    yield
-    await close_sources()
+pytestmark = pytest.mark.usefixtures("fake_kind")
 
 
 class Clock:

@@ -19,11 +19,13 @@ from integrations.models import Attempt, AttemptRollup, Connector
 from integrations.models.hop import hop
 from tests.factories import World, make_connector
 from tests.lookup.fakes import FakeConnector
-from tests.lookup.test_asking import ask, fake_kind  # noqa: F401 -- a fixture
+from tests.lookup.test_asking import ask
 from tests.lookup.test_engine import ROSA, add
 
 HOUR = timedelta(hours=1)
 NINE = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+
+pytestmark = pytest.mark.usefixtures("fake_kind")
 
 
 async def written() -> list[Attempt]:

@@ -1,15 +1,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
 
-from integrations import connectors
-from integrations.lookup import LookupResult, LookupStatus, Question, SourceStatus, close_sources, look_up, stream
+from integrations.lookup import LookupResult, LookupStatus, Question, SourceStatus, look_up, stream
 from integrations.models import Connector
 from integrations.phone import Withheld, classify
 from tests.factories import World, make_connector
@@ -18,15 +16,7 @@ from tests.lookup.fakes import FakeConnector
 NUMBER = classify("+14155550123", "US")
 ROSA = {"id": "1", "name": "Rosa Castillo", "email": "rosa@mail.org"}
 
-
-@pytest.fixture(autouse=True)
-async def fake_kind(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
-    known = {"fake": FakeConnector}
-    monkeypatch.setattr("integrations.lookup.sources.kinds", lambda: known)
-    monkeypatch.setattr(connectors, "kinds", lambda: known)
-    FakeConnector.forget()
-    yield
-    await close_sources()
+pytestmark = pytest.mark.usefixtures("fake_kind")
 
 
 async def add(world: World, key: str, priority: int = 10, timeout_ms: int = 2_000, **facts: Any) -> Connector:

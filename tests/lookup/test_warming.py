@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 import structlog
 from asgiref.sync import sync_to_async
 
-from integrations import connectors
-from integrations.lookup import close_sources, warming
+from integrations.lookup import warming
+from integrations.lookup.sources import plan_and_source
 from integrations.lookup.warming import warm_up
 from tests.factories import World, make_connector
 from tests.lookup.fakes import FakeConnector
 from tests.lookup.test_engine import ROSA, add, ask
 
-
-@pytest.fixture(autouse=True)
-async def fake_kind(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
-    known = {"fake": FakeConnector}
-    monkeypatch.setattr("integrations.lookup.sources.kinds", lambda: known)
-    monkeypatch.setattr(connectors, "kinds", lambda: known)
-    FakeConnector.forget()
-    yield
-    await close_sources()
+pytestmark = pytest.mark.usefixtures("fake_kind")
 
 
 def warmed_up() -> set[str]:
@@ -72,9 +62,26 @@ async def test_a_system_that_is_switched_off_or_removed_is_let_go_of(world: Worl
     crm, clients = await add(world, "crm", people=[ROSA]), await add(world, "clients")
     await add(world, "rides")
     await ask(world)
-    FakeConnector.closed.clear()  # what another test has left
     crm.enabled = False
     await crm.asave()
     await clients.adelete()
     await ask(world)
     assert sorted(FakeConnector.closed) == ["clients", "crm"]
+
+
+async def test_who_tries_a_system_that_is_switched_off_meets_one_and_the_same(world: World) -> None:
+    crm = await add(world, "crm", enabled=False)
+    _plan, first = await plan_and_source(world.riverside.pk, crm.pk)
+    _plan, second = await plan_and_source(world.riverside.pk, crm.pk)
+    assert first.connector is second.connector
+    assert FakeConnector.closed == []
+
+
+async def test_what_was_changed_is_let_go_of_by_whoever_tries_it_next(world: World) -> None:
+    crm = await add(world, "crm", enabled=False)
+    _plan, before = await plan_and_source(world.riverside.pk, crm.pk)
+    crm.options = {"people": [ROSA]}
+    await crm.asave()
+    _plan, after = await plan_and_source(world.riverside.pk, crm.pk)
+    assert after.connector is not before.connector
+    assert FakeConnector.closed == ["crm"]

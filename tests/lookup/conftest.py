@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from integrations.lookup import close_sources
+from tests.known_callers import install_fake_kind
+
+
+@pytest.fixture
+async def fake_kind(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """There is one kind of system, ``fake``, and nothing is left of another test's."""
+    await asyncio.to_thread(install_fake_kind, monkeypatch)
+    yield
+    await close_sources()
