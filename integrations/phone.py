@@ -108,11 +108,14 @@ class Number:
             notations = [self.e164, self.digits, self.national, trunk, self.international, nsn, f"00{self.digits}"]
         return tuple(dict.fromkeys(notations))[:MAX_VARIANTS]
 
-    def matches(self, stored: object) -> bool:
-        """Whether a stored value is this number. Sources over-match, so every hit is checked here before it is shown."""
+    def matches(self, stored: object, region: str) -> bool:
+        """Whether a stored value is this number. Sources over-match, so every hit is checked here before it is shown.
+
+        ``region`` is that of what is stored, which has nothing to do with where somebody calls from.
+        """
         if stored == self.e164:
             return True
-        other = classify(stored, self.region)
+        other = classify(stored, region)
         return isinstance(other, Number) and other.e164 == self.e164
 
 

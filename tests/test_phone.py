@@ -72,11 +72,11 @@ def test_variants_of_other_countries_hold_the_trunk_zero() -> None:
 def test_a_stored_number_matches_in_any_notation(stored: str) -> None:
     number = classify("+13128675309", "US")
     assert isinstance(number, Number)
-    assert number.matches(stored)
+    assert number.matches(stored, "US")
 
 
 @pytest.mark.parametrize("stored", ["+44 312 867 5309", "8675309", "", None, "312-867-5308"])
 def test_an_over_match_is_refused(stored: object) -> None:
     number = classify("+13128675309", "US")
     assert isinstance(number, Number)
-    assert not number.matches(stored)
+    assert not number.matches(stored, "US")

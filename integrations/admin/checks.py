@@ -20,7 +20,7 @@ from integrations.profile import FIELDS
 
 SECRET = "secret_"  # noqa: S105 -- what the names of inputs for secrets begin with
 OBJECTS = ("options", "fields", "cache", "limits")
-_PLAIN = ("key", "name", "enabled", "priority", "essential", "timeout_ms", "allow_private", "details_by")
+_PLAIN = ("key", "name", "enabled", "priority", "essential", "timeout_ms", "allow_private", "region", "details_by")
 
 
 def connector_problems(row: Connector, data: Mapping[str, Any], secrets: Mapping[str, str]) -> Iterator[tuple[str, str]]:

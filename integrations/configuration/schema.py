@@ -181,6 +181,7 @@ class Connector(Table):
     essential: bool = False
     timeout_ms: Annotated[int, Field(ge=50, le=6_000)] | None = None
     allow_private: bool = False
+    region: Annotated[str, _by_django(lambda code: code and validate_region(code))] = ""
     cache: Cache = Cache()
     limits: Limits = Limits()
     options: dict[str, JsonValue] = {}

@@ -80,9 +80,9 @@ def secrets_of(state: State) -> Iterator[tuple[Place, Secret]]:
 
 
 def _connector(row: Connector) -> Facts:
-    plain = ("kind", "name", "enabled", "priority", "essential", "timeout_ms", "allow_private", "cache", "limits", "options")
+    plain = ("kind", "name", "enabled", "priority", "essential", "timeout_ms", "allow_private", "region")
     return {
-        **{name: getattr(row, name) for name in plain},
+        **{name: getattr(row, name) for name in (*plain, "cache", "limits", "options")},
         "secrets": {
             name: as_stored(row.secret_refs.get(name, ""), placeholder(row.key, name), fingerprint(value), value)
             for name, value in (row.secrets or {}).items()

@@ -24,8 +24,8 @@ from integrations.connectors.network import PUBLIC_ONLY, NetworkPolicy
 from integrations.connectors.recording import record_read
 from integrations.errors import ConfigurationError, InvalidResponse
 from integrations.never import drop_never
-from integrations.phone import Number
-from integrations.profile import FIELDS, JSON, Field, Match, SourceRecord
+from integrations.phone import Number, classify
+from integrations.profile import FIELDS, JSON, Field, FieldType, Match, SourceRecord
 from integrations.sought import Sought
 
 CAPABILITIES = frozenset({"find", "details", "search", "availability", "perform", "webhook", "poll", "health"})
@@ -84,7 +84,8 @@ class SourceSettings:
 
     ``options`` and ``secrets`` are the stored JSON, validated by the kind's models. ``mapping`` adds to or overrides
     the kind's own field table (``False`` unmaps). ``vocabulary`` holds the organisation's fields, its own included.
-    ``region`` and ``zone`` are for numbers and times that carry none. ``details_by`` as in the configuration file.
+    ``region`` and ``zone`` are for stored numbers and times that carry none; ``home`` is the organisation's region, where
+    the connector has another. ``details_by`` as in the configuration file.
     """
 
     key: str
@@ -96,6 +97,7 @@ class SourceSettings:
     mapping: Mapping[str, str | bool] = field(default_factory=dict)
     vocabulary: Mapping[str, Field] = field(default_factory=lambda: FIELDS)
     region: str = "US"
+    home: str = ""
     zone: str = "UTC"
     details_by: str = ""
     network: NetworkPolicy = PUBLIC_ONLY
@@ -211,6 +213,10 @@ class Connector(ABC):
         """Whether this one, as it is configured, has one of the kind's capabilities."""
         return capability in self.capabilities
 
+    def holds(self, number: Number, stored: JSON) -> bool:
+        """Whether a stored value is this number. Systems over-match, so every hit is checked before it is shown."""
+        return number.matches(stored, self.settings.region)
+
     async def find(self, number: Number, deadline: Deadline) -> list[SourceRecord]:
         """Everyone whose record holds this number, re-verified locally; ``[]`` if nobody's does."""
         raise NotImplementedError(f"{self.kind} cannot be asked by phone number")
@@ -278,6 +284,8 @@ class Connector(ABC):
         record_read(dropped)
         external = self._external_id.search(raw) if self._external_id else None
         fields, unreadable = (mapping or self.mapping).read(raw, ZoneInfo(self.settings.zone))
+        if self.settings.home not in ("", self.settings.region):
+            fields = {name: self._from_abroad(name, value) for name, value in fields.items()}
         return SourceRecord(
             connector=self.key,
             record_id=str(record_id),
@@ -287,6 +295,17 @@ class Connector(ABC):
             unreadable=unreadable,
             **extra,
         )
+
+    def _from_abroad(self, name: str, value: JSON) -> JSON:
+        """A number with its country code, which goes without saying only where the system stands."""
+        kind = self.settings.vocabulary[name].type
+        if kind is FieldType.PHONES:
+            return [self._internationally(one) for one in value]
+        return self._internationally(value) if kind is FieldType.PHONE else value
+
+    def _internationally(self, stored: str) -> str:
+        number = classify(stored, self.settings.region)
+        return number.international if isinstance(number, Number) else stored
 
 
 # Below which key vendors send a list of records.

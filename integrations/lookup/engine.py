@@ -272,7 +272,7 @@ class _Lookup:
 
     def _merged(self, records: tuple[SourceRecord, ...], vocabulary: Mapping[str, Field]) -> CallerProfile:
         priority = {source.key: source.priority for source in self.plan.sources}
-        return merge(records, priority, vocabulary, self.number.region if self.number else self.plan.region)
+        return merge(records, priority, vocabulary, self.plan.region)
 
     def _abandon_details(self) -> None:
         for asked in self.detailing.values():

@@ -251,7 +251,8 @@ def settings_of(row: ConnectorRow, organization: Organization, vocabulary: Mappi
         secrets=row.secrets or {},
         mapping=row.fields,
         vocabulary=vocabulary,
-        region=organization.region,
+        region=row.region or organization.region,
+        home=organization.region,
         zone=organization.timezone,
         details_by=row.details_by,
         network=NetworkPolicy(

@@ -117,8 +117,7 @@ async def _by_others(plan: Plan, source: Source, connector: Connector, number: N
 def _result(
     plan: Plan, caller: Number | Withheld, groups: list[tuple[SourceRecord, ...]], outcome: SourceOutcome
 ) -> LookupResult:
-    region = caller.region if isinstance(caller, Number) else plan.region
-    people = tuple(merge(group, {}, plan.vocabulary, region) for group in groups)
+    people = tuple(merge(group, {}, plan.vocabulary, plan.region) for group in groups)
     return LookupResult(
         organization_id=plan.organization_id,
         caller_id=caller,

@@ -10,7 +10,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from integrations.models.encryption import EncryptedJSONField, EncryptedTextField
-from integrations.models.organizations import Organization
+from integrations.models.organizations import Organization, validate_region
 from integrations.never import is_never
 from integrations.profile import FIELDS, Field, FieldType, Section, Sensitivity
 
@@ -79,6 +79,14 @@ class Connector(models.Model):
     )
     allow_private = models.BooleanField(
         _("private addresses allowed"), default=False, help_text=_("Only a superuser can change this.")
+    )
+    region = models.CharField(
+        _("country of its numbers"),
+        max_length=2,
+        blank=True,
+        default="",
+        validators=[validate_region],
+        help_text=_("Two letters, where it is not your organisation's. Stored numbers without a country code are read as its."),
     )
     cache = models.JSONField(_("cache"), default=dict, blank=True)
     limits = models.JSONField(_("limits"), default=dict, blank=True)

@@ -19,7 +19,7 @@ from integrations.disclosure import audit
 from integrations.errors import AuditUnavailable
 from integrations.lookup.probes import Probe, probe_one
 from integrations.lookup.sources import plan_with
-from integrations.models import AccessEntry, Call, CallRecord, Connector, Person, TwilioAccount
+from integrations.models import AccessEntry, Call, CallRecord, ConfigurationChange, Connector, Person, TwilioAccount
 from tests.admin.conftest import AUTH_TOKEN, NUMBER, TOKEN, admin_changes, denials, facts_of, page, registered, save
 from tests.factories import World, make_connector
 
@@ -94,6 +94,7 @@ def test_what_would_break_a_lookup_is_refused(world: World, filled: Filled, log_
         ({"cache-fresh_s": "-1"}, "cache-fresh_s"),
         ({"cache-fresh_s": "60", "cache-stale_s": "30"}, "cache-fresh_s"),
         ({"details_by": "nobody"}, "details_by"),
+        ({"region": "XX"}, "region"),
     ):
         answer = save(ann, filled[Connector], **sent)
         assert answer.status_code == 200, sent
@@ -102,6 +103,19 @@ def test_what_would_break_a_lookup_is_refused(world: World, filled: Filled, log_
     for text in ("[1]", "7", '"url"'):
         answer = save(ann, row, options=text)
         assert "options" in answer.context["adminform"].form.errors, text
+
+
+def test_the_country_of_a_systems_numbers_is_chosen_and_on_record(world: World, filled: Filled, log_in: LogIn) -> None:
+    connector = filled[Connector]
+    ann = log_in(world.ann)
+    assert save(ann, connector, region="MX").status_code == 302
+    _plan, source = plan_with(world.riverside.pk, connector.pk)
+    assert source.connector is not None
+    assert (source.connector.settings.region, source.connector.settings.home) == ("MX", "US")
+    (change,) = [
+        change for change in ConfigurationChange.objects.all() if "country of its numbers" in str(change.changes).lower()
+    ]
+    assert "MX" in str(change.changes)
 
 
 def test_emptied_inputs_are_stored_as_nothing(world: World, filled: Filled, log_in: LogIn) -> None:

@@ -112,6 +112,7 @@ MISTAKES = [
     ('key = "crm"', 'key = "CRM!"', 6, "connector[CRM!].key", "lower-case"),
     ('kind = "hubspot"', 'kind = "fax"', 7, "connector[crm].kind", "fax"),
     ('name = "HubSpot"', 'name = "HubSpot"\ntimeout_ms = 9000', 9, "connector[crm].timeout_ms", "at most 6000"),
+    ('name = "HubSpot"', 'name = "HubSpot"\nregion = "XX"', 9, "connector[crm].region", "two letters"),
     ('name = "HubSpot"', 'name = "HubSpot"\npriority = true', 9, "connector[crm].priority", "whole number"),
     ('name = "HubSpot"', 'name = "HubSpot"\noptions = { color = 1 }', 9, "connector[crm].options.color", "not known"),
     ('name = "HubSpot"', 'name = "HubSpot"\nfields = { nothing = "a" }', 9, "connector[crm].fields.nothing", "no field"),
@@ -270,6 +271,17 @@ def test_an_unedited_export_shows_no_difference(run: Command, write: Write) -> N
     assert "env:RIVERSIDE_HUBSPOT_TOKEN" in exported.out
     done = run("config", "import", str(write(exported.out)))
     assert (done.code, "Nothing to change" in done.out) == (0, True), done.out + done.err
+
+
+def test_a_system_of_another_country_is_imported_told_and_exported(run: Command, write: Write) -> None:
+    run("config", "import", str(write(SMALL)), "--yes")
+    abroad = str(write(SMALL.replace('name = "HubSpot"', 'name = "HubSpot"\nregion = "MX"')))
+    assert "connector crm: region" in run("config", "import", abroad).out
+    run("config", "import", abroad, "--yes")
+    assert Connector.objects.get(key="crm").region == "MX"
+    exported = run("config", "export", "riverside").out
+    assert 'region = "MX"' in exported
+    assert "Nothing to change" in run("config", "import", str(write(exported))).out
 
 
 def test_an_export_of_what_was_typed_in_the_admin_names_placeholders(

@@ -130,15 +130,15 @@ class DatabaseConnector(Connector):
 
     def _records(self, rows: Rows, number: Number, columns: list[str]) -> list[SourceRecord]:
         """Every row is verified, whatever the database compared."""
-        verified = [row for row in rows if _matches(row, number, columns)]
-        return self._people(verified, lambda row: _matches(row, number, columns))[:MAX_RECORDS]
+        verified = [row for row in rows if self._matches(row, number, columns)]
+        return self._people(verified, lambda row: self._matches(row, number, columns))[:MAX_RECORDS]
+
+    def _matches(self, row: Row, number: Number, columns: list[str]) -> tuple[Match, ...]:
+        held = ((name, str(row[name])) for name in columns if row.get(name))
+        return tuple(Match(name, stored) for name, stored in held if self.holds(number, stored))
 
     def _people(self, rows: Rows, why: Callable[[Row], tuple[Match, ...]] = lambda _row: ()) -> list[SourceRecord]:
         """One for each person: a join gives a row for each account."""
         first = {str(row.get(self.options.id_column)): row for row in reversed(rows)}
         own = [row for row in rows if first[str(row.get(self.options.id_column))] is row]
         return [self.record(row, row.get(self.options.id_column), matched=why(row)) for row in own]
-
-
-def _matches(row: Row, number: Number, columns: list[str]) -> tuple[Match, ...]:
-    return tuple(Match(name, str(row[name])) for name in columns if row.get(name) and number.matches(str(row[name])))

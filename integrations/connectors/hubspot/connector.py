@@ -86,7 +86,8 @@ class HubSpotConnector(Connector):
         body = self._body(by_number(number), MAX_RECORDS)
         page = await self.session.request("POST", f"{self._contacts}/search", deadline, json=body)
         # HubSpot compares without country code, so a hit may be another country's number.
-        people = [(contact, matches(contact, number)) for contact in parsed(Page, page, self.key).results]
+        found = parsed(Page, page, self.key).results
+        people = [(contact, matches(contact, lambda stored: self.holds(number, stored))) for contact in found]
         return [self._person(contact, matched) for contact, matched in people if matched]
 
     async def search(self, sought: Sought, deadline: Deadline) -> list[SourceRecord]:

@@ -5,6 +5,7 @@ A search takes five groups of conditions, one of which has to hold; each has up 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
 
 from integrations.connectors.hubspot.answers import CrmObject
@@ -44,10 +45,10 @@ def _is(name: str, operator: str, **compared: object) -> dict[str, object]:
     return {"propertyName": name, "operator": operator, **compared}
 
 
-def matches(contact: CrmObject, number: Number) -> tuple[Match, ...]:
+def matches(contact: CrmObject, holds: Callable[[str], bool]) -> tuple[Match, ...]:
     """Where the contact holds the number."""
     held = ((label, contact.properties.get(name)) for name, label in PHONES.items())
-    return tuple(Match(label, stored) for label, stored in held if stored and number.matches(stored))
+    return tuple(Match(label, stored) for label, stored in held if stored and holds(stored))
 
 
 def hints(contact: CrmObject) -> dict[str, str]:

@@ -107,7 +107,7 @@ def _own(step: Step, name: str, raw: JSON, connector: str) -> str:
     return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
 
 
-def why_matched(record: SourceRecord, number: Number | None) -> tuple[Match, ...] | None:
+def why_matched(record: SourceRecord, number: Number | None, region: str) -> tuple[Match, ...] | None:
     """Why the record was found; None if the phone numbers that it holds say that it is somebody else's.
 
     A record without a mapped number is taken for what the system says it is: it was asked by this number.
@@ -115,4 +115,4 @@ def why_matched(record: SourceRecord, number: Number | None) -> tuple[Match, ...
     held = [phone for phone in (record.fields.get("phone"), *record.fields.get("phones", [])) if phone]
     if number is None or not held:
         return ()
-    return tuple(Match("phone", phone) for phone in held if number.matches(phone)) or None
+    return tuple(Match("phone", phone) for phone in held if number.matches(phone, region)) or None

@@ -138,7 +138,7 @@ class RestConnector(Connector):
         records = []
         for raw in (await self.asking.records(first, inputs, deadline))[:MAX_RECORDS]:
             record = self._record(first, mapping, raw, known_id)
-            if (matched := why_matched(record, number)) is not None:
+            if (matched := why_matched(record, number, self.settings.region)) is not None:
                 records.append(replace(record, matched=matched))
         # Of several people, nothing more is asked about any until one is picked.
         if rest and len(records) == 1:

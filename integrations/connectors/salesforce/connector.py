@@ -113,7 +113,7 @@ class SalesforceConnector(Connector):
             stored = row.get(name)
             if stored is not None and not isinstance(stored, str):
                 raise InvalidResponse(self.key, f"unexpected shape at {name}")
-            if stored and number.matches(stored):
+            if stored and self.holds(number, stored):
                 found.append(Match(in_words(name, one.name), stored))
         return tuple(found)
 
