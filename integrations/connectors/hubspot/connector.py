@@ -1,6 +1,6 @@
 """HubSpot: contacts by phone, name or e-mail; their company, open deals and open tickets.
 
-https://developers.hubspot.com/docs/api-reference/crm-contacts-v3/search
+https://developers.hubspot.com/docs/api-reference/latest/crm/objects/contacts/search
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from integrations.connectors.http import segment
 from integrations.connectors.hubspot.answers import CrmObject, Page
 from integrations.connectors.hubspot.options import HubSpotOptions, HubSpotSecrets
 from integrations.connectors.hubspot.related import Related
-from integrations.connectors.hubspot.search import PHONES, Group, by_number, by_text, hints, matches
+from integrations.connectors.hubspot.search import PHONES, Group, by_number, by_text, hints, matches, searched
 from integrations.connectors.hubspot.session import Session
 from integrations.connectors.mapping import FieldMapping
 from integrations.errors import ConfigurationError
@@ -109,7 +109,7 @@ class HubSpotConnector(Connector):
         return self.record(contact.model_dump(), contact.id, matched=matched, hints=hints(contact))
 
     def _body(self, groups: list[Group], limit: int) -> dict[str, object]:
-        body = {"filterGroups": groups, "properties": self.properties, "sorts": [], "limit": limit}
+        body = searched(groups, self.properties, limit)
         if len(orjson.dumps(body)) > MAX_SEARCH_BODY:
             raise ConfigurationError("fields: HubSpot cannot be asked for this many properties at once. Map fewer fields.")
         return body
@@ -128,7 +128,7 @@ class HubSpotConnector(Connector):
         return [replace(record, unreadable=(*record.unreadable, *lost))]
 
     async def health(self, deadline: Deadline) -> Health:
-        await self.session.request("GET", f"/account-info/{self.options.api_version}/details", deadline)
+        await self.session.request("GET", f"/account-info/{self.session.version}/details", deadline)
         return await self.related.health(deadline)
 
     async def warm_up(self, deadline: Deadline) -> None:

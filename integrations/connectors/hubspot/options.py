@@ -15,7 +15,11 @@ _CARRIED = {"token": ("token",), "oauth": ("client_id", "client_secret", "refres
 
 class HubSpotOptions(ConnectorOptions):
     base_url: str = Field("https://api.hubapi.com", description="Where HubSpot's API is.")
-    api_version: str = Field("v3", pattern=r"^(v3|20\d\d-\d\d)$", description="v3, or a dated version like 2026-03.")
+    api_version: str = Field(
+        "2026-09",
+        pattern=r"^(v3|v4|20\d\d-(0[1-9]|1[0-2]))$",
+        description="A dated version like 2026-09; v3 and v4 are the older way to write it, until HubSpot ends them.",
+    )
     sign_in: Literal["token", "oauth"] = Field(
         "token", description="token: one that stays. oauth: tokens of half an hour, for an app that accounts install."
     )

@@ -11,6 +11,7 @@ from typing import Any
 from integrations.connectors.base import MAX_RECORDS, Deadline, Health, parsed
 from integrations.connectors.http import segment
 from integrations.connectors.hubspot.answers import CrmObject, Page, Pipelines, Stage
+from integrations.connectors.hubspot.search import searched
 from integrations.connectors.hubspot.session import Session
 from integrations.connectors.mapping import FieldMapping
 from integrations.errors import MissingScope, SourceError
@@ -87,14 +88,9 @@ class Related:
 
     async def _open_deals(self, contact_id: str, deadline: Deadline) -> list[dict[str, Any]]:
         """``{"label": "Winter grant (Agreement)", "stage": "Agreement"}`` for each, at most ten."""
-        of_contact = {"propertyName": "associations.contact", "operator": "EQ", "value": contact_id}
-        still_open = {"propertyName": "hs_is_closed", "operator": "EQ", "value": "false"}
-        body = {
-            "filterGroups": [{"filters": [of_contact, still_open]}],
-            "properties": ["dealname", "dealstage"],
-            "sorts": [],
-            "limit": MAX_RECORDS,
-        }
+        of_contact: dict[str, object] = {"propertyName": "associations.contact", "operator": "EQ", "value": contact_id}
+        still_open: dict[str, object] = {"propertyName": "hs_is_closed", "operator": "EQ", "value": "false"}
+        body = searched([{"filters": [of_contact, still_open]}], ["dealname", "dealstage"], MAX_RECORDS)
         deals, stages = await asyncio.gather(
             self._several("deals", "search", body, deadline), self._stages["deals"].known(deadline)
         )

@@ -16,6 +16,14 @@ from integrations.sought import By, Sought
 PHONES = {"phone": "phone", "mobilephone": "mobile phone"}
 
 Group = dict[str, list[dict[str, object]]]
+# Where a search begins. HubSpot's description requires it of every search, the first page's too.
+_FROM_THE_START = "0"
+
+
+def searched(groups: list[Group], properties: list[str], limit: int) -> dict[str, object]:
+    """The body of a search, as HubSpot's description requires it."""
+    asked = {"filterGroups": groups, "properties": properties, "sorts": []}
+    return {**asked, "limit": limit, "after": _FROM_THE_START}
 
 
 def by_number(number: Number) -> list[Group]:

@@ -34,7 +34,8 @@ class Session:
 
     def __init__(self, connector: str, options: HubSpotOptions, secrets: HubSpotSecrets, network: NetworkPolicy) -> None:
         self.connector = connector
-        self.version = options.api_version
+        # The fourth version was never one of anything but associations, which are read with the object that has them.
+        self.version = "v3" if options.api_version == "v4" else options.api_version
         carried = carried_by(options, secrets)
         oauth = options.sign_in == "oauth"
         headers = {} if oauth else {"Authorization": f"Bearer {carried['token']}"}
@@ -44,7 +45,7 @@ class Session:
         self._tokens = AccessTokens(connector, token_url, network, lambda: grant) if oauth else None
 
     def path(self, area: str, name: str) -> str:
-        """``/crm/v3/objects/contacts``, or with a dated version ``/crm/objects/2026-03/contacts``."""
+        """``/crm/objects/2026-09/contacts``, or in the older way ``/crm/v3/objects/contacts``."""
         return f"/crm/v3/{area}/{name}" if self.version == "v3" else f"/crm/{area}/{self.version}/{name}"
 
     async def request(

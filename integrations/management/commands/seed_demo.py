@@ -157,7 +157,7 @@ def _connect_crm(organization: Organization) -> None:
         "essential": True,
         "timeout_ms": 3_000,
         "allow_private": True,
-        "options": {"base_url": _sandbox(), "api_version": "v3"},
+        "options": {"base_url": _sandbox(), "api_version": "2026-09"},
         "secrets": {"token": hubspot.TOKEN},
         "limits": UNHURRIED,
         "enabled": True,

@@ -14,14 +14,14 @@ from tests.connectors.http_stub import LOOPBACK_ALLOWED, Stub, Write, current_re
 
 HERE = Path(__file__).parent
 OAUTH = {"client_id": "7fff1e36", "client_secret": "ee9b-s3cret", "refresh_token": "1e8fbfb1-refresh"}
-# Which answer belongs to which request, by a part of its path.
+# Which answer belongs to which request, by parts of its path.
 BY_PATH = {
     "/oauth/": "token",
     "/account-info/": "account",
     "/tickets/batch/read": "tickets",
     "/batch/read": "no_such_objects",
-    "/pipelines/deals": "pipelines",
-    "/pipelines/tickets": "ticket_pipelines",
+    "/pipelines/…/deals": "pipelines",
+    "/pipelines/…/tickets": "ticket_pipelines",
     "/companies/": "company",
     "/deals/search": "deals",
     "/contacts/search": "found",
@@ -62,7 +62,11 @@ def by_path(others: Mapping[str, Write] | None = None) -> Write:
 
     async def answer(writer: Any) -> None:
         path = current_request.get().path
-        write = next((write for part, write in exceptions.items() if part in path), None)
-        await (write or recorded(next(name for part, name in BY_PATH.items() if part in path)))(writer)
+        write = next((write for part, write in exceptions.items() if _within(part, path)), None)
+        await (write or recorded(next(name for part, name in BY_PATH.items() if _within(part, path))))(writer)
 
     return answer
+
+
+def _within(part: str, path: str) -> bool:
+    return all(piece in path for piece in part.split("…"))

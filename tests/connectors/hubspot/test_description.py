@@ -9,53 +9,65 @@ import pytest
 
 from integrations.connectors.base import Deadline
 from integrations.connectors.hubspot.session import SCOPES
+from integrations.sought import By, Sought
 from tests.connectors.contract import NUMBER, fixture
 from tests.connectors.http_stub import Stub
 from tests.connectors.hubspot.conftest import HERE, OAUTH, by_path, hubspot
-from tests.connectors.hubspot.descriptions import ACCOUNT, ASSOCIATIONS, CONTACTS, check, description
+from tests.connectors.hubspot.descriptions import ACCOUNT, ASSOCIATIONS, CONTACTS, VERSIONS, check, description
 from tests.connectors.hubspot.test_hubspot import keys_of
 
+OBJECTS = {"2026-09": "/crm/objects/2026-09", "v3": "/crm/v3/objects"}
 
-async def sent(stub: Stub) -> list[Any]:
-    """Every request that a call, its details and a probe make."""
+
+async def sent(stub: Stub, version: str) -> list[Any]:
+    """Every request that a call, its details, a search by name and a probe make."""
     keys = await keys_of(stub, "found")
     stub.answer(by_path())
-    connector = hubspot(stub, secrets=OAUTH, sign_in="oauth")
+    connector = hubspot(stub, secrets=OAUTH, sign_in="oauth", api_version=version)
     await connector.find(NUMBER, Deadline(5))
+    await connector.search(Sought(By.NAME, "Rosa"), Deadline(5))
     await connector.details(keys, Deadline(5))
     await connector.health(Deadline(5))
     return stub.requests
 
 
-async def test_every_body_is_what_the_description_asks_for(stub: Stub) -> None:
-    described = description(CONTACTS)
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_every_body_is_what_the_description_asks_for(stub: Stub, version: str) -> None:
+    described = description(f"hubspot-contacts-{version}")
     schemas = {"/search": "PublicObjectSearchRequest", "/batch/read": "BatchReadInputSimplePublicObjectId"}
     checked = set()
-    for request in await sent(stub):
+    for request in (await sent(stub, version))[1:]:
         for ending, schema in schemas.items():
             if request.path.endswith(ending):
                 # One description serves all sorts of objects; that of contacts stands for them.
                 check(request.json, schema, described)
                 checked.add(request.path)
-    objects = "/crm/v3/objects"
+    objects = OBJECTS[version]
     assert checked == {
         *(f"{objects}/{name}/search" for name in ("contacts", "deals")),
         *(f"{objects}/{name}/batch/read" for name in ("contacts", "companies", "deals", "tickets")),
     }
 
 
-async def test_every_address_of_contacts_and_accounts_is_described_with_its_parameters(stub: Stub) -> None:
-    paths = description(CONTACTS)["paths"] | description(ACCOUNT)["paths"]
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_every_address_of_contacts_and_accounts_is_described_with_its_parameters(stub: Stub, version: str) -> None:
+    paths = {_one_sort(path): told for path, told in description(f"hubspot-contacts-{version}")["paths"].items()}
+    paths |= description(f"hubspot-account-info-{version}")["paths"]
     asked = 0
-    for request in await sent(stub):
+    for request in (await sent(stub, version))[1:]:
         url = urlsplit(request.path)
         if "/contacts" not in url.path and "/account-info" not in url.path:
             continue
-        described = paths[url.path.replace("/contacts/101", "/contacts/{contactId}")][request.method.lower()]
+        described = paths[url.path.replace("/contacts/101", "/contacts/{id}")][request.method.lower()]
         known = {parameter["name"] for parameter in described["parameters"] if parameter["in"] == "query"}
         assert {name for name, _value in parse_qsl(url.query)} <= known
         asked += 1
     assert asked == 5  # two searches, one contact, two of the probe
+
+
+def _one_sort(path: str) -> str:
+    """The dated description is one of all sorts of objects."""
+    return path.replace("{objectType}", "contacts").replace("{objectId}", "{id}").replace("{contactId}", "{id}")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from integrations.connectors.base import Deadline, DetailKeys
 from integrations.connectors.hubspot.connector import HubSpotConnector
@@ -96,7 +97,7 @@ def test_what_may_never_be_shown_cannot_be_mapped(stub: Stub, field: str) -> Non
 async def test_the_search_asks_by_number_in_the_places_hubspot_searches(stub: Stub) -> None:
     await find(stub, "not_found", {"preferred_agent": "properties.agent", "language": False, "company": False})
     (request,) = stub.requests
-    assert (request.method, request.path) == ("POST", "/crm/v3/objects/contacts/search")
+    assert (request.method, request.path) == ("POST", "/crm/objects/2026-09/contacts/search")
     assert request.headers["authorization"] == "Bearer pat-na1-secret"
     filters = [group["filters"][0] for group in request.json["filterGroups"]]
     assert [(one["propertyName"], one["operator"]) for one in filters] == [
@@ -112,10 +113,28 @@ async def test_the_search_asks_by_number_in_the_places_hubspot_searches(stub: St
     assert len(request.body) < 3_000
 
 
-async def test_a_dated_version_has_its_own_paths(stub: Stub) -> None:
-    stub.answer(recorded("not_found"))
-    await hubspot(stub, api_version="2026-03").find(NUMBER, Deadline(5))
-    assert stub.requests[0].path == "/crm/objects/2026-03/contacts/search"
+@pytest.mark.parametrize(
+    ("version", "contacts", "account"),
+    [
+        ("2026-09", "/crm/objects/2026-09/contacts", "/account-info/2026-09/details"),
+        ("2027-03", "/crm/objects/2027-03/contacts", "/account-info/2027-03/details"),
+        ("v3", "/crm/v3/objects/contacts", "/account-info/v3/details"),
+        ("v4", "/crm/v3/objects/contacts", "/account-info/v3/details"),
+    ],
+)
+async def test_each_version_has_its_own_paths(stub: Stub, version: str, contacts: str, account: str) -> None:
+    stub.answer(by_path({"/contacts/search": recorded("not_found")}))
+    connector = hubspot(stub, api_version=version)
+    await connector.find(NUMBER, Deadline(5))
+    await connector.health(Deadline(5))
+    paths = [request.path for request in stub.requests]
+    assert paths[:3] == [f"{contacts}/search", account, f"{contacts}/batch/read"]
+
+
+@pytest.mark.parametrize("version", ["v1", "v5", "2026", "2026-13", "2026-9", "latest", "2026-09/../x", ""])
+def test_what_is_no_version_is_refused(stub: Stub, version: str) -> None:
+    with pytest.raises(ValidationError):
+        _ = hubspot(stub, api_version=version).options
 
 
 async def keys_of(stub: Stub, name: str) -> DetailKeys:
@@ -158,12 +177,12 @@ async def test_what_belongs_to_the_contact_comes_with_the_names_of_its_stages(st
     }
     assert record.unreadable == ()
     assert {request.path.partition("?")[0] for request in stub.requests} == {
-        "/crm/v3/objects/companies/9001",
-        "/crm/v3/objects/deals/search",
-        "/crm/v3/pipelines/deals",
-        "/crm/v3/objects/contacts/101",
-        "/crm/v3/objects/tickets/batch/read",
-        "/crm/v3/pipelines/tickets",
+        "/crm/objects/2026-09/companies/9001",
+        "/crm/objects/2026-09/deals/search",
+        "/crm/pipelines/2026-09/deals",
+        "/crm/objects/2026-09/contacts/101",
+        "/crm/objects/2026-09/tickets/batch/read",
+        "/crm/pipelines/2026-09/tickets",
     }
 
 
@@ -210,14 +229,14 @@ async def test_of_many_tickets_the_newest_are_looked_through(stub: Stub) -> None
 @pytest.mark.parametrize(
     ("mapping", "paths"),
     [
-        ({"open_deals": False, "deal_stage": False, "open_cases": False}, {"/crm/v3/objects/companies/9001"}),
+        ({"open_deals": False, "deal_stage": False, "open_cases": False}, {"/crm/objects/2026-09/companies/9001"}),
         (
             {"open_deals": False, "company": False, "open_cases": False},
-            {"/crm/v3/objects/deals/search", "/crm/v3/pipelines/deals"},
+            {"/crm/objects/2026-09/deals/search", "/crm/pipelines/2026-09/deals"},
         ),
         (
             {"open_deals": False, "deal_stage": False, "company": False},
-            {"/crm/v3/objects/contacts/101", "/crm/v3/objects/tickets/batch/read", "/crm/v3/pipelines/tickets"},
+            {"/crm/objects/2026-09/contacts/101", "/crm/objects/2026-09/tickets/batch/read", "/crm/pipelines/2026-09/tickets"},
         ),
     ],
 )
@@ -232,8 +251,8 @@ async def test_stages_are_asked_for_once_and_not_for_every_caller(stub: Stub) ->
     for _caller in range(2):
         await connector.details(keys, Deadline(5))
     assert sorted(request.path for request in stub.requests if "/pipelines/" in request.path) == [
-        "/crm/v3/pipelines/deals",
-        "/crm/v3/pipelines/tickets",
+        "/crm/pipelines/2026-09/deals",
+        "/crm/pipelines/2026-09/tickets",
     ]
 
 

@@ -65,11 +65,11 @@ async def test_a_contact_is_asked_for_by_its_id_and_not_searched(stub: Stub) -> 
     (record,) = await hubspot(stub).find_again("101", sought("rosa"), Deadline(5))
     assert (record.record_id, record.fields["name"]) == ("101", "Rosa Castillo")
     (request,) = stub.requests
-    assert (request.method, request.path.partition("?")[0]) == ("GET", "/crm/v3/objects/contacts/101")
+    assert (request.method, request.path.partition("?")[0]) == ("GET", "/crm/objects/2026-09/contacts/101")
     assert "firstname" in request.path
     stub.answer(reply({"status": "error"}, 404))
     assert await hubspot(stub).find_again("../deals/1", sought("rosa"), Deadline(5)) == []
-    assert stub.requests[-1].path.startswith("/crm/v3/objects/contacts/..%2Fdeals%2F1?")
+    assert stub.requests[-1].path.startswith("/crm/objects/2026-09/contacts/..%2Fdeals%2F1?")
 
 
 async def test_being_asked_too_often_is_told(stub: Stub) -> None:

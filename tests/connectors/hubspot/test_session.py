@@ -55,7 +55,7 @@ def tokens(*values: str) -> Write:
 
 
 @pytest.mark.parametrize(
-    ("version", "path"), [("v3", "/oauth/v3/token"), ("2026-03", "/oauth/2026-03/token")], ids=["v3", "dated"]
+    ("version", "path"), [("v3", "/oauth/v3/token"), ("v4", "/oauth/v3/token"), ("2026-09", "/oauth/2026-09/token")]
 )
 async def test_a_refresh_token_mints_one_access_token_for_many_requests(stub: Stub, version: str, path: str) -> None:
     stub.answer(by_path({"/contacts/search": NOBODY, "/contacts/": NOBODY}))
@@ -216,7 +216,7 @@ async def test_health_touches_no_persons_record(stub: Stub) -> None:
     stub.answer(by_path(ALL_THERE))
     assert (await hubspot(stub).health(Deadline(5))).status == "healthy"
     first, *others = stub.requests
-    assert first.path == "/account-info/v3/details"
+    assert first.path == "/account-info/2026-09/details"
     assert {request.path.split("/")[-3] for request in others} == {"contacts", "companies", "deals", "tickets"}
     assert [request.json["inputs"] for request in others] == [[{"id": "0"}]] * 4
 
