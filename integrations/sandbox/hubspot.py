@@ -41,6 +41,7 @@ _KNOWN = {
             *("hubspot_owner_id", "notes_last_contacted", "createdate", "lastmodifieddate", "hs_object_id", "hs_language"),
             *("address", "city", "state", "zip", "country", "date_of_birth", "associatedcompanyid", "num_associated_deals"),
             *("hs_searchable_calculated_phone_number", "hs_searchable_calculated_mobile_number"),
+            "hs_merged_object_ids",
             *(name for contact in people.CONTACTS for name in contact),
         }
     ),

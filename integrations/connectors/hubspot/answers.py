@@ -34,6 +34,7 @@ class CrmObject(BaseModel):
 
     id: str = Field(min_length=1)
     properties: dict[str, Text | None]
+    archived: bool = Field(False, exclude=True)
     associations: dict[str, Refs] = Field(default_factory=dict, exclude=True)
 
 

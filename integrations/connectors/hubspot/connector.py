@@ -16,17 +16,17 @@ from integrations.connectors.http import segment
 from integrations.connectors.hubspot.answers import CrmObject, Page
 from integrations.connectors.hubspot.options import HubSpotOptions, HubSpotSecrets
 from integrations.connectors.hubspot.related import Related
-from integrations.connectors.hubspot.search import PHONES, Group, by_number, by_text, hints, matches, searched
+from integrations.connectors.hubspot.search import MERGED, PHONES, Group, by_number, by_text, hints, living, matches, searched
 from integrations.connectors.hubspot.session import Session
 from integrations.connectors.mapping import FieldMapping
 from integrations.errors import ConfigurationError
 from integrations.phone import Number
-from integrations.profile import Match, SourceRecord
+from integrations.profile import JSON, Match, SourceRecord
 from integrations.sought import MAX_HITS, Sought
 
 MAX_SEARCH_BODY = 3_000
 # What tells whether there is anything to ask for in stage 2, and what people are linked by.
-_ALWAYS = ("email", "associatedcompanyid", "num_associated_deals", *PHONES)
+_ALWAYS = ("email", "associatedcompanyid", "num_associated_deals", MERGED, *PHONES)
 
 
 class HubSpotConnector(Connector):
@@ -86,8 +86,7 @@ class HubSpotConnector(Connector):
         body = self._body(by_number(number), MAX_RECORDS)
         page = await self.session.request("POST", f"{self._contacts}/search", deadline, json=body)
         # HubSpot compares without country code, so a hit may be another country's number.
-        found = parsed(Page, page, self.key).results
-        people = [(contact, matches(contact, lambda stored: self.holds(number, stored))) for contact in found]
+        people = [(contact, matches(contact, lambda stored: self.holds(number, stored))) for contact in self._people(page)]
         return [self._person(contact, matched) for contact, matched in people if matched]
 
     async def search(self, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
@@ -95,7 +94,7 @@ class HubSpotConnector(Connector):
         if not groups:
             return []
         page = await self.session.request("POST", f"{self._contacts}/search", deadline, json=self._body(groups, MAX_HITS))
-        return [self._person(contact) for contact in parsed(Page, page, self.key).results]
+        return [self._person(contact) for contact in self._people(page)]
 
     async def find_again(self, record_id: str, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
         """By its id, which counts against no budget of searches."""
@@ -103,7 +102,12 @@ class HubSpotConnector(Connector):
         body = await self.session.request(
             "GET", f"{self._contacts}/{segment(record_id)}", deadline, query=query, missing_ok=True
         )
-        return [self._person(parsed(CrmObject, body, self.key))] if body else []
+        # Of a contact that was merged into another one, HubSpot sends the other: who that is, is to be picked anew.
+        contacts = living([parsed(CrmObject, body, self.key)]) if body else []
+        return [self._person(contact) for contact in contacts if contact.id == record_id]
+
+    def _people(self, page: JSON) -> list[CrmObject]:
+        return living(parsed(Page, page, self.key).results)
 
     def _person(self, contact: CrmObject, matched: tuple[Match, ...] = ()) -> SourceRecord:
         return self.record(contact.model_dump(), contact.id, matched=matched, hints=hints(contact))

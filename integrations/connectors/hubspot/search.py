@@ -5,7 +5,7 @@ A search takes five groups of conditions, one of which has to hold; each has up 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import product
 
 from integrations.connectors.hubspot.answers import CrmObject
@@ -14,6 +14,8 @@ from integrations.profile import Match
 from integrations.sought import By, Sought
 
 PHONES = {"phone": "phone", "mobilephone": "mobile phone"}
+# The ids of the contacts that were merged into one.
+MERGED = "hs_merged_object_ids"
 
 Group = dict[str, list[dict[str, object]]]
 # Where a search begins. HubSpot's description requires it of every search, the first page's too.
@@ -57,6 +59,13 @@ def matches(contact: CrmObject, holds: Callable[[str], bool]) -> tuple[Match, ..
     """Where the contact holds the number."""
     held = ((label, contact.properties.get(name)) for name, label in PHONES.items())
     return tuple(Match(label, stored) for label, stored in held if stored and holds(stored))
+
+
+def living(contacts: Sequence[CrmObject]) -> list[CrmObject]:
+    """Without those that were deleted, or merged into another one that is there as well: a search tells of both for some
+    moments after."""
+    merged = {one for contact in contacts for one in (contact.properties.get(MERGED) or "").split(";")}
+    return [contact for contact in contacts if not contact.archived and contact.id not in merged]
 
 
 def hints(contact: CrmObject) -> dict[str, str]:

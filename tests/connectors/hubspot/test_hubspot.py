@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from integrations.connectors.base import Deadline, DetailKeys
 from integrations.connectors.hubspot.connector import HubSpotConnector
 from integrations.errors import ConfigurationError, SourceError
+from integrations.sought import By, Sought
 from tests.connectors.contract import NUMBER, ConnectorContract
 from tests.connectors.http_stub import Stub, Write, hang, reply
 from tests.connectors.hubspot.conftest import by_path, hubspot, recorded
@@ -71,6 +72,29 @@ async def test_two_matches_are_both_returned(stub: Stub) -> None:
     records = await find(stub, "two_matches")
     assert [record.fields["name"] for record in records] == ["Harold Lindqvist", "Edith"]
     assert [record.matched[0].field for record in records] == ["phone", "mobile phone"]
+
+
+async def test_who_was_deleted_or_merged_into_another_contact_is_not_found(stub: Stub) -> None:
+    held = {"phone": "(415) 555-0123"}
+    stub.answer(
+        reply(
+            {
+                "results": [
+                    {"id": "7", "properties": held, "archived": True},
+                    {"id": "8", "properties": held},
+                    {"id": "9", "properties": {**held, "hs_merged_object_ids": "5;8"}, "archived": False},
+                ]
+            }
+        )
+    )
+    assert [record.record_id for record in await hubspot(stub).find(NUMBER, Deadline(5))] == ["9"]
+    assert [record.record_id for record in await hubspot(stub).search(Sought(By.NAME, "Rosa"), Deadline(5))] == ["9"]
+
+
+@pytest.mark.parametrize("answer", [{"id": "9", "properties": {}}, {"id": "8", "properties": {}, "archived": True}])
+async def test_who_was_picked_and_is_merged_or_deleted_since_is_not_shown(stub: Stub, answer: dict[str, Any]) -> None:
+    stub.answer(reply(answer))
+    assert await hubspot(stub).find_again("8", Sought(By.NAME, "Rosa"), Deadline(5)) == []
 
 
 async def test_a_match_from_another_country_is_refused(stub: Stub) -> None:
