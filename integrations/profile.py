@@ -154,7 +154,8 @@ class SourceRecord:
     ``connector`` is the connector's key; ``record_id`` the system's own id; ``fields`` values by vocabulary name;
     ``external_id`` an id that other systems share, if the connector is configured with one; ``url`` where a person
     can open the record; ``hints`` what only the same connector's ``details`` needs; ``unreadable`` the fields whose value
-    did not fit their type and was left out; ``stale``: kept from earlier, while it is asked anew.
+    did not fit their type and was left out; ``stale``: kept from earlier, while it is asked anew; ``outdated``: fields whose
+    value is too old to be shown, and left out.
     """
 
     connector: str
@@ -167,6 +168,7 @@ class SourceRecord:
     hints: Mapping[str, JSON] = field(default_factory=dict)
     unreadable: tuple[str, ...] = ()
     stale: bool = False
+    outdated: tuple[str, ...] = ()
 
 
 def refs_of(records: Iterable[SourceRecord]) -> frozenset[Ref]:
@@ -193,10 +195,14 @@ class Value:
 
 @dataclass(frozen=True)
 class CallerProfile:
-    """One person: the records that were linked, and their merged fields."""
+    """One person: the records that were linked, and their merged fields.
+
+    ``outdated`` names where each field stands of which there is a value, but only one that is too old to be shown.
+    """
 
     records: tuple[SourceRecord, ...]
     fields: Mapping[str, Value]
+    outdated: Mapping[str, Provenance] = field(default_factory=dict)
 
     @property
     def refs(self) -> frozenset[Ref]:

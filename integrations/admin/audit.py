@@ -33,6 +33,7 @@ _EFFECTS = {
     "mask": _("masked"),
     "reveal": _("hidden until revealed"),
     "verify_first": _("hidden until the caller is checked"),
+    "outdated": _("too old to be shown"),
 }
 
 

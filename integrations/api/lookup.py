@@ -147,6 +147,7 @@ def answer_of(shown: Disclosure) -> dict[str, Any]:
                 "conflicts": [{"source": source, "value": value} for source, value in field.conflicts],
             }
             for name, field in shown.fields.items()
+            if not field.outdated
         },
         "matches": [
             {

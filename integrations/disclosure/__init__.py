@@ -24,7 +24,7 @@ from integrations.disclosure.context import (
 from integrations.disclosure.fields import Disclosed, disclosed_fields, shown_as
 from integrations.disclosure.identity import gate_for
 from integrations.disclosure.masking import mask
-from integrations.disclosure.matches import MatchCard, cards_of, match_id
+from integrations.disclosure.matches import MatchCard, cards_of, marks_of, match_id
 from integrations.disclosure.policy import Gate, Policy, policy_of
 from integrations.disclosure.restricted import is_restricted
 from integrations.disclosure.search import Found, allow_search, disclose_found
@@ -77,6 +77,7 @@ class Disclosure:
     checked: str = ""  # passed or skipped, once they were
     set_aside: int = 0  # people who have the number too and were not picked, or are not who is calling
     complete: bool = True  # False while sources are still being asked
+    people: frozenset[str] = frozenset()  # opaque marks of the records shown: without one in common it is somebody else
 
     @property
     def number_text(self) -> str:
@@ -138,6 +139,7 @@ class Showing:
             question=policy.question if any(shown.verify_first for shown in fields.values()) else "",
             checked=self.context.checked.outcome if policy.question and self.context.checked and gate is Gate.OPEN else "",
             set_aside=len(result.set_aside),
+            people=marks_of(one, result.organization_id) if one else frozenset(),
         )
         await self._record(result, choice_on_record(matches) or fields_on_record(fields))
         return disclosure

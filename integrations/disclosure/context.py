@@ -76,10 +76,7 @@ def sources_of(shown: Disclosed) -> list[str]:
 
 
 def fields_on_record(fields: Mapping[str, Disclosed]) -> tuple[dict[str, object], ...]:
-    return tuple(
-        {"field": name, "effect": "verify_first" if shown.verify_first else shown.effect.value, "sources": sources_of(shown)}
-        for name, shown in fields.items()
-    )
+    return tuple({"field": name, "effect": shown.word, "sources": sources_of(shown)} for name, shown in fields.items())
 
 
 def choice_on_record(matches: tuple[MatchCard, ...]) -> tuple[dict[str, object], ...]:

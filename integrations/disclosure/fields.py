@@ -17,7 +17,7 @@ class Disclosed(NamedTuple):
 
     ``effect`` clear: ``value`` is the value. mask: a masked text. reveal: None until it is revealed. ``conflicts`` are
     (connector key, value) under the same effect. ``verify_first``: nothing of it, not even with a reason, before it has
-    been checked who is calling.
+    been checked who is calling. ``outdated``: the value that there is, is too old to be shown.
     """
 
     definition: Field
@@ -28,6 +28,7 @@ class Disclosed(NamedTuple):
     stale: bool
     conflicts: tuple[tuple[str, JSON], ...] = ()
     verify_first: bool = False
+    outdated: bool = False
 
     @property
     def masked(self) -> bool:
@@ -36,11 +37,18 @@ class Disclosed(NamedTuple):
     @property
     def withheld(self) -> bool:
         """There is a value, and nothing of it is here."""
-        return self.effect is Effect.REVEAL
+        return self.effect is Effect.REVEAL or self.outdated
 
     @property
     def revealable(self) -> bool:
-        return self.withheld and not self.verify_first
+        return self.effect is Effect.REVEAL and not (self.verify_first or self.outdated)
+
+    @property
+    def word(self) -> str:
+        """How it is shown, as the audit trail says it."""
+        if self.verify_first:
+            return "verify_first"
+        return "outdated" if self.outdated else self.effect.value
 
 
 def disclosed_fields(
@@ -48,16 +56,22 @@ def disclosed_fields(
 ) -> dict[str, Disclosed]:
     """What the policy leaves of a person's fields; hidden ones are absent."""
     shown: dict[str, Disclosed] = {}
-    for name, value in person.fields.items():
+    outdated = {name: Value(None, provenance) for name, provenance in person.outdated.items()}
+    for name, value in (person.fields | outdated).items() if outdated else person.fields.items():
         definition = vocabulary.get(name)
         effect = policy.decide(definition).effect if definition else Effect.HIDE
         if definition is None or effect is Effect.HIDE:
             continue
         if not policy.waits(definition, gate):
-            shown[name] = shown_as(definition, value, effect)
+            shown[name] = _too_old(definition, value, effect) if name in outdated else shown_as(definition, value, effect)
         elif gate is Gate.VERIFY:
             shown[name] = shown_as(definition, value, Effect.REVEAL)._replace(verify_first=True)
     return shown
+
+
+def _too_old(definition: Field, value: Value, effect: Effect) -> Disclosed:
+    source, fetched_at, stale = value.provenance.source, value.provenance.fetched_at, value.provenance.stale
+    return Disclosed(definition, effect, None, source, fetched_at, stale, outdated=True)
 
 
 def shown_as(definition: Field, value: Value, effect: Effect) -> Disclosed:

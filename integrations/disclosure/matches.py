@@ -75,6 +75,13 @@ def match_id(person: CallerProfile, organization_id: int) -> str:
     return blind_index(identity, scope=f"match:{organization_id}")[:32]
 
 
+def marks_of(person: CallerProfile, organization_id: int) -> frozenset[str]:
+    """One mark for each of a person's records (12 lower-hex characters), by which a page knows that somebody else is shown."""
+    return frozenset(
+        blind_index(f"{connector}:{record_id}", scope=f"mark:{organization_id}")[:12] for connector, record_id in person.refs
+    )
+
+
 def _hint(shown: Disclosed | None) -> str:
     """A field in few words; ``""`` where it is not there or not to be seen."""
     if shown is None or shown.withheld:

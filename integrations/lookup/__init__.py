@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from integrations.lookup.asking import end_pause
 from integrations.lookup.engine import close_sources, look_up, so_far, stream
-from integrations.lookup.result import Choice, LookupResult, LookupStatus, Question, SourceOutcome, SourceStatus
+from integrations.lookup.result import Choice, LookupResult, LookupStatus, Question, Renewal, SourceOutcome, SourceStatus
 from integrations.lookup.warming import warm_up_sources
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "LookupResult",
     "LookupStatus",
     "Question",
+    "Renewal",
     "SourceOutcome",
     "SourceStatus",
     "close_sources",

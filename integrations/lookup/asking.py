@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from asgiref.sync import async_to_sync
@@ -17,7 +17,7 @@ from integrations.flights import Flights
 from integrations.lookup.attempts import OVER_BUDGET, Attempt, attempts
 from integrations.lookup.background import run_in_background
 from integrations.lookup.cache import Kept, Outcome, Page, may_be_kept
-from integrations.lookup.result import SourceOutcome, SourceStatus
+from integrations.lookup.result import Renewal, SourceOutcome, SourceStatus
 from integrations.lookup.sources import Source, plan_with
 from integrations.lookup.store import store
 from integrations.profile import Field, SourceRecord
@@ -36,7 +36,8 @@ Request = Callable[[Connector, Deadline], Awaitable[list[SourceRecord]]]
 @dataclass(frozen=True)
 class Inquiry:
     """One question to one source. ``name`` tells it apart from the other questions about the same number. ``counts``: whether
-    it is one of those of which the source allows so many a second."""
+    it is one of those of which the source allows so many a second. ``follows``: whoever asks shows what is kept meanwhile,
+    and waits for what replaces it."""
 
     source: Source
     name: str
@@ -44,6 +45,7 @@ class Inquiry:
     vocabulary: Mapping[str, Field]
     refresh: bool = False
     counts: bool = True
+    follows: bool = False
 
     @property
     def entry(self) -> str:
@@ -56,6 +58,17 @@ class Settled:
 
     outcome: SourceOutcome
     records: list[SourceRecord]
+
+    @property
+    def is_asked_again(self) -> bool:
+        return self.outcome.renewal is Renewal.PENDING
+
+    def renewed(self, answer: Settled) -> Settled:
+        """What replaces a kept answer whose source was asked again: ``answer``, or the kept one where there is none."""
+        if answer.outcome.status.answered:
+            return answer
+        outcome = replace(self.outcome, renewal=Renewal.FAILED, message=answer.outcome.message)
+        return Settled(outcome, self.records)
 
 
 class Asked:
@@ -105,17 +118,23 @@ async def ask(inquiry: Inquiry, page: Page, overall: Deadline) -> Settled:
 
 
 def at_hand(inquiry: Inquiry, page: Page) -> Settled | None:
-    """What the cache holds, if it may be used. Where that is stale, the source is asked anew behind it."""
+    """What the cache holds, if it may be used. Where that is stale, the source is asked anew: behind it, or by whoever
+    ``follows``, to whom that is told. They get what is to be refreshed meanwhile, too."""
     source = inquiry.source
-    kept = None if inquiry.refresh else page.get(inquiry.entry)
+    kept = None if inquiry.refresh and not inquiry.follows else page.get(inquiry.entry)
     if kept is None or not source.terms.is_usable(kept):
         return None
     outcome = str(_found(kept.records))
     attempts.note(Attempt(source.fingerprint, inquiry.name, cached=True, outcome=outcome))
-    if source.terms.is_fresh(kept):
-        return answered(source, list(kept.records), 0.0, kept)
-    _refresh_behind(inquiry, page)
-    return answered(source, list(source.terms.as_stale(kept, inquiry.vocabulary)), 0.0, kept)
+    is_fresh = source.terms.is_fresh(kept)
+    records = kept.records if is_fresh else source.terms.as_stale(kept, inquiry.vocabulary)
+    settled = answered(source, list(records), 0.0, kept)
+    if is_fresh and not inquiry.refresh:
+        return settled
+    if not inquiry.follows:
+        _refresh_behind(inquiry, page)
+        return settled
+    return Settled(replace(settled.outcome, renewal=Renewal.PENDING), settled.records)
 
 
 def _refresh_behind(inquiry: Inquiry, page: Page) -> None:

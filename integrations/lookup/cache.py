@@ -66,20 +66,15 @@ class Terms:
         return 0 <= kept.age_s < self.keeps_s(kept.records)
 
     def as_stale(self, kept: Kept, vocabulary: Mapping[str, Field]) -> tuple[SourceRecord, ...]:
-        """The records marked stale, without what may not be shown at this age."""
+        """The records marked stale, without what may not be shown at this age: of that, the names only."""
         too_old = kept.age_s >= self.fresh_s + DELICATE_STALE_S
-        return tuple(
-            replace(
-                record,
-                stale=True,
-                fields={
-                    name: value
-                    for name, value in record.fields.items()
-                    if not (too_old and name in vocabulary and vocabulary[name].sensitivity in DELICATE)
-                },
-            )
-            for record in kept.records
-        )
+        return tuple(_aged(record, vocabulary) if too_old else replace(record, stale=True) for record in kept.records)
+
+
+def _aged(record: SourceRecord, vocabulary: Mapping[str, Field]) -> SourceRecord:
+    outdated = tuple(name for name in record.fields if name in vocabulary and vocabulary[name].sensitivity in DELICATE)
+    fields = {name: value for name, value in record.fields.items() if name not in outdated}
+    return replace(record, stale=True, fields=fields, outdated=outdated)
 
 
 def may_be_kept(records: tuple[SourceRecord, ...], vocabulary: Mapping[str, Field]) -> bool:

@@ -6,35 +6,22 @@ Stage 1 asks by phone number. Stage 2 asks, for the one person found, what needs
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from integrations.connectors import close_clients
-from integrations.connectors.base import Deadline, DetailKeys
+from integrations.connectors.base import Deadline
 from integrations.flights import Flights
-from integrations.lookup.asking import Asked, Inquiry, Request, Settled, at_hand
 from integrations.lookup.background import cancel_background, run_in_background
-from integrations.lookup.cache import NO_PAGE, Page
-from integrations.lookup.merge import link, merge
-from integrations.lookup.result import LookupResult, LookupStatus, Question, SourceOutcome, SourceStatus, status_of
-from integrations.lookup.sources import Plan, Source, plan_of, take_all
+from integrations.lookup.result import LookupResult, LookupStatus, Question
+from integrations.lookup.sources import plan_of, take_all
+from integrations.lookup.stages import Stages
 from integrations.lookup.store import store
-from integrations.models.encryption import blind_index
 from integrations.phone import Number
-from integrations.profile import CallerProfile, Field, SourceRecord, refs_of
-from integrations.sought import Sought
 
-# Stage 2 waits for every source of stage 1, so that it is only ever asked about the one person that all agree on; but
-# not longer than this, or a hanging source would hold back what the others could show. If the late one disagrees,
-# what stage 2 found is discarded.
-PATIENCE_S = 0.4
-# Until then a screen shows that systems are being asked; from then on it says which ones keep it waiting.
-SOFT_DEADLINE_S = 2.0
 # So long, as a share of its time, a lookup under way is joined by others: who comes later would be given less than theirs.
 SHARED_FOR = 0.1
-_STILL_ASKED = "It has not answered yet. What it knows appears as soon as it does."
 
 
 async def look_up(question: Question) -> LookupResult:
@@ -56,9 +43,10 @@ _under_way: Flights[LookupResult] = Flights()
 async def stream(question: Question) -> AsyncGenerator[LookupResult]:
     """The same lookup as it goes: a result each time that a source settles, the essential one asked first.
 
-    Sources that are still being asked are ``pending``. The last result, in which none is, is what ``look_up`` returns.
+    Sources that are still being asked are ``pending``. What is kept is shown at once; where that is stale, or to be refreshed,
+    its source is asked again (``renewal``) and replaces it. The last result, in which nothing is open, holds the newest.
     """
-    lookup = await _begin(question)
+    lookup = await _begin(question, follows=True)
     if isinstance(lookup, LookupResult):
         yield lookup
         return
@@ -68,8 +56,9 @@ async def stream(question: Question) -> AsyncGenerator[LookupResult]:
 
 
 async def so_far(question: Question, seconds: float) -> LookupResult:
-    """What is known ``seconds`` from now. The lookup goes on behind, so that who asks again joins it and begins none."""
-    lookup = await _begin(question)
+    """What is known ``seconds`` from now, as ``stream()`` tells it. The lookup goes on behind, so that who asks again joins
+    it and begins none."""
+    lookup = await _begin(question, follows=True)
     if isinstance(lookup, LookupResult):
         return lookup
     run_in_background(look_up(question))
@@ -80,13 +69,13 @@ async def so_far(question: Question, seconds: float) -> LookupResult:
     return lookup.result()
 
 
-async def _begin(question: Question) -> _Lookup | LookupResult:
+async def _begin(question: Question, *, follows: bool = False) -> Stages | LookupResult:
     """The lookup to make, or its result where there is none to make."""
     deadline = Deadline(question.deadline_s)
     plan = await plan_of(question.organization_id)
     number = question.caller_id if isinstance(question.caller_id, Number) else None
     if number or question.choice.found_by:
-        return _Lookup(plan, number, deadline, question)
+        return Stages(plan, number, deadline, question, follows=follows)
     return LookupResult(
         question.organization_id, question.caller_id, LookupStatus.WITHHELD, (), (), datetime.now(UTC), plan.vocabulary
     )
@@ -99,255 +88,3 @@ async def close_sources() -> None:
         await connector.close()
     await store().close()
     await close_clients()
-
-
-class _Lookup:
-    """The state of one lookup while its sources settle.
-
-    Where the caller was found by a search, the systems that know them are asked for exactly their records, and no other
-    by number: whoever has the call's number is somebody else.
-    """
-
-    def __init__(self, plan: Plan, number: Number | None, deadline: Deadline, question: Question) -> None:
-        self.plan = plan
-        self.number = number
-        self.caller_id = question.caller_id
-        self.deadline = deadline
-        self.choice = question.choice
-        self.refresh = question.refresh
-        self.page: Page = NO_PAGE
-        self.patience = Deadline(PATIENCE_S)
-        self.soft = Deadline(SOFT_DEADLINE_S)
-        self.is_slow = False
-        self.found: dict[str, Settled] = {}
-        self.details: dict[str, Settled] = {}
-        self.finding: dict[str, Asked] = {}
-        self.detailing: dict[str, Asked] = {}
-        self.asked_details: set[str] = set()
-
-    async def steps(self) -> AsyncGenerator[None]:
-        """Asks, and yields each time that ``result()`` has something new; the last time when it is final."""
-        fingerprints = [source.fingerprint for source in self.plan.sources]
-        self.page = await store().page(self.plan.organization_id, self._about, fingerprints)
-        for source in sorted(self.plan.sources, key=lambda source: (not source.essential, -source.pace.usual_s)):
-            if self.choice.found_by:
-                self._fetch_from(source, self.choice.found_by)
-            elif source.asked_by_phone and not source.stands_in_for:
-                self._find_in(source)
-        try:
-            self._ask_for_details()
-            while self.finding or self.detailing:
-                if await self._wait_for_some():
-                    self._ask_for_details()
-                    if self.finding or self.detailing:
-                        yield
-                else:
-                    self._ask_for_details()
-        finally:
-            self._abandon()
-        yield
-
-    @property
-    def _about(self) -> Number | str:
-        """Whose page of the cache it is."""
-        if self.number and not self.choice.found_by:
-            return self.number
-        return " ".join(sorted(f"{connector}:{record_id}" for connector, record_id in self.choice.picked))
-
-    async def to_its_end(self) -> LookupResult:
-        async with aclosing(self.steps()) as steps:
-            async for _step in steps:
-                pass
-        return self.result()
-
-    def _find_in(self, source: Source) -> None:
-        if number := self.number:
-            self._ask_first(self._inquiry(source, "find", lambda connector, left: connector.find(number, left)))
-
-    def _fetch_from(self, source: Source, sought: Sought) -> None:
-        record_id = dict(self.choice.picked).get(source.key)
-        if record_id is not None:
-            name = f"fetch:{blind_index(record_id, scope='fetch')[:16]}"
-            inquiry = self._inquiry(source, name, lambda connector, left: connector.find_again(record_id, sought, left))
-            self._ask_first(replace(inquiry, counts=source.counts("find_again", DetailKeys())))
-
-    def _ask_first(self, inquiry: Inquiry) -> None:
-        source = inquiry.source
-        if settled := at_hand(inquiry, self.page):
-            self.found[source.key] = settled
-        else:
-            self.finding[source.key] = Asked(inquiry, self.page, self.deadline)
-
-    def _detail_in(self, source: Source, keys: DetailKeys) -> None:
-        name = f"details:{blind_index(repr(keys), scope='details')[:16]}"
-        inquiry = self._inquiry(source, name, lambda connector, left: connector.details(keys, left))
-        inquiry = replace(inquiry, counts=source.counts("details", keys))
-        if settled := at_hand(inquiry, self.page):
-            self.details[source.key] = settled
-        else:
-            self.detailing[source.key] = Asked(inquiry, self.page, self.deadline)
-
-    def _inquiry(self, source: Source, name: str, request: Request) -> Inquiry:
-        return Inquiry(source, name, request, self.plan.vocabulary, self.refresh)
-
-    async def _wait_for_some(self) -> bool:
-        """Until something settles, patience runs out, or a deadline has passed, by which what is open counts as timed out.
-
-        Whether there is anything new to show.
-        """
-        under_way = (*self.finding.values(), *self.detailing.values())
-        moments = [self.soft, *([self.patience] if self.finding else []), *(asked.deadline for asked in under_way)]
-        timeout = min((left for moment in moments if (left := moment.left()) > 0), default=0.0)
-        await asyncio.wait({asked.task for asked in under_way}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        over = [asked for asked in under_way if asked.is_over]
-        for asked in over:
-            self._settle(asked)
-        turned_slow = not self.is_slow and self.soft.left() == 0
-        self.is_slow = self.is_slow or turned_slow
-        return bool(over) or turned_slow
-
-    def _settle(self, asked: Asked) -> None:
-        source, settled = asked.source, asked.settled()
-        if self.finding.get(source.key) is asked:
-            del self.finding[source.key]
-            self.found[source.key] = settled
-            if not settled.outcome.status.answered and self.deadline.left() > 0 and not self.choice.found_by:
-                for stand_in in self.plan.sources:
-                    if stand_in.stands_in_for == source.key and stand_in.asked_by_phone:
-                        self._find_in(stand_in)
-        elif self.detailing.get(source.key) is asked:
-            del self.detailing[source.key]
-            self.details[source.key] = settled
-
-    def _ask_for_details(self) -> None:
-        sources = [source for source in self.plan.sources if self._may_have_details(source)]
-        if not (sources or self.detailing or self.details):
-            return
-        people = [records for records in self._everybody() if self._may_be(records)]
-        if len(people) > 1 or self.choice.must_pick:
-            self._abandon_details()
-            return
-        if not sources or len(people) != 1 or (self.finding and self.patience.left() > 0):
-            return
-        known = self._merged(people[0], {name: self.plan.vocabulary[name] for name in ("email", "account_id")})
-        for source in sources:
-            if keys := self._keys(source, people[0], known):
-                self.asked_details.add(source.key)
-                self._detail_in(source, keys)
-
-    def _may_have_details(self, source: Source) -> bool:
-        if not source.has_details or not source.tells_something or source.key in self.asked_details:
-            return False
-        main = source.stands_in_for
-        return not main or source.key in self.found or (main in self.details and not self.details[main].outcome.status.answered)
-
-    def _keys(self, source: Source, records: tuple[SourceRecord, ...], profile: CallerProfile) -> DetailKeys | None:
-        """What the source can be asked with about this person, or None if nothing that it needs is known."""
-        own = next((record for record in records if record.connector == source.key), None)
-        keys = DetailKeys(
-            record_ids={record.connector: record.record_id for record in records},
-            email=_text(profile, "email"),
-            account_id=_text(profile, "account_id"),
-            # Who was found by a search does not call from their own number, as far as is known.
-            phone=self.number.e164 if self.number and not self.choice.found_by else "",
-            hints=own.hints if own else {},
-        )
-        if not source.details_by:
-            known = own is not None
-        elif source.details_by.startswith("field:"):
-            known = bool(_text(profile, source.details_by.removeprefix("field:")))
-        else:
-            known = source.details_by in keys.record_ids
-        if not known or (source.connector and not source.connector.wants_details(keys)):
-            return None
-        return keys
-
-    def _everybody(self) -> list[tuple[SourceRecord, ...]]:
-        """All who have the number."""
-        return link([record for settled in self.found.values() for record in settled.records])
-
-    def _may_be(self, records: tuple[SourceRecord, ...]) -> bool:
-        """Whether the agent's choice leaves this person."""
-        return self.choice.allows(refs_of(records))
-
-    def _merged(self, records: tuple[SourceRecord, ...], vocabulary: Mapping[str, Field]) -> CallerProfile:
-        priority = {source.key: source.priority for source in self.plan.sources}
-        return merge(records, priority, vocabulary, self.plan.region)
-
-    def _abandon_details(self) -> None:
-        for asked in self.detailing.values():
-            asked.leave()
-        self.detailing.clear()
-        self.details.clear()
-
-    def _abandon(self) -> None:
-        for asked in (*self.finding.values(), *self.detailing.values()):
-            asked.leave()
-
-    def result(self) -> LookupResult:
-        """What is known so far."""
-        everybody = self._everybody()
-        groups = [records for records in everybody if self._may_be(records)]
-        others = [records for records in everybody if not self._may_be(records)]
-        details = self.details if len(groups) == 1 else {}
-        groups = [(*group, *(record for settled in details.values() for record in settled.records)) for group in groups]
-        people = [self._merged(group, self.plan.vocabulary) for group in groups]
-        people.sort(key=lambda person: (not person.refs & self.choice.before, -len(person.fields)))
-        outcomes = tuple(self._outcome(source, details.get(source.key)) for source in self.plan.sources if source.knows_people)
-        return LookupResult(
-            organization_id=self.plan.organization_id,
-            caller_id=self.caller_id,
-            status=status_of(outcomes, len(people)),
-            people=tuple(people),
-            sources=outcomes,
-            at=datetime.now(UTC),
-            vocabulary=self.plan.vocabulary,
-            choice=self.choice,
-            set_aside=tuple(self._merged(group, self.plan.vocabulary) for group in others),
-            sought=self.choice.found_by,
-        )
-
-    def _outcome(self, source: Source, details: Settled | None) -> SourceOutcome:
-        by_number = self._outcome_by_number(source)
-        if source.key in self.found:
-            if not details or details.outcome.status.answered:
-                return by_number
-            now = replace(by_number, incomplete=True, message=details.outcome.message)
-        elif details:
-            now = details.outcome
-        elif source.key in self.detailing:
-            now = self._pending(source)
-        else:
-            return by_number
-        return replace(now, by_number=by_number)
-
-    def _pending(self, source: Source) -> SourceOutcome:
-        message = _STILL_ASKED if self.is_slow else ""
-        return SourceOutcome(source.key, source.label, source.kind, SourceStatus.PENDING, message=message)
-
-    def _outcome_by_number(self, source: Source) -> SourceOutcome:
-        """How the source stands without what it is asked about the person whom others found."""
-        if found := self.found.get(source.key):
-            return found.outcome
-        if source.key in self.finding:
-            return self._pending(source)
-        if self.finding and source.has_details and source.tells_something and not source.stands_in_for:
-            # It is asked once it is known who is calling.
-            return SourceOutcome(source.key, source.label, source.kind, SourceStatus.PENDING)
-        return SourceOutcome(source.key, source.label, source.kind, SourceStatus.SKIPPED, message=self._why_skipped(source))
-
-    def _why_skipped(self, source: Source) -> str:
-        if not source.tells_something:
-            return "No tier may see anything that it tells."
-        if source.details_by:
-            return "Nothing is known about the caller that it could be asked with."
-        if self.choice.found_by:
-            return "The caller was found by a search, and not in this system."
-        if source.stands_in_for:
-            return "It stands in for another system and was not needed."
-        return "It is not asked by phone number."
-
-
-def _text(profile: CallerProfile, name: str) -> str:
-    value = profile.fields.get(name)
-    return str(value.value) if value else ""

@@ -65,7 +65,19 @@ def merge(
             if value is not None:
                 holders[name].append(record)
     fields = {name: _value(vocabulary[name], holders[name], region) for name in vocabulary if name in holders}
-    return CallerProfile(records=tuple(ranked), fields=fields)
+    return CallerProfile(records=tuple(ranked), fields=fields, outdated=_outdated(ranked, fields, vocabulary))
+
+
+def _outdated(
+    ranked: Sequence[SourceRecord], fields: Mapping[str, Value], vocabulary: Mapping[str, Field]
+) -> dict[str, Provenance]:
+    """Of which fields there is nothing but a value that is too old to be shown, and whose it is."""
+    found: dict[str, Provenance] = {}
+    for record in ranked:
+        for name in record.outdated:
+            if name in vocabulary and name not in fields:
+                found.setdefault(name, Provenance(record.connector, record.fetched_at, stale=True))
+    return found
 
 
 def _value(definition: Field, holders: Sequence[SourceRecord], region: str) -> Value:

@@ -74,6 +74,7 @@ def _record(facts: dict[str, Any]) -> SourceRecord:
             **facts,
             "matched": tuple(Match(**match) for match in facts["matched"]),
             "unreadable": tuple(facts["unreadable"]),
+            "outdated": tuple(facts["outdated"]),
             "fetched_at": datetime.fromisoformat(facts["fetched_at"]),
         }
     )

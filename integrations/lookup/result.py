@@ -33,6 +33,14 @@ class SourceStatus(StrEnum):
         return self in (SourceStatus.FOUND, SourceStatus.MANY, SourceStatus.NOT_FOUND)
 
 
+class Renewal(StrEnum):
+    """What becomes of an answer that was kept from earlier and is shown while its source is asked again."""
+
+    NONE = ""
+    PENDING = "pending"
+    FAILED = "failed"  # it was asked again, and did not answer
+
+
 class LookupStatus(StrEnum):
     """How the whole lookup ended (docs/api.md): the first of these that is true."""
 
@@ -46,9 +54,10 @@ class LookupStatus(StrEnum):
 
 @dataclass(frozen=True)
 class SourceOutcome:
-    """How one source settled. ``message`` is a plain sentence for people; ``incomplete`` means that the person was
-    found but the source's details did not come. ``by_number``: how it stood without what it was asked about the person
-    whom others found, if it was."""
+    """How one source settled. ``message`` is a plain sentence for people; ``incomplete`` means that the person was found but
+    the source's details did not come, or have not come yet. ``by_number``: how it stood without what it was asked about the
+    person whom others found, if it was. ``renewal``: what becomes of an answer that was kept.
+    """
 
     key: str
     label: str
@@ -61,6 +70,7 @@ class SourceOutcome:
     incomplete: bool = False
     unreadable: tuple[str, ...] = ()
     by_number: SourceOutcome | None = None
+    renewal: Renewal = Renewal.NONE
 
 
 @dataclass(frozen=True)
@@ -107,8 +117,10 @@ class LookupResult:
 
     @property
     def complete(self) -> bool:
-        """Whether every source has settled."""
-        return all(source.status is not SourceStatus.PENDING for source in self.sources)
+        """Whether every source has settled, and none is being asked again."""
+        return all(
+            source.status is not SourceStatus.PENDING and source.renewal is not Renewal.PENDING for source in self.sources
+        )
 
     @property
     def undecided(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from integrations.disclosure import Disclosed, Disclosure
-from integrations.lookup import LookupStatus, SourceOutcome, SourceStatus
+from integrations.lookup import LookupStatus, Renewal, SourceOutcome, SourceStatus
 from integrations.models.people import Effect
 from integrations.profile import FIELDS, Section
 from integrations.values import Reader, age, money
@@ -54,6 +54,8 @@ class Row:
     masked: bool
     revealable: bool
     verify_first: bool
+    outdated: bool
+    asked_again: bool
     conflicts: list[tuple[str, str]]
     revealed: bool = False
     show_source: bool = False
@@ -62,7 +64,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Card:
-    """``source``, ``age`` and ``stale`` are those of most of its rows; a row that differs shows its own."""
+    """``source``, ``age``, ``stale`` and ``asked_again`` are those of most of its rows; a row that differs shows its own."""
 
     id: str
     title: str
@@ -70,6 +72,7 @@ class Card:
     source: str
     age: str
     stale: bool
+    asked_again: bool
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,7 @@ class Board:
     complete: bool
     matches: tuple[object, ...]
     match_count: int
+    people: str
     chosen: bool
     found_by: str
     question: str
@@ -121,7 +125,8 @@ class Board:
 def lay_out(shown: Disclosure, reader: Reader) -> Board:
     """The board of one disclosure."""
     labels = {source.key: source.label for source in shown.sources}
-    rows = {name: row_of(disclosed, reader, labels) for name, disclosed in shown.fields.items()}
+    again = frozenset(source.key for source in shown.sources if source.renewal is Renewal.PENDING)
+    rows = {name: row_of(disclosed, reader, labels, again=again) for name, disclosed in shown.fields.items()}
     standing = _plain(shown, "status")
     return Board(
         status=shown.status,
@@ -135,6 +140,7 @@ def lay_out(shown: Disclosure, reader: Reader) -> Board:
         complete=shown.complete,
         matches=shown.matches,
         match_count=shown.match_count,
+        people=" ".join(sorted(shown.people)),
         chosen=shown.chosen,
         found_by=shown.found_by or "",
         question=shown.question,
@@ -146,8 +152,16 @@ def lay_out(shown: Disclosure, reader: Reader) -> Board:
     )
 
 
-def row_of(shown: Disclosed, reader: Reader, labels: Mapping[str, str], *, revealed: bool = False, problem: str = "") -> Row:
-    """One field as a row; ``labels`` are the sources' display names by key."""
+def row_of(
+    shown: Disclosed,
+    reader: Reader,
+    labels: Mapping[str, str],
+    *,
+    revealed: bool = False,
+    problem: str = "",
+    again: Collection[str] = (),
+) -> Row:
+    """One field as a row; ``labels`` are the sources' display names by key, ``again`` the keys of those being asked again."""
     kind = shown.definition.type
     return Row(
         name=shown.definition.name,
@@ -159,6 +173,8 @@ def row_of(shown: Disclosed, reader: Reader, labels: Mapping[str, str], *, revea
         masked=shown.effect is Effect.MASK,
         revealable=shown.revealable,
         verify_first=shown.verify_first,
+        outdated=shown.outdated,
+        asked_again=shown.source in again,
         # Masks that look alike would show two systems that "disagree" about the same three dots.
         conflicts=[
             (labels.get(key, key), ", ".join(reader.lines(kind, value)))
@@ -183,8 +199,8 @@ def _card(section: Section, shown: Disclosure, rows: dict[str, Row]) -> Card | N
     return Card(section.value, str(_TITLES[section]), drawn, *usual)
 
 
-def _origin(row: Row) -> tuple[str, str, bool]:
-    return row.source, row.age, row.stale
+def _origin(row: Row) -> tuple[str, str, bool, bool]:
+    return row.source, row.age, row.stale, row.asked_again
 
 
 def _on_a_card(name: str, rows: dict[str, Row]) -> bool:
@@ -225,13 +241,17 @@ def _is_missing(source: SourceOutcome) -> bool:
     if source.status is SourceStatus.PENDING:
         return bool(source.message)
     failed = not source.status.answered and source.status is not SourceStatus.SKIPPED
-    return failed or source.incomplete
+    return failed or source.incomplete or source.renewal is Renewal.FAILED
 
 
 def _missing(source: SourceOutcome) -> Missing:
     mark = _mark(source)
-    if source.incomplete:
-        words, sentence = _("details did not come"), _("%(name)s found the caller, but its details did not come.")
+    if source.incomplete and source.status is SourceStatus.PENDING:
+        words, sentence = mark.words, _("%(name)s found the caller. The details are still being asked for.")
+    elif source.incomplete:
+        words, sentence = _("details missing"), _("%(name)s found the caller, but the details are missing.")
+    elif source.renewal is Renewal.FAILED:
+        words, sentence = _("from earlier"), _("%(name)s was asked again and did not answer. What it told earlier is shown.")
     else:
         words, sentence = mark.words, _("%(name)s is missing. %(why)s")
     return Missing(source.label, mark.mark, words, sentence % {"name": source.label, "why": source.message})
@@ -264,6 +284,12 @@ def _mark(source: SourceOutcome) -> SourceMark:
         SourceStatus.CIRCUIT_OPEN: ("bad", "✕", _("paused after failures")),
     }
     tone, mark, word = words[source.status]
-    if source.incomplete:
-        tone, mark, word = "warn", "◐", _("found, without its details")
+    if source.incomplete and source.status is SourceStatus.PENDING:
+        word = _("found, details coming")
+    elif source.incomplete:
+        tone, mark, word = "warn", "◐", _("found, details missing")
+    elif source.renewal is Renewal.PENDING:
+        tone, mark, word = "idle", "◐", _("being asked again")
+    elif source.renewal is Renewal.FAILED:
+        tone, mark, word = "warn", "◐", _("from earlier")
     return SourceMark(source.label, tone, mark, word, source.message or took)

@@ -26,24 +26,33 @@ async function listen(anew) {
     buffer += chunk.value;
     const events = buffer.split("\n\n");
     buffer = events.pop();
-    for (const event of events) done = show(event) || done;
+    for (const event of events) done = show(event, anew) || done;
   }
   if (!done) throw new Error("the stream broke off");
 }
 
-function show(event) {
+function show(event, anew) {
   const lines = event.split("\n");
-  return put(lines.filter((line) => line.startsWith("data: ")).map((line) => line.slice(6)).join("\n"));
+  return put(lines.filter((line) => line.startsWith("data: ")).map((line) => line.slice(6)).join("\n"), anew);
 }
 
-// Whether it is the last one.
-function put(html) {
+// Whether it is the last one. While systems are asked anew, what is not there yet takes nothing away.
+function put(html, anew) {
   const template = document.createElement("template");
   template.innerHTML = html;
   const fresh = template.content.getElementById("caller");
   const done = "complete" in fresh.dataset;
-  if (isAnotherView(currentCaller(), fresh)) replace(currentCaller(), fresh);
-  else patch(currentCaller(), fresh);
+  // Each answer masks the same token anew, by which no form would be what it was.
+  const token = document.querySelector("[name=csrfmiddlewaretoken]")?.value;
+  if (token) for (const input of fresh.querySelectorAll("[name=csrfmiddlewaretoken]")) input.setAttribute("value", token);
+  const old = currentCaller();
+  const keeps = anew && !done;
+  if (keeps && fresh.dataset.people === "0" && !old.hasAttribute("aria-busy")) return done;
+  if (isAnotherView(old, fresh)) replace(old, fresh);
+  else {
+    patch(old, fresh, keeps);
+    Object.assign(old.dataset, { people: fresh.dataset.people, person: fresh.dataset.person });
+  }
   htmx.process(currentCaller());
   if (done) announcement.textContent = words.complete;
   return done;
@@ -53,7 +62,14 @@ function put(html) {
 function isAnotherView(old, fresh) {
   const people = old.dataset.people;
   const changed = people !== "0" && people !== fresh.dataset.people;
-  return old.hasAttribute("aria-busy") || !fresh.dataset.people || changed;
+  return old.hasAttribute("aria-busy") || !fresh.dataset.people || changed || isSomebodyElse(old, fresh);
+}
+
+// Systems tell of a person one after the other; without a record in common it is another person.
+function isSomebodyElse(old, fresh) {
+  const records = (caller) => caller.dataset.person.split(" ").filter(Boolean);
+  const known = records(old);
+  return known.length > 0 && !records(fresh).some((record) => known.includes(record));
 }
 
 function replace(old, fresh) {
@@ -68,16 +84,16 @@ function replace(old, fresh) {
 // What the reader is in, or has opened, is not replaced.
 const inUse = (part) => part.contains(document.activeElement) || part.matches(".revealed") || part.querySelector(".reveal[open], .conflict[open], .revealed, .asking");
 
-function patch(old, fresh) {
+function patch(old, fresh, keeps) {
   const parts = [...fresh.children];
   const wanted = new Set(parts.map((part) => part.id));
-  for (const child of [...old.children]) if (!wanted.has(child.id) && !inUse(child)) child.remove();
+  for (const child of [...old.children]) if (!keeps && !wanted.has(child.id) && !inUse(child)) child.remove();
   let before = null;
-  for (const part of parts) before = place(old, part, before);
+  for (const part of parts) before = place(old, part, before, keeps);
 }
 
 // Puts one part after `before`, or leaves the one that is there; returns what stands in its place.
-function place(parent, part, before) {
+function place(parent, part, before, keeps) {
   const known = [...parent.children].find((child) => child.id === part.id);
   if (!known) {
     if (before) before.after(part);
@@ -86,7 +102,7 @@ function place(parent, part, before) {
   }
   if (known.isEqualNode(part)) return known;
   const inner = partsWithin(known, part);
-  if (inner) patch(...inner);
+  if (inner) patch(...inner, keeps);
   else if (!inUse(known)) {
     known.replaceWith(part);
     return part;
@@ -104,11 +120,11 @@ function partsWithin(known, part) {
 async function poll(anew) {
   listening = new AbortController();
   const options = { signal: listening.signal, headers: { "HX-Request": "true" } };
-  for (let done = false; !done; anew = false) {
-    const response = await fetch(`${currentCaller().dataset.whole}?poll=1${anew ? "&refresh=1" : ""}`, options);
+  for (let [done, first] = [false, anew]; !done; first = false) {
+    const response = await fetch(`${currentCaller().dataset.whole}?poll=1${first ? "&refresh=1" : ""}`, options);
     if (response.headers.has("HX-Redirect")) return location.reload();
     if (!response.ok) throw new Error("no answer");
-    done = put(await response.text());
+    done = put(await response.text(), anew);
     if (!done) await new Promise((resolve) => setTimeout(resolve, POLL_PAUSE_MS));
   }
 }
@@ -124,7 +140,8 @@ function start(anew = false) {
 
 function askAgain(event) {
   event?.preventDefault();
-  currentCaller().setAttribute("aria-busy", "true");
+  document.getElementById("not-refreshed").replaceChildren();
+  announcement.textContent = words.refreshing;
   start(true);
 }
 
@@ -179,6 +196,7 @@ document.addEventListener("keydown", (event) => {
 // -- When it does not come ----------------------------------------------------------------------------------------
 
 function failed() {
+  if (!currentCaller().hasAttribute("aria-busy")) return document.getElementById("not-refreshed").replaceChildren(document.getElementById("state-old").content.cloneNode(true));
   currentCaller().replaceChildren(document.getElementById("state-failed").content.cloneNode(true));
 }
 

@@ -218,7 +218,7 @@ def test_one_of_several_is_picked_by_keyboard_and_unpicked(visitor: Visitor, sou
 
 
 def test_two_seconds_without_an_answer_are_explained(visitor: Visitor, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("integrations.lookup.engine.SOFT_DEADLINE_S", 0.05)
+    monkeypatch.setattr("integrations.lookup.stages.SOFT_DEADLINE_S", 0.05)
     source.row.timeout_ms = 6_000
     source.answers(people=[ROSA], fails="wait")
     visitor.log_in()

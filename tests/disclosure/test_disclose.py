@@ -182,3 +182,20 @@ async def test_a_deactivated_person_is_refused(world: World) -> None:
     await Person.objects.filter(pk=world.bea.pk).aupdate(active=False)
     with pytest.raises(AccessDenied):
         await sync_to_async(authorise)(world.user(world.bea), "riverside", channel="panel", address="")
+
+
+async def test_a_value_that_is_too_old_leaves_its_place_to_whoever_may_see_it(world: World) -> None:
+    kept = SourceRecord("clients", "1", {"name": "Rosa"}, stale=True, outdated=("outstanding_balance", "dietary_restrictions"))
+    aged = merge([kept], {}, FIELDS, "US")
+    result = replace(result_of(world, ROSA), people=(aged,))
+    await TierRule.objects.filter(tier=world.bea.tier, target="health").adelete()
+    shown = await show(world, world.bea, result)
+    balance = shown.fields["outstanding_balance"]
+    assert (balance.value, balance.outdated, balance.revealable, balance.withheld) == (None, True, False, True)
+    assert "outstanding_balance" not in shown.caller
+    assert "dietary_restrictions" not in shown.fields  # no rule, so not even that there is one
+    with pytest.raises(AccessDenied):
+        await reveal(result, viewer(world.bea), "outstanding_balance", Context(purpose="asked"))
+    entry = await AccessEntry.objects.filter(event="lookup").alast()
+    assert entry is not None
+    assert {"field": "outstanding_balance", "effect": "outdated", "sources": ["clients"]} in entry.fields

@@ -49,6 +49,12 @@ class FakeConnector(Connector):
 
     closed: ClassVar[list[str]] = []
 
+    # Cleared by a test, from whichever thread, to hold every answer back until it is set again.
+    not_held_back: ClassVar[threading.Event] = threading.Event()
+
+    # What the sources with these keys answer from now on, whatever their options say.
+    people_now: ClassVar[dict[str, list[dict[str, Any]]]] = {}
+    more_now: ClassVar[dict[str, list[dict[str, Any]]]] = {}
     # Keys of sources that cannot be reached now, or the next time only.
     broken: ClassVar[set[str]] = set()
     broken_once: ClassVar[set[str]] = set()
@@ -56,6 +62,9 @@ class FakeConnector(Connector):
     @classmethod
     def forget(cls) -> None:
         cls.broken.clear()
+        cls.not_held_back.set()
+        cls.people_now.clear()
+        cls.more_now.clear()
         cls.broken_once.clear()
         cls.asked.clear()
         cls.closed.clear()
@@ -70,7 +79,7 @@ class FakeConnector(Connector):
         if self.key in self.broken or self.key in self.broken_once:
             self.broken_once.discard(self.key)
             raise SourceUnavailable(self.key)
-        return await self._answer(self.options.people, self.options.fails)
+        return await self._answer(self.people_now.get(self.key, self.options.people), self.options.fails)
 
     async def search(self, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
         """Everybody: whoever asks has to look who is meant."""
@@ -82,7 +91,7 @@ class FakeConnector(Connector):
     async def details(self, keys: DetailKeys, deadline: Deadline) -> list[SourceRecord]:
         self.asked.append((self.key, "details"))
         self.keys_seen.append(keys)
-        return await self._answer(self.options.more, self.options.details_fail)
+        return await self._answer(self.more_now.get(self.key, self.options.more), self.options.details_fail)
 
     async def warm_up(self, deadline: Deadline) -> None:
         self.asked.append((self.key, "warm_up"))
@@ -96,6 +105,8 @@ class FakeConnector(Connector):
 
     async def _answer(self, people: list[dict[str, Any]], fails: str) -> list[SourceRecord]:
         await asyncio.sleep(self.options.delay_s)
+        while not self.not_held_back.is_set():  # noqa: ASYNC110 -- set from another thread
+            await asyncio.sleep(0.01)
         if fails == "meet":
             await self.both_asked.wait()
         elif fails == "wait":

@@ -266,7 +266,7 @@ async def test_a_lookup_that_is_cancelled_leaves_no_task_behind(world: World) ->
 async def test_a_stream_says_which_source_keeps_it_waiting_once_the_soft_deadline_passes(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("integrations.lookup.engine.SOFT_DEADLINE_S", 0.05)
+    monkeypatch.setattr("integrations.lookup.stages.SOFT_DEADLINE_S", 0.05)
     await add(world, "slow", fails="wait")
     async with aclosing(stream(Question(world.riverside.pk, NUMBER))) as results:
         late = await anext(results)

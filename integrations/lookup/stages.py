@@ -1,0 +1,343 @@
+"""The two stages of one lookup, while its sources settle.
+
+Stage 1 asks by phone number. Stage 2 asks, for the one person found, what needs a record id or an e-mail address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from integrations.connectors.base import Deadline, DetailKeys
+from integrations.lookup.asking import Asked, Inquiry, Request, Settled, at_hand
+from integrations.lookup.cache import NO_PAGE, Page
+from integrations.lookup.merge import link, merge
+from integrations.lookup.result import LookupResult, Question, SourceOutcome, SourceStatus, status_of
+from integrations.lookup.sources import Plan, Source
+from integrations.lookup.store import store
+from integrations.models.encryption import blind_index
+from integrations.phone import Number
+from integrations.profile import CallerProfile, Field, SourceRecord, refs_of
+from integrations.sought import Sought
+
+# Stage 2 waits for every source of stage 1, so that it is only ever asked about the one person that all agree on; but
+# not longer than this, or a hanging source would hold back what the others could show. If the late one disagrees,
+# what stage 2 found is discarded.
+PATIENCE_S = 0.4
+# Until then a screen shows that systems are being asked; from then on it says which ones keep it waiting.
+SOFT_DEADLINE_S = 2.0
+_STILL_ASKED = "It has not answered yet. What it knows appears as soon as it does."
+
+
+class Stages:
+    """The state of one lookup while its sources settle.
+
+    Where the caller was found by a search, the systems that know them are asked for exactly their records, and no other
+    by number: whoever has the call's number is somebody else.
+    """
+
+    def __init__(
+        self, plan: Plan, number: Number | None, deadline: Deadline, question: Question, *, follows: bool = False
+    ) -> None:
+        self.plan = plan
+        self.number = number
+        self.caller_id = question.caller_id
+        self.deadline = deadline
+        self.choice = question.choice
+        self.refresh = question.refresh
+        self.follows = follows
+        self.page: Page = NO_PAGE
+        self.patience = Deadline(PATIENCE_S)
+        self.soft = Deadline(SOFT_DEADLINE_S)
+        self.is_slow = False
+        self.found: dict[str, Settled] = {}
+        self.details: dict[str, Settled] = {}
+        self.finding: dict[str, Asked] = {}
+        self.detailing: dict[str, Asked] = {}
+        # Answers that are shown already while their sources are asked again.
+        self.finding_again: dict[str, Asked] = {}
+        self.detailing_again: dict[str, Asked] = {}
+        self.asked_details: dict[str, DetailKeys] = {}
+
+    async def steps(self) -> AsyncGenerator[None]:
+        """Asks, and yields each time that ``result()`` has something new; the last time when it is final."""
+        fingerprints = [source.fingerprint for source in self.plan.sources]
+        self.page = await store().page(self.plan.organization_id, self._about, fingerprints)
+        for source in sorted(self.plan.sources, key=lambda source: (not source.essential, -source.pace.usual_s)):
+            if self.choice.found_by:
+                self._fetch_from(source, self.choice.found_by)
+            elif source.asked_by_phone and not source.stands_in_for:
+                self._find_in(source)
+        try:
+            self._ask_for_details()
+            if self.found and self._under_way:
+                yield
+            while self._under_way:
+                if await self._wait_for_some():
+                    self._ask_for_details()
+                    if self._under_way:
+                        yield
+                else:
+                    self._ask_for_details()
+        finally:
+            self._abandon()
+        yield
+
+    @property
+    def _under_way(self) -> tuple[Asked, ...]:
+        asked = (self.finding, self.detailing, self.finding_again, self.detailing_again)
+        return tuple(question for questions in asked for question in questions.values())
+
+    @property
+    def _about(self) -> Number | str:
+        """Whose page of the cache it is."""
+        if self.number and not self.choice.found_by:
+            return self.number
+        return " ".join(sorted(f"{connector}:{record_id}" for connector, record_id in self.choice.picked))
+
+    async def to_its_end(self) -> LookupResult:
+        async with aclosing(self.steps()) as steps:
+            async for _step in steps:
+                pass
+        return self.result()
+
+    def _find_in(self, source: Source) -> None:
+        if number := self.number:
+            self._ask_first(self._inquiry(source, "find", lambda connector, left: connector.find(number, left)))
+
+    def _fetch_from(self, source: Source, sought: Sought) -> None:
+        record_id = dict(self.choice.picked).get(source.key)
+        if record_id is not None:
+            name = f"fetch:{blind_index(record_id, scope='fetch')[:16]}"
+            inquiry = self._inquiry(source, name, lambda connector, left: connector.find_again(record_id, sought, left))
+            self._ask_first(replace(inquiry, counts=source.counts("find_again", DetailKeys())))
+
+    def _ask_first(self, inquiry: Inquiry) -> None:
+        self._ask(inquiry, self.found, self.finding, self.finding_again)
+
+    def _ask(
+        self, inquiry: Inquiry, settled: dict[str, Settled], asking: dict[str, Asked], asking_again: dict[str, Asked]
+    ) -> None:
+        key = inquiry.source.key
+        if kept := at_hand(inquiry, self.page):
+            settled[key] = kept
+            if not kept.is_asked_again:
+                return
+            asking = asking_again
+        asking[key] = Asked(inquiry, self.page, self.deadline)
+
+    def _detail_in(self, source: Source, keys: DetailKeys) -> None:
+        name = f"details:{blind_index(repr(keys), scope='details')[:16]}"
+        inquiry = self._inquiry(source, name, lambda connector, left: connector.details(keys, left))
+        inquiry = replace(inquiry, counts=source.counts("details", keys))
+        self._ask(inquiry, self.details, self.detailing, self.detailing_again)
+
+    def _inquiry(self, source: Source, name: str, request: Request) -> Inquiry:
+        return Inquiry(source, name, request, self.plan.vocabulary, self.refresh, follows=self.follows)
+
+    async def _wait_for_some(self) -> bool:
+        """Until something settles, patience runs out, or a deadline has passed, by which what is open counts as timed out.
+
+        Whether there is anything new to show.
+        """
+        under_way = self._under_way
+        moments = [self.soft, *([self.patience] if self.finding else []), *(asked.deadline for asked in under_way)]
+        timeout = min((left for moment in moments if (left := moment.left()) > 0), default=0.0)
+        await asyncio.wait({asked.task for asked in under_way}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        over = [asked for asked in under_way if asked.is_over]
+        for asked in over:
+            self._settle(asked)
+        turned_slow = not self.is_slow and self.soft.left() == 0
+        self.is_slow = self.is_slow or turned_slow
+        return bool(over) or turned_slow
+
+    def _settle(self, asked: Asked) -> None:
+        source, settled = asked.source, asked.settled()
+        if self.finding.get(source.key) is asked:
+            del self.finding[source.key]
+            self.found[source.key] = settled
+            if not settled.outcome.status.answered and self.deadline.left() > 0 and not self.choice.found_by:
+                for stand_in in self.plan.sources:
+                    if stand_in.stands_in_for == source.key and stand_in.asked_by_phone:
+                        self._find_in(stand_in)
+        elif self.detailing.get(source.key) is asked:
+            del self.detailing[source.key]
+            self.details[source.key] = settled
+        elif self.finding_again.get(source.key) is asked:
+            del self.finding_again[source.key]
+            self.found[source.key] = self.found[source.key].renewed(settled)
+            self._drop_outdated_details()
+        elif self.detailing_again.get(source.key) is asked:
+            del self.detailing_again[source.key]
+            self.details[source.key] = self.details[source.key].renewed(settled)
+
+    def _ask_for_details(self) -> None:
+        sources = [source for source in self.plan.sources if self._may_have_details(source)]
+        if not (sources or self.detailing or self.details):
+            return
+        people = self._candidates()
+        if len(people) > 1 or self.choice.must_pick:
+            self._abandon_details()
+            return
+        if not sources or len(people) != 1 or (self.finding and self.patience.left() > 0):
+            return
+        known = self._contact(people[0])
+        for source in sources:
+            if keys := self._keys(source, people[0], known):
+                self.asked_details[source.key] = keys
+                self._detail_in(source, keys)
+
+    def _drop_outdated_details(self) -> None:
+        """Let go of what was asked about somebody whom a source, asked again, no longer names."""
+        people = self._candidates()
+        known = self._contact(people[0]) if len(people) == 1 else None
+        for source in self.plan.sources:
+            before = self.asked_details.get(source.key)
+            if before and not (known and self._keys(source, people[0], known) == before):
+                del self.asked_details[source.key]
+                self.details.pop(source.key, None)
+                for asking in (self.detailing, self.detailing_again):
+                    if asked := asking.pop(source.key, None):
+                        asked.leave()
+
+    def _candidates(self) -> list[tuple[SourceRecord, ...]]:
+        """Those who may be the caller."""
+        return [records for records in self._everybody() if self._may_be(records)]
+
+    def _may_have_details(self, source: Source) -> bool:
+        if not source.has_details or not source.tells_something or source.key in self.asked_details:
+            return False
+        main = source.stands_in_for
+        return not main or source.key in self.found or (main in self.details and not self.details[main].outcome.status.answered)
+
+    def _contact(self, records: tuple[SourceRecord, ...]) -> CallerProfile:
+        """What sources are asked with about a person, beside record ids."""
+        return self._merged(records, {name: self.plan.vocabulary[name] for name in ("email", "account_id")})
+
+    def _keys(self, source: Source, records: tuple[SourceRecord, ...], profile: CallerProfile) -> DetailKeys | None:
+        """What the source can be asked with about this person, or None if nothing that it needs is known."""
+        own = next((record for record in records if record.connector == source.key), None)
+        keys = DetailKeys(
+            record_ids={record.connector: record.record_id for record in records},
+            email=_text(profile, "email"),
+            account_id=_text(profile, "account_id"),
+            # Who was found by a search does not call from their own number, as far as is known.
+            phone=self.number.e164 if self.number and not self.choice.found_by else "",
+            hints=own.hints if own else {},
+        )
+        if not source.details_by:
+            known = own is not None
+        elif source.details_by.startswith("field:"):
+            known = bool(_text(profile, source.details_by.removeprefix("field:")))
+        else:
+            known = source.details_by in keys.record_ids
+        if not known or (source.connector and not source.connector.wants_details(keys)):
+            return None
+        return keys
+
+    def _everybody(self) -> list[tuple[SourceRecord, ...]]:
+        """All who have the number."""
+        return link([record for settled in self.found.values() for record in settled.records])
+
+    def _may_be(self, records: tuple[SourceRecord, ...]) -> bool:
+        """Whether the agent's choice leaves this person."""
+        return self.choice.allows(refs_of(records))
+
+    def _merged(self, records: tuple[SourceRecord, ...], vocabulary: Mapping[str, Field]) -> CallerProfile:
+        priority = {source.key: source.priority for source in self.plan.sources}
+        return merge(records, priority, vocabulary, self.plan.region)
+
+    def _abandon_details(self) -> None:
+        for asked in (*self.detailing.values(), *self.detailing_again.values()):
+            asked.leave()
+        self.detailing.clear()
+        self.detailing_again.clear()
+        self.details.clear()
+
+    def _abandon(self) -> None:
+        for asked in self._under_way:
+            asked.leave()
+
+    def result(self) -> LookupResult:
+        """What is known so far."""
+        everybody = self._everybody()
+        groups = [records for records in everybody if self._may_be(records)]
+        others = [records for records in everybody if not self._may_be(records)]
+        details = self.details if len(groups) == 1 else {}
+        groups = [(*group, *(record for settled in details.values() for record in settled.records)) for group in groups]
+        people = [self._merged(group, self.plan.vocabulary) for group in groups]
+        people.sort(key=lambda person: (not person.refs & self.choice.before, -len(person.fields)))
+        outcomes = tuple(self._outcome(source, details.get(source.key)) for source in self.plan.sources if source.knows_people)
+        return LookupResult(
+            organization_id=self.plan.organization_id,
+            caller_id=self.caller_id,
+            status=status_of(outcomes, len(people)),
+            people=tuple(people),
+            sources=outcomes,
+            at=datetime.now(UTC),
+            vocabulary=self.plan.vocabulary,
+            choice=self.choice,
+            set_aside=tuple(self._merged(group, self.plan.vocabulary) for group in others),
+            sought=self.choice.found_by,
+        )
+
+    def _outcome(self, source: Source, details: Settled | None) -> SourceOutcome:
+        by_number = self._outcome_by_number(source)
+        if source.key in self.found:
+            if self._awaits_details(source):
+                now = replace(self._pending(source), incomplete=True)
+            elif not details:
+                return by_number
+            elif details.outcome.status.answered:
+                now = replace(by_number, renewal=by_number.renewal or details.outcome.renewal)
+            else:
+                now = replace(by_number, incomplete=True, message=details.outcome.message)
+        elif details:
+            now = details.outcome
+        elif source.key in self.detailing:
+            now = self._pending(source)
+        else:
+            return by_number
+        return replace(now, by_number=by_number)
+
+    def _awaits_details(self, source: Source) -> bool:
+        """Whether a source has found the caller, and is being asked for more, or will be once the others have answered."""
+        if source.key in self.detailing:
+            return True
+        waits = self.finding and self._may_have_details(source) and not self.choice.must_pick
+        people = self._candidates() if waits else []
+        return len(people) == 1 and self._keys(source, people[0], self._contact(people[0])) is not None
+
+    def _pending(self, source: Source) -> SourceOutcome:
+        message = _STILL_ASKED if self.is_slow else ""
+        return SourceOutcome(source.key, source.label, source.kind, SourceStatus.PENDING, message=message)
+
+    def _outcome_by_number(self, source: Source) -> SourceOutcome:
+        """How the source stands without what it is asked about the person whom others found."""
+        if found := self.found.get(source.key):
+            return found.outcome
+        if source.key in self.finding:
+            return self._pending(source)
+        if self.finding and source.has_details and source.tells_something and not source.stands_in_for:
+            # It is asked once it is known who is calling.
+            return SourceOutcome(source.key, source.label, source.kind, SourceStatus.PENDING)
+        return SourceOutcome(source.key, source.label, source.kind, SourceStatus.SKIPPED, message=self._why_skipped(source))
+
+    def _why_skipped(self, source: Source) -> str:
+        if not source.tells_something:
+            return "No tier may see anything that it tells."
+        if source.details_by:
+            return "Nothing is known about the caller that it could be asked with."
+        if self.choice.found_by:
+            return "The caller was found by a search, and not in this system."
+        if source.stands_in_for:
+            return "It stands in for another system and was not needed."
+        return "It is not asked by phone number."
+
+
+def _text(profile: CallerProfile, name: str) -> str:
+    value = profile.fields.get(name)
+    return str(value.value) if value else ""
