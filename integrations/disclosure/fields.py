@@ -57,7 +57,7 @@ def disclosed_fields(
     """What the policy leaves of a person's fields; hidden ones are absent."""
     shown: dict[str, Disclosed] = {}
     outdated = {name: Value(None, provenance) for name, provenance in person.outdated.items()}
-    for name, value in (person.fields | outdated).items() if outdated else person.fields.items():
+    for name, value in ({**person.fields, **outdated} if outdated else person.fields).items():
         definition = vocabulary.get(name)
         effect = policy.decide(definition).effect if definition else Effect.HIDE
         if definition is None or effect is Effect.HIDE:
