@@ -130,7 +130,7 @@ async def _shown(
     source = trial.result.sources[0]
     return Report(
         trial=trial,
-        outcome=trial.note or str(_OUTCOMES.get(source.status.value, source.message)),
+        outcome=trial.note or " ".join(filter(None, (str(_OUTCOMES.get(source.status.value, "")), source.message))),
         works=source.status.answered and not trial.note,
         lines=lines,
         empty=empty,

@@ -90,6 +90,29 @@ def record_read(dropped: Iterable[str]) -> None:
         recorded.dropped.update(dropped)
 
 
+# More than these, nobody reads.
+MAX_REMARKS = 3
+_remarked: ContextVar[list[str] | None] = ContextVar("remarked", default=None)
+
+
+@contextmanager
+def remarks() -> Iterator[list[str]]:
+    """What connectors remark within the block."""
+    said: list[str] = []
+    marker = _remarked.set(said)
+    try:
+        yield said
+    finally:
+        _remarked.reset(marker)
+
+
+def remark(sentence: str) -> None:
+    """Say of an answer what its records do not: a plain sentence for agents and admins, without anything of a person."""
+    said = _remarked.get()
+    if said is not None and sentence not in said and len(said) < MAX_REMARKS:
+        said.append(sentence)
+
+
 _received: ContextVar[list[int] | None] = ContextVar("received", default=None)
 
 

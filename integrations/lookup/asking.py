@@ -12,6 +12,7 @@ import structlog
 from asgiref.sync import async_to_sync
 
 from integrations.connectors.base import Connector, Deadline
+from integrations.connectors.recording import remarks
 from integrations.errors import ConfigurationError, OverBudget, RateLimited, SourceError, SourceTimeout, SourceUnavailable
 from integrations.flights import Flights
 from integrations.lookup.attempts import OVER_BUDGET, Attempt, attempts
@@ -97,7 +98,8 @@ class Asked:
             self.leave()
             return failed(self.source, SourceTimeout(self.source.key), seconds)
         try:
-            return answered(self.source, list(self.task.result().unpacked()), seconds)
+            outcome = self.task.result()
+            return answered(self.source, list(outcome.unpacked()), seconds, remarks=outcome.remarks)
         except (SourceError, ConfigurationError) as error:
             return failed(self.source, error, seconds)
 
@@ -164,7 +166,8 @@ async def _call(inquiry: Inquiry, page: Page) -> Outcome:
     source = inquiry.source
     attempt = Attempt.begin(source.fingerprint, inquiry.name, trial=source.breaker.pause is not None)
     try:
-        records = tuple(await _tried(inquiry, Deadline(source.timeout_s), attempt))
+        with remarks() as said:
+            records = tuple(await _tried(inquiry, Deadline(source.timeout_s), attempt))
         attempt.outcome = str(_found(records))
     except ConfigurationError:
         attempt.outcome = str(SourceStatus.UNAVAILABLE)
@@ -181,8 +184,8 @@ async def _call(inquiry: Inquiry, page: Page) -> Outcome:
         await store().tell_pause(source.fingerprint, None)
     keeps_s = source.terms.keeps_s(records)
     if keeps_s and may_be_kept(records, inquiry.vocabulary):
-        await page.put(inquiry.entry, Kept(records, time.time()), keeps_s)
-    return Outcome(records)
+        await page.put(inquiry.entry, Kept(records, time.time(), tuple(said)), keeps_s)
+    return Outcome(records, remarks=tuple(said))
 
 
 async def _tried(inquiry: Inquiry, deadline: Deadline, attempt: Attempt) -> list[SourceRecord]:
@@ -231,7 +234,9 @@ def end_pause(organization_id: int, connector_id: int) -> None:
 # -- What became of it ---------------------------------------------------------------------------------------------
 
 
-def answered(source: Source, records: list[SourceRecord], seconds: float, kept: Kept | None = None) -> Settled:
+def answered(
+    source: Source, records: list[SourceRecord], seconds: float, kept: Kept | None = None, remarks: Sequence[str] = ()
+) -> Settled:
     """The outcome of a question that was answered, now or, if ``kept``, earlier."""
     status = _found(records)
     outcome = SourceOutcome(
@@ -242,6 +247,7 @@ def answered(source: Source, records: list[SourceRecord], seconds: float, kept: 
         latency_ms=None if kept else _ms(seconds),
         cached=kept is not None,
         age_s=round(kept.age_s, 1) if kept else 0.0,
+        message=" ".join(kept.remarks if kept else remarks),
         unreadable=tuple(sorted({name for record in records for name in record.unreadable})),
     )
     return Settled(outcome, records)

@@ -30,10 +30,11 @@ SWEEP_EVERY_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One source's answer and when it came, by the wall clock."""
+    """One source's answer and when it came, by the wall clock; ``remarks`` is what its connector said of it."""
 
     records: tuple[SourceRecord, ...]
     at: float
+    remarks: tuple[str, ...] = ()
 
     @property
     def age_s(self) -> float:
@@ -84,10 +85,11 @@ def may_be_kept(records: tuple[SourceRecord, ...], vocabulary: Mapping[str, Fiel
 
 @dataclass
 class Outcome:
-    """How asking a source ended: its records, or why there are none."""
+    """How asking a source ended: its records and what its connector said of them, or why there are none."""
 
     records: tuple[SourceRecord, ...] = ()
     error: SourceError | None = None
+    remarks: tuple[str, ...] = ()
 
     def unpacked(self) -> tuple[SourceRecord, ...]:
         """Raises the error."""

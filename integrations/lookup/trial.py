@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from integrations.connectors.base import Connector, Deadline, DetailKeys
-from integrations.connectors.recording import Sent, recording
+from integrations.connectors.recording import Sent, recording, remarks
 from integrations.errors import ConfigurationError, SourceError
 from integrations.lookup.asking import answered, failed
 from integrations.lookup.engine import look_up
@@ -53,8 +53,9 @@ async def try_out(organization_id: int, connector_id: int, number: Number) -> Tr
             trial = before = replace(before, sent=tuple(recorded.sent))
             if keys and source.connector.wants_details(keys):
                 recorded.knows = True
-                records = (*own, *await source.connector.details(keys, deadline))
-                found = answered(source, list(records[:1]), time.monotonic() - began).outcome
+                with remarks() as said:
+                    records = (*own, *await source.connector.details(keys, deadline))
+                found = answered(source, list(records[:1]), time.monotonic() - began, remarks=said).outcome
                 trial = Trial(_result(plan, number, [records] if records else [], found), (), before.mapping)
             elif keys and not own:
                 nobody = _result(plan, number, [], answered(source, [], 0.0).outcome)
@@ -91,8 +92,9 @@ _Known = tuple[Trial, tuple[SourceRecord, ...], DetailKeys | None]
 async def _by_number(plan: Plan, source: Source, connector: Connector, number: Number, deadline: Deadline) -> _Known:
     """Who has the number; the one person's record, and with what details of them can be asked for."""
     began = time.monotonic()
-    people = link(await connector.find(number, deadline))
-    found = answered(source, [records[0] for records in people], time.monotonic() - began).outcome
+    with remarks() as said:
+        people = link(await connector.find(number, deadline))
+    found = answered(source, [records[0] for records in people], time.monotonic() - began, remarks=said).outcome
     before = Trial(_result(plan, number, people, found), (), connector.reads)
     if len(people) != 1 or not connector.can("details"):
         return before, (), None

@@ -7,6 +7,7 @@ import threading
 from typing import Any, ClassVar
 
 from integrations.connectors.base import Connector, ConnectorOptions, Deadline, DetailKeys
+from integrations.connectors.recording import remark
 from integrations.errors import AuthFailed, InvalidResponse, RateLimited, SourceTimeout, SourceUnavailable
 from integrations.phone import Number
 from integrations.profile import SourceRecord
@@ -32,6 +33,7 @@ class FakeOptions(ConnectorOptions):
     delay_s: float = 0.0
     fails: str = ""
     details_fail: str = ""
+    remarks: list[str] = []
 
 
 class FakeConnector(Connector):
@@ -74,6 +76,8 @@ class FakeConnector(Connector):
         cls.released.clear()
 
     async def find(self, number: Number, deadline: Deadline) -> list[SourceRecord]:
+        for sentence in self.options.remarks:
+            remark(sentence)
         self.asked.append((self.key, "find"))
         self.asked_once.set()
         if self.key in self.broken or self.key in self.broken_once:

@@ -62,6 +62,14 @@ async def test_an_answer_is_kept_and_says_its_age(world: World, clock: Clock) ->
     assert not second.people[0].fields["name"].provenance.stale
 
 
+@pytest.mark.parametrize("people", [[ROSA], []])
+async def test_what_a_connector_remarks_is_told_and_kept_with_its_answer(world: World, people: list[Any]) -> None:
+    await add(world, "crm", people=people, remarks=["One record has no id.", "One record has no id."])
+    for _time in range(2):
+        assert (await ask(world)).sources[0].message == "One record has no id."
+    assert calls() == 1
+
+
 async def test_a_stale_answer_is_shown_at_once_and_renewed_behind(world: World, clock: Clock) -> None:
     await add(world, "crm", people=[ROSA])
     await ask(world)

@@ -20,7 +20,8 @@ pytestmark = pytest.mark.usefixtures("fake_kind")
 
 
 async def add(world: World, key: str, priority: int = 10, timeout_ms: int = 2_000, **facts: Any) -> Connector:
-    options = {name: facts.pop(name) for name in ("people", "more", "delay_s", "fails", "details_fail") if name in facts}
+    own = ("people", "more", "delay_s", "fails", "details_fail", "remarks")
+    options = {name: facts.pop(name) for name in own if name in facts}
     return await sync_to_async(make_connector)(
         world.riverside, key, "fake", priority=priority, timeout_ms=timeout_ms, options=options, **facts
     )

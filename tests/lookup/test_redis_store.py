@@ -59,6 +59,11 @@ async def ask(world: World) -> LookupResult:
     return await look_up(Question(world.riverside.pk, NUMBER))
 
 
+def test_what_a_connector_remarked_is_sealed_with_its_records() -> None:
+    outcome = Outcome((RECORD,), remarks=("One record has no id.",))
+    assert opened(sealed(outcome)) == outcome
+
+
 def test_an_outcome_is_the_same_after_it_was_sealed() -> None:
     assert opened(sealed(Outcome((RECORD,)))).records == (RECORD,)
     timeout, limited = (
