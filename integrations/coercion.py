@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 
+from integrations import figures, money
 from integrations.never import is_never, scrub
 from integrations.profile import JSON, Field, FieldType, Sensitivity
 
 MAX_TEXT = 2_000
 MAX_ITEMS = 50
+MAX_AMOUNTS = 1_000
 
 # Types whose digits are what they say and are not to be taken for card numbers.
 _EXEMPT = {
@@ -24,19 +28,29 @@ _EXEMPT = {
 }
 
 
+@dataclass(frozen=True)
+class Habits:
+    """What a source's values mean where they do not say it: the zone of its times, the country whose notations it uses,
+    and the currency of its amounts."""
+
+    zone: tzinfo = UTC
+    region: str = "US"
+    currency: str = ""
+
+
+_NO_HABITS = Habits()
+
+
 class WrongType(ValueError):
     """A source's value does not fit its field's type; the text names the type and never holds the value."""
 
 
-def coerce(definition: Field, raw: JSON, zone: tzinfo = UTC) -> JSON:
-    """A source's value in the field's shape, scrubbed; None where the source has nothing to say.
-
-    ``zone`` is that of dates and times without one. Raises WrongType.
-    """
+def coerce(definition: Field, raw: JSON, habits: Habits = _NO_HABITS) -> JSON:
+    """A source's value in the field's shape, scrubbed; None where the source has nothing to say. Raises WrongType."""
     if definition.sensitivity is Sensitivity.NEVER or is_never(definition.name) or raw is None:
         return None
     try:
-        value = _SHAPES[definition.type](raw, zone)
+        value = _SHAPES[definition.type](raw, habits)
     except (TypeError, ValueError, KeyError, InvalidOperation, OverflowError) as error:
         raise WrongType(f"{definition.name} is not {definition.type.value}") from error
     if definition.type not in _EXEMPT:
@@ -44,27 +58,27 @@ def coerce(definition: Field, raw: JSON, zone: tzinfo = UTC) -> JSON:
     return None if value in ("", [], {}) or value is None else value
 
 
-def _text(raw: JSON, _zone: tzinfo) -> str:
-    text = raw if type(raw) is str else _as_text(raw, _zone)
+def _text(raw: JSON, _habits: Habits) -> str:
+    text = raw if type(raw) is str else _as_text(raw, _habits)
     if not text.isprintable():
         text = "".join(c for c in text if c.isprintable() or c in "\n\t")
     return text.strip()[:MAX_TEXT]
 
 
-def _as_text(raw: JSON, zone: tzinfo) -> str:
+def _as_text(raw: JSON, habits: Habits) -> str:
     if isinstance(raw, list | tuple):
-        return ", ".join(_text(item, zone) for item in raw[:MAX_ITEMS] if item is not None)
+        return ", ".join(_text(item, habits) for item in raw[:MAX_ITEMS] if item is not None)
     if isinstance(raw, dict):
         raise TypeError
     return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)
 
 
-def _texts(raw: JSON, zone: tzinfo) -> list[str]:
+def _texts(raw: JSON, habits: Habits) -> list[str]:
     items = raw if isinstance(raw, list | tuple) else str(raw).split(";")
-    return [text for item in items[:MAX_ITEMS] if item is not None and (text := _text(item, zone))]
+    return [text for item in items[:MAX_ITEMS] if item is not None and (text := _text(item, habits))]
 
 
-def _flag(raw: JSON, _zone: tzinfo) -> bool | None:
+def _flag(raw: JSON, _habits: Habits) -> bool | None:
     word = str(raw).strip().lower()
     if word in {"true", "1", "yes", "y", "on", "vip"}:
         return True
@@ -75,14 +89,14 @@ def _flag(raw: JSON, _zone: tzinfo) -> bool | None:
     raise ValueError
 
 
-def _date(raw: JSON, zone: tzinfo) -> str | None:
-    moment = _moment(raw, zone)
+def _date(raw: JSON, habits: Habits) -> str | None:
+    moment = _moment(raw, habits)
     return moment[:10] if moment else None
 
 
-def _moment(raw: JSON, zone: tzinfo) -> str | None:
+def _moment(raw: JSON, habits: Habits) -> str | None:
     if isinstance(raw, datetime):
-        return _aware(raw, zone).isoformat()
+        return _aware(raw, habits.zone).isoformat()
     if isinstance(raw, date):
         return raw.isoformat()
     text = str(raw).strip()
@@ -94,64 +108,64 @@ def _moment(raw: JSON, zone: tzinfo) -> str | None:
         return datetime.fromtimestamp(int(text), UTC).isoformat()
     if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
         return date.fromisoformat(text).isoformat()
-    return _aware(datetime.fromisoformat(text), zone).isoformat()
+    return _aware(datetime.fromisoformat(text), habits.zone).isoformat()
 
 
 def _aware(moment: datetime, zone: tzinfo) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
-def _number(raw: JSON, _zone: tzinfo) -> int | float | None:
-    if isinstance(raw, bool):
+def _number(raw: JSON, habits: Habits) -> int | float | None:
+    if isinstance(raw, int | float | Decimal):
+        number = figures.bounded(raw)
+    elif not isinstance(raw, str):
         raise TypeError
-    text = str(raw).strip()
-    if not text:
+    elif not (text := raw.strip()):
         return None
-    number = Decimal(text)
-    if not number.is_finite():
-        raise ValueError
+    elif set(text) <= set("0123456789+-eE"):
+        number = figures.plain(text)
+    else:
+        bare = text.removeprefix("-").removeprefix("−")
+        number = figures.separated(bare, habits.region, None) * (1 if bare == text else -1)
     return int(number) if number == number.to_integral_value() else float(number)
 
 
-def _money(raw: JSON, _zone: tzinfo) -> dict[str, JSON] | None:
-    """From minor units with a currency, or from a decimal amount of US dollars."""
-    if isinstance(raw, dict):
-        minor, currency = raw["amount_minor"], str(raw["currency"]).upper()
-        if isinstance(minor, bool) or int(minor) != Decimal(str(minor)) or not re.fullmatch(r"[A-Z]{3}", currency):
-            raise ValueError
-        return {"amount_minor": int(minor), "currency": currency}
-    text = str(raw).strip().removeprefix("$").replace(",", "")
-    if isinstance(raw, bool | list):
-        raise TypeError
-    if not text:
+def _money(raw: JSON, habits: Habits) -> JSON:
+    """One amount; of several currencies a list, which are never added. A system's ``false`` is an amount that is not there."""
+    if raw is False:
         return None
-    return {"amount_minor": int((Decimal(text) * 100).to_integral_value()), "currency": "USD"}
+    if isinstance(raw, list):
+        if len(raw) > MAX_AMOUNTS:
+            raise ValueError
+        read = (money.read(item, habits.region, habits.currency) for item in raw if item is not None)
+        return money.totals([amount for amount in read if amount])
+    return money.read(raw, habits.region, habits.currency)
 
 
 APPOINTMENT_STATUSES = ("scheduled", "confirmed", "cancelled", "completed", "no_show")
 
 
-def _appointments(raw: JSON, zone: tzinfo) -> list[JSON]:
+def _appointments(raw: JSON, habits: Habits) -> list[JSON]:
     return [
         {
-            "id": _text(item["id"], zone),
-            "start": _moment(item["start"], zone),
-            "end": _moment(item.get("end") or "", zone),
-            "title": _text(item.get("title") or "", zone),
+            "id": _text(item["id"], habits),
+            "start": _moment(item["start"], habits),
+            "end": _moment(item.get("end") or "", habits),
+            "title": _text(item.get("title") or "", habits),
             "status": item["status"] if item.get("status") in APPOINTMENT_STATUSES else "scheduled",
-            "location": _text(item.get("location") or "", zone),
+            "location": _text(item.get("location") or "", habits),
             "url": _link(item.get("url")),
         }
         for item in _objects(raw)
     ]
 
 
-def _orders(raw: JSON, zone: tzinfo) -> list[JSON]:
+def _orders(raw: JSON, habits: Habits) -> list[JSON]:
     return [
         {
-            "id": _text(item["id"], zone),
-            "description": _text(item.get("description") or "", zone),
-            "date": _moment(item.get("date") or "", zone),
+            "id": _text(item["id"], habits),
+            "description": _text(item.get("description") or "", habits),
+            "date": _moment(item.get("date") or "", habits),
         }
         for item in _objects(raw)
     ]
@@ -168,7 +182,7 @@ def _link(raw: JSON) -> str | None:
     return raw[:MAX_TEXT] if isinstance(raw, str) and raw.startswith(("https://", "http://")) else None
 
 
-_SHAPES = {
+_SHAPES: dict[FieldType, Callable[[JSON, Habits], JSON]] = {
     FieldType.TEXT: _text,
     FieldType.PHONE: _text,
     FieldType.PHONES: _texts,

@@ -55,7 +55,7 @@ class FieldType(StrEnum):
     MOMENT = "moment"  # ISO 8601 date, or date and time with zone
     FLAG = "flag"  # true or false
     NUMBER = "number"
-    MONEY = "money"  # {"amount_minor", "currency"}
+    MONEY = "money"  # {"amount_minor", "currency"}, or a list of them where there are several currencies
     TEXTS = "texts"  # list of text
     APPOINTMENTS = "appointments"  # list of {"id","start","end","title","status","location","url"}
     ORDERS = "orders"  # list of {"id","description","date"}

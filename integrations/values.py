@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime
-from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone
@@ -12,11 +11,10 @@ from django.utils.dateformat import format as format_date
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from integrations.money import amounts, in_major
 from integrations.phone import Number, classify
 from integrations.profile import JSON, FieldType
 
-# Minor units per major one, where it is not a hundred.
-_EXPONENTS = {"JPY": 0, "KRW": 0, "CLP": 0, "VND": 0, "BHD": 3, "KWD": 3, "TND": 3}
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 _APPOINTMENT_WORDS = {
     "scheduled": gettext_lazy("scheduled"),
@@ -42,7 +40,7 @@ class Reader:
             FieldType.PHONE: lambda v: [self.phone(v)],
             FieldType.PHONES: lambda v: [self.phone(item) for item in v],
             FieldType.FLAG: lambda v: [_("Yes") if v else _("No")],
-            FieldType.MONEY: lambda v: [money(v)],
+            FieldType.MONEY: lambda v: [money(amount) for amount in amounts(v)],
             FieldType.DATE: lambda v: [self.moment(v)],
             FieldType.MOMENT: lambda v: [self.moment(v)],
             FieldType.TEXTS: lambda v: [str(item) for item in v],
@@ -84,12 +82,10 @@ class Reader:
 
 def money(value: dict[str, JSON]) -> str:
     """``{"amount_minor": 4250, "currency": "USD"}`` → ``$42.50``"""
-    currency = str(value["currency"])
-    exponent = _EXPONENTS.get(currency, 2)
-    amount = Decimal(int(value["amount_minor"])).scaleb(-exponent)
-    text = f"{abs(amount):,.{exponent}f}"
+    currency, text = str(value["currency"]), in_major(value)
     symbol = _SYMBOLS.get(currency)
-    return ("−" if amount < 0 else "") + (f"{symbol}{text}" if symbol else f"{text} {currency}")
+    sign, text = ("−", text[1:]) if text.startswith("-") else ("", text)
+    return sign + (f"{symbol}{text}" if symbol else f"{text} {currency}")
 
 
 def age(since: datetime) -> str:

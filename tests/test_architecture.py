@@ -15,7 +15,10 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "integrations"
 
 HTTP_CLIENTS = {"httpx", "httpx_aiohttp", "aiohttp", "requests", "urllib3", "urllib.request", "http.client", "pyreqwest"}
-NOUNS = [f"integrations.{noun}" for noun in ("errors", "phone", "never", "profile", "coercion", "sought", "flights")]
+NOUNS = [
+    f"integrations.{noun}"
+    for noun in ("errors", "phone", "never", "profile", "coercion", "figures", "money", "sought", "flights")
+]
 MODELS = [*NOUNS, "integrations.models*"]
 REGISTRY = ["integrations.connectors", "integrations.connectors.{base,mapping,network,recording,rows}"]
 LOOKUP_RESULTS = ["integrations.lookup", "integrations.lookup.result"]

@@ -20,7 +20,7 @@ from integrations.profile import FIELDS
 
 SECRET = "secret_"  # noqa: S105 -- what the names of inputs for secrets begin with
 OBJECTS = ("options", "fields", "cache", "limits")
-_PLAIN = ("key", "name", "enabled", "priority", "essential", "timeout_ms", "allow_private", "region", "details_by")
+_PLAIN = ("key", "name", "enabled", "priority", "essential", "timeout_ms", "allow_private", "region", "currency", "details_by")
 
 
 def connector_problems(row: Connector, data: Mapping[str, Any], secrets: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -42,11 +42,12 @@ def connector_problems(row: Connector, data: Mapping[str, Any], secrets: Mapping
     except ValidationError as error:
         yield from (_in_form(place, sentence) for place, sentence in findings(error, schema.Connector))
     else:
+        own = row.organization
         organization = schema.Organization.model_construct(
-            slug=row.organization.slug, region=row.organization.region, timezone=row.organization.timezone
+            slug=own.slug, region=own.region, timezone=own.timezone, currency=own.currency
         )
-        own = {field.name: field.definition() for field in row.organization.custom_fields.all()}
-        for place, sentence in check_connector(table, organization, secrets, set(), {**own, **FIELDS}, set()):
+        fields = {field.name: field.definition() for field in own.custom_fields.all()}
+        for place, sentence in check_connector(table, organization, secrets, set(), {**fields, **FIELDS}, set()):
             if place[0] == "secrets" and sentence == MISSING:
                 sentence = _("Enter this: without it the system cannot be asked.")
             yield _in_form(place, sentence)

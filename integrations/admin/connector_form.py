@@ -139,7 +139,7 @@ def fieldsets_of(row: Connector) -> list[tuple[Any, dict[str, list[str]]]]:
     return [
         (None, {"fields": ["organization", "kind_label", "key", "name", "enabled", "essential", "how_it_does"]}),
         (_("How it is reached"), {"fields": [*_reaching(row), *brackets, "allow_private"]}),
-        (_("What is read, and by what it is asked"), {"fields": ["details_by", "region", "fields"]}),
+        (_("What is read, and by what it is asked"), {"fields": ["details_by", "region", "currency", "fields"]}),
         (_("Fine tuning"), {"fields": tuning}),
     ]
 

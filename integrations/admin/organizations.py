@@ -98,7 +98,7 @@ class OrganizationAdmin(TenantAdmin):
     list_display = ("name", "slug", "timezone", "region")
     search_fields = ("name", "slug")
     fields = (
-        "name", "slug", "timezone", "region", "languages", "identity_check", "origins",
+        "name", "slug", "timezone", "region", "currency", "languages", "identity_check", "origins",
         "keep_audit", "keep_calls", "keep_attempts", "keep_deliveries", "flex_roles",
     )  # fmt: skip
     formfield_overrides = {JSONField: {"widget": UnfoldAdminTextareaWidget(attrs={"rows": 3})}}

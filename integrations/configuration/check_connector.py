@@ -84,6 +84,7 @@ def _by_building(
         region=row.region or organization.region,
         home=organization.region,
         zone=organization.timezone,
+        currency=row.currency or organization.currency,
         details_by=row.details_by,
         network=NetworkPolicy(allow_private=row.allow_private, allow_loopback=row.allow_private and settings.ALLOW_PRIVATE),
         sources_dir=settings.SOURCES_DIR,

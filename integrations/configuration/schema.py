@@ -19,11 +19,13 @@ from integrations.models.organizations import (
     default_flex_roles,
     default_languages,
     default_retention,
+    validate_currency,
     validate_region,
     validate_slug,
     validate_timezone,
 )
 from integrations.models.people import API_SCOPES, DEFAULT_TIERS, Effect, Role
+from integrations.money import currency_of
 from integrations.profile import FieldType, Section, Sensitivity
 
 SENSITIVITIES = tuple(word.value for word in Sensitivity if word is not Sensitivity.NEVER)
@@ -111,6 +113,7 @@ Reference = Annotated[str, AfterValidator(_reference)]
 WorkerSid = Annotated[str, _pattern(r"(WK[0-9a-f]{32})?", "A worker SID is WK followed by 32 digits or letters a to f.")]
 ConnectorKey = Annotated[str, _by_django(key_validator)]
 TierName = Annotated[str, _pattern(r"[A-Za-z0-9_-]{1,40}", "Use up to 40 letters, digits, hyphens and underscores.")]
+Currency = Annotated[str, _by_django(lambda code: code and validate_currency(code))]
 Days = Annotated[int, Field(ge=1, le=36_500)]
 Seconds = Annotated[int, Field(ge=0, le=604_800)]
 
@@ -182,6 +185,7 @@ class Connector(Table):
     timeout_ms: Annotated[int, Field(ge=50, le=6_000)] | None = None
     allow_private: bool = False
     region: Annotated[str, _by_django(lambda code: code and validate_region(code))] = ""
+    currency: Currency = ""
     cache: Cache = Cache()
     limits: Limits = Limits()
     options: dict[str, JsonValue] = {}
@@ -215,6 +219,7 @@ class Organization(Table):
     name: Annotated[Name, Field(max_length=200)]
     timezone: Annotated[str, _by_django(validate_timezone)] = "UTC"
     region: Annotated[str, _by_django(validate_region)] = "US"
+    currency: Currency = ""
     languages: Annotated[list[Annotated[str, AfterValidator(_language)]], Field(min_length=1)] = default_languages()
     identity_check: Annotated[str, _word(tuple(IdentityQuestion.values))] = IdentityQuestion.OFF.value
     origins: list[Annotated[str, AfterValidator(_origin)]] = []
@@ -226,6 +231,15 @@ class Organization(Table):
     connector: list[Connector] = []
     person: list[Person] = []
     api_key: list[ApiKey] = []
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_a_currency(cls, table: Any) -> Any:
+        """Where none is named, its country's."""
+        if not isinstance(table, dict) or table.get("currency"):
+            return table
+        region = table.get("region", "US")
+        return {**table, "currency": currency_of(region) if isinstance(region, str) else ""}
 
     @property
     def tiers(self) -> dict[str, dict[str, str]]:

@@ -13,7 +13,7 @@ Facts = Mapping[str, Any]
 # Where a secret is stored: section, the name of the object, and its own name or position there.
 Place = tuple[str, str, str | int]
 # In the order in which they are written: what is referred to comes first.
-PLAIN = ("name", "timezone", "region", "languages", "identity_check", "origins")
+PLAIN = ("name", "timezone", "region", "currency", "languages", "identity_check", "origins")
 SECTIONS = ("tier", "field", "connector", "twilio", "person", "api_key")
 
 
@@ -80,7 +80,7 @@ def secrets_of(state: State) -> Iterator[tuple[Place, Secret]]:
 
 
 def _connector(row: Connector) -> Facts:
-    plain = ("kind", "name", "enabled", "priority", "essential", "timeout_ms", "allow_private", "region")
+    plain = ("kind", "name", "enabled", "priority", "essential", "timeout_ms", "allow_private", "region", "currency")
     return {
         **{name: getattr(row, name) for name in (*plain, "cache", "limits", "options")},
         "secrets": {

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from pydantic import Field as PydanticField
 
+from integrations.coercion import Habits
 from integrations.connectors.expressions import compiled
 from integrations.connectors.mapping import FieldMapping
 from integrations.connectors.network import PUBLIC_ONLY, NetworkPolicy
@@ -84,8 +85,8 @@ class SourceSettings:
 
     ``options`` and ``secrets`` are the stored JSON, validated by the kind's models. ``mapping`` adds to or overrides
     the kind's own field table (``False`` unmaps). ``vocabulary`` holds the organisation's fields, its own included.
-    ``region`` and ``zone`` are for stored numbers and times that carry none; ``home`` is the organisation's region, where
-    the connector has another. ``details_by`` as in the configuration file.
+    ``region``, ``zone`` and ``currency`` are for stored numbers, times and amounts that carry none; ``home`` is the
+    organisation's region, where the connector has another. ``details_by`` as in the configuration file.
     """
 
     key: str
@@ -99,10 +100,16 @@ class SourceSettings:
     region: str = "US"
     home: str = ""
     zone: str = "UTC"
+    currency: str = ""
     details_by: str = ""
     network: NetworkPolicy = PUBLIC_ONLY
     sources_dir: Path = Path("sources")
     concurrency: int = 10
+
+    @cached_property
+    def habits(self) -> Habits:
+        """With which its values are read."""
+        return Habits(ZoneInfo(self.zone), self.region, self.currency)
 
 
 @dataclass(frozen=True)
@@ -283,7 +290,7 @@ class Connector(ABC):
         raw, dropped = drop_never(raw)
         record_read(dropped)
         external = self._external_id.search(raw) if self._external_id else None
-        fields, unreadable = (mapping or self.mapping).read(raw, ZoneInfo(self.settings.zone))
+        fields, unreadable = (mapping or self.mapping).read(raw, self.settings.habits)
         if self.settings.home not in ("", self.settings.region):
             fields = {name: self._from_abroad(name, value) for name, value in fields.items()}
         return SourceRecord(

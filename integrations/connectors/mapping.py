@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from jmespath.exceptions import JMESPathError
 
-from integrations.coercion import WrongType, coerce
+from integrations.coercion import Habits, WrongType, coerce
 from integrations.connectors.expressions import compiled, names_in
 from integrations.errors import ConfigurationError
 from integrations.never import is_never
@@ -44,7 +43,7 @@ class FieldMapping:
     def __contains__(self, name: str) -> bool:
         return name in self.expressions
 
-    def read(self, raw: JSON, zone: ZoneInfo) -> tuple[dict[str, JSON], tuple[str, ...]]:
+    def read(self, raw: JSON, habits: Habits) -> tuple[dict[str, JSON], tuple[str, ...]]:
         """The mapped fields that the record has a value for, and the names of those whose value has the wrong type.
 
         One odd value ("last visit: soon") must not cost the agent the rest of the record.
@@ -53,7 +52,7 @@ class FieldMapping:
         unreadable: list[str] = []
         for definition, expression in self._rows:
             try:
-                value = coerce(definition, expression.search(raw), zone)
+                value = coerce(definition, expression.search(raw), habits)
             except (WrongType, JMESPathError):
                 unreadable.append(definition.name)
                 continue

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from django.conf.locale import LANG_INFO
 
+from integrations.money import amounts
 from integrations.phone import Number, classify
 from integrations.profile import JSON, CallerProfile, Field, FieldType, Provenance, SourceRecord, Value
 
@@ -110,6 +111,8 @@ def _comparable(kind: FieldType, value: JSON, region: str) -> JSON:
         return number.e164 if isinstance(number, Number) else value
     if kind is FieldType.PHONES:
         return sorted(str(_comparable(FieldType.PHONE, item, region)) for item in value)
+    if kind is FieldType.MONEY:
+        return sorted((amount["currency"], amount["amount_minor"]) for amount in amounts(value))
     if kind is FieldType.MOMENT:
         # One system keeps the day, another the minute: the same moment as far as both can tell.
         return str(value)[:10]

@@ -196,7 +196,7 @@ async def plan_and_source(organization_id: int, connector_id: int) -> tuple[Plan
 
 def _fingerprint(row: ConnectorRow, organization: Organization, vocabulary: Mapping[str, Field]) -> str:
     own = [field for name, field in vocabulary.items() if FIELDS.get(name) != field]
-    facts = f"{row.version} {organization.region} {organization.timezone} {own}"
+    facts = f"{row.version} {organization.region} {organization.timezone} {organization.currency} {own}"
     return f"{organization.pk}:{row.pk}:{hashlib.blake2b(facts.encode(), digest_size=8).hexdigest()}"
 
 
@@ -254,6 +254,7 @@ def settings_of(row: ConnectorRow, organization: Organization, vocabulary: Mappi
         region=row.region or organization.region,
         home=organization.region,
         zone=organization.timezone,
+        currency=row.currency or organization.currency,
         details_by=row.details_by,
         network=NetworkPolicy(
             allow_private=row.allow_private,

@@ -10,7 +10,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from integrations.models.encryption import EncryptedJSONField, EncryptedTextField
-from integrations.models.organizations import Organization, validate_region
+from integrations.models.organizations import Organization, validate_currency, validate_region
 from integrations.never import is_never
 from integrations.profile import FIELDS, Field, FieldType, Section, Sensitivity
 
@@ -87,6 +87,13 @@ class Connector(models.Model):
         default="",
         validators=[validate_region],
         help_text=_("Two letters, where it is not your organisation's. Stored numbers without a country code are read as its."),
+    )
+    currency = models.CharField(
+        _("currency"),
+        max_length=3,
+        blank=True,
+        validators=[validate_currency],
+        help_text=_("Three letters, of amounts that name none, like USD. Empty: the organisation's."),
     )
     cache = models.JSONField(_("cache"), default=dict, blank=True)
     limits = models.JSONField(_("limits"), default=dict, blank=True)

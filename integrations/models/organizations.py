@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from typing import Any
 from zoneinfo import available_timezones
 
 import phonenumbers
@@ -12,6 +13,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from integrations.models.encryption import EncryptedJSONField, EncryptedTextField
+from integrations.money import CURRENCIES, currency_of
 
 SYSTEM_SLUG = "system"  # holds the audit chain of what belongs to no organisation
 RESERVED_SLUGS = frozenset({SYSTEM_SLUG, "session"})
@@ -57,6 +59,11 @@ def validate_region(code: str) -> None:
         raise ValidationError(_("%(code)s is not a country code. Use two letters, like US."), params={"code": code})
 
 
+def validate_currency(code: str) -> None:
+    if code not in CURRENCIES:
+        raise ValidationError(_("%(code)s is not a currency. Use three letters, like USD."), params={"code": code})
+
+
 def validate_slug(slug: str) -> None:
     slug_validator(slug)
     if slug in RESERVED_SLUGS:
@@ -99,6 +106,13 @@ class Organization(models.Model):
         validators=[validate_region],
         help_text=_("Two letters. Phone numbers without a country code are read as numbers of this country."),
     )
+    currency = models.CharField(
+        _("currency"),
+        max_length=3,
+        blank=True,
+        validators=[validate_currency],
+        help_text=_("Three letters, of amounts that name none. Empty: that of the country."),
+    )
     languages = models.JSONField(_("languages"), default=default_languages)
     identity_check = models.CharField(
         _("callers are asked for"),
@@ -129,6 +143,14 @@ class Organization(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Without a currency it gets its country's."""
+        if not self.currency:
+            self.currency = currency_of(self.region)
+            if (names := kwargs.get("update_fields")) is not None:
+                kwargs["update_fields"] = {*names, "currency"}
+        super().save(*args, **kwargs)
 
 
 class TwilioAccount(models.Model):

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from integrations.disclosure import Disclosed, Disclosure
 from integrations.lookup import LookupStatus, Renewal, SourceOutcome, SourceStatus
 from integrations.models.people import Effect
+from integrations.money import amounts
 from integrations.profile import FIELDS, Section
 from integrations.values import Reader, age, money
 
@@ -226,8 +227,9 @@ def _attention(shown: Disclosure, reader: Reader) -> list[str]:
     notes = []
     if shown.restricted:
         notes.append(_("Restricted record: only administrators see it"))
-    if (balance := clear.get("outstanding_balance")) and int(balance["amount_minor"]) > 0:
-        notes.append(_("Balance %(amount)s open") % {"amount": money(balance)})
+    balances = amounts(clear["outstanding_balance"]) if clear.get("outstanding_balance") else []
+    if owed := [money(amount) for amount in balances if int(amount["amount_minor"]) > 0]:
+        notes.append(_("Balance %(amount)s open") % {"amount": ", ".join(owed)})
     for appointment in clear.get("appointments", []):
         if appointment["status"] in {"scheduled", "confirmed"} and reader.is_today(appointment["start"]):
             notes.append(_("Appointment today: %(what)s") % {"what": reader.appointment(appointment)})

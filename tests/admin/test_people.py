@@ -166,7 +166,7 @@ def test_names_that_are_taken_within_the_organisation_are_refused(world: World, 
 
 
 def test_only_a_superuser_makes_an_organisation(world: World, root: Client, log_in: LogIn) -> None:
-    facts = ORGANIZATION | {"name": "Oak Street", "slug": "oak"}
+    facts = ORGANIZATION | {"name": "Oak Street", "slug": "oak", "region": "MX"}
     url = reverse("admin:integrations_organization_add")
     assert log_in(world.ann).post(url, facts).status_code == 403
     shown = root.get(url).context["adminform"].form
@@ -175,6 +175,7 @@ def test_only_a_superuser_makes_an_organisation(world: World, root: Client, log_
     oak = Organization.objects.get(slug="oak")
     assert {tier.name: dict(tier.rules.values_list("target", "effect")) for tier in oak.tiers.all()} == DEFAULT_TIERS
     assert len(oak.hook_key) == 32
+    assert oak.currency == "MXN"  # that of the country, where none is entered
 
 
 def test_an_admin_cannot_change_the_short_name_of_their_organisation(world: World, log_in: LogIn) -> None:

@@ -264,6 +264,41 @@ def test_an_import_is_on_record_of_each_changed_organisation(run: Command, write
     assert audit.verify(entry.organization) == 1
 
 
+@pytest.mark.parametrize(
+    ("lines", "currency"),
+    [("", "USD"), ('region = "MX"', "MXN"), ('region = "MX"\ncurrency = "USD"', "USD"), ('currency = ""', "USD")],
+)
+def test_an_organisation_without_a_currency_gets_its_country_s(run: Command, write: Write, lines: str, currency: str) -> None:
+    text = f"""[[organization]]
+slug = "elm"
+name = "Elm"
+{lines}
+[[organization.connector]]
+key = "list"
+kind = "database"
+name = "List"
+options.url = "mysql://reader@db.example.org/clients"
+secrets.password = "env:RIVERSIDE_DB_PASSWORD"
+currency = "CAD"
+"""
+    done = run("config", "import", str(write(text)), "--yes")
+    assert done.code == 0, done.err
+    elm = Organization.objects.get(slug="elm")
+    assert (elm.currency, elm.connectors.get().currency) == (currency, "CAD")
+    exported = run("config", "export", "elm").out
+    assert f'currency = "{currency}"' in exported
+    assert "Nothing to change" in run("config", "import", str(write(exported))).out
+
+
+@pytest.mark.parametrize("entered", ["usd", "US", "XYZ", "€", "DOLLARS"])
+def test_what_is_no_currency_is_refused_with_what_to_write(run: Command, write: Write, entered: str) -> None:
+    done = run(
+        "config", "import", str(write(f'[[organization]]\nslug = "elm"\nname = "Elm"\ncurrency = "{entered}"\n')), "--yes"
+    )
+    assert done.code == 2
+    assert "Use three letters, like USD." in done.err
+
+
 def test_an_unedited_export_shows_no_difference(run: Command, write: Write) -> None:
     run("config", "import", str(EXAMPLE), "--yes", "--skip-unknown-kinds")
     exported = run("config", "export", "riverside")

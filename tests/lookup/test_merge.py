@@ -71,3 +71,11 @@ def test_false_is_a_value_and_conflicts_with_true() -> None:
     person = merge([record("a", "1", vip_status=False), record("b", "2", vip_status=True)], {"a": 1, "b": 2}, FIELDS, "US")
     assert person.fields["vip_status"].value is False
     assert person.fields["vip_status"].conflicts == (("b", True),)
+
+
+def test_amounts_in_several_currencies_are_the_same_in_any_order() -> None:
+    dollars, euros = {"amount_minor": 2500, "currency": "USD"}, {"amount_minor": 1000, "currency": "EUR"}
+    one, two = record("a", "1", outstanding_balance=[dollars, euros]), record("b", "2", outstanding_balance=[euros, dollars])
+    three = record("c", "3", outstanding_balance=dollars)
+    person = merge([one, two, three], {"a": 1, "b": 2, "c": 3}, FIELDS, "US")
+    assert person.fields["outstanding_balance"].conflicts == (("c", dollars),)

@@ -23,7 +23,7 @@ def connected(client: Client, system: str, token: str = care.TOKEN) -> Connector
     return RestConnector(
         SourceSettings(
             key=system, label=system, kind="rest", organization="riverside", options=options, secrets={"token": token},
-            details_by="clients", network=LOOPBACK_ALLOWED,
+            details_by="clients", network=LOOPBACK_ALLOWED, currency="USD",
         )
     )  # fmt: skip
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from zoneinfo import ZoneInfo
 
 from integrations.connectors.base import MAX_RECORDS, Deadline, Health, records_within
 from integrations.connectors.directory.columns import as_configured, guess, reading
@@ -117,8 +116,7 @@ class DirectoryConnector(RowsConnector):
             {column.name: column.label for column in columns},
             self.mapping,
             given.vocabulary,
-            given.region,
-            ZoneInfo(given.zone),
+            given.habits,
         ).filed
 
     @property

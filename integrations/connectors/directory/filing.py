@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from zoneinfo import ZoneInfo
 
+from integrations.coercion import Habits
 from integrations.connectors.mapping import FieldMapping
 from integrations.connectors.rows import Column, Filed, UnusableRow, column_name
 from integrations.errors import ConfigurationError
@@ -65,8 +65,7 @@ class Filing:
     labels: Mapping[str, str]  # how the list itself heads a column
     mapping: FieldMapping
     vocabulary: Mapping[str, Field]
-    region: str
-    zone: ZoneInfo
+    habits: Habits
 
     def filed(self, cells: Mapping[str, str]) -> Filed:
         """Raises UnusableRow for one that no call could find."""
@@ -77,7 +76,7 @@ class Filing:
         kept = {name: cell for name, cell in cells.items() if name in self.kept and not is_never(name)}
         values = scrub({name: self._as_iso(name, cell) for name, cell in kept.items()})
         content: dict[str, JSON] = {"id": record_id, "numbers": numbers, "values": values}
-        fields, unreadable = self.mapping.read(raw_of(content), self.zone)
+        fields, unreadable = self.mapping.read(raw_of(content), self.habits)
         return Filed(content, frozenset(_keys(content, fields)), tuple(self.vocabulary[name].label for name in unreadable))
 
     @cached_property
@@ -102,12 +101,12 @@ class Filing:
 
     def _in(self, cell: str) -> Iterator[tuple[str, CallerId]]:
         """A cell's number, or its several ones with something between them that is in no number: as written, and as read."""
-        whole = classify(cell, self.region) if cell else None
+        whole = classify(cell, self.habits.region) if cell else None
         if isinstance(whole, Number):
             yield cell, whole
             return
         for part in filter(None, (part.strip() for part in _SEVERAL.split(cell))):
-            yield part, classify(part, self.region)
+            yield part, classify(part, self.habits.region)
 
     def _as_iso(self, column: str, cell: str) -> str:
         """Dates as they are written in the organisation's country, in the order of the rest of the world's programs."""
@@ -117,7 +116,7 @@ class Filing:
         if not written:
             return cell
         first, second, year = (int(part) for part in written.groups())
-        month, day = (first, second) if self.region in _MONTH_FIRST else (second, first)
+        month, day = (first, second) if self.habits.region in _MONTH_FIRST else (second, first)
         try:
             return date(_full(year), month, day).isoformat()
         except ValueError:

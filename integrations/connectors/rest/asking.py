@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from zoneinfo import ZoneInfo
 
+from integrations.coercion import Habits
 from integrations.connectors.base import Deadline
 from integrations.connectors.rest.answers import records_in, says_not_found
 from integrations.connectors.rest.auth import SignedDoor
@@ -21,11 +21,12 @@ _SHARE_OF_SECOND_STEP = 0.9
 
 @dataclass(frozen=True)
 class Asking:
-    """``rules`` say what its errors mean; ``zone`` is where its days are."""
+    """``rules`` say what its errors mean; ``zone`` is where its days are, ``habits`` how its values are read."""
 
     door: SignedDoor
     rules: Sequence[Rule]
     zone: str
+    habits: Habits
 
     async def records(self, step: Step, inputs: Inputs, deadline: Deadline) -> list[dict[str, JSON]]:
         """The raw records of the step's answer; ``[]`` where it could not be asked or found nobody."""
@@ -46,5 +47,5 @@ class Asking:
             return replace(record, unreadable=(*record.unreadable, *mapping.expressions))
         if not answers:
             return record
-        fields, unreadable = mapping.read(answers[0], ZoneInfo(self.zone))
+        fields, unreadable = mapping.read(answers[0], self.habits)
         return replace(record, fields={**record.fields, **fields}, unreadable=(*record.unreadable, *unreadable))

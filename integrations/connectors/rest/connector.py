@@ -44,7 +44,7 @@ class RestConnector(Connector):
 
     @cached_property
     def asking(self) -> Asking:
-        return Asking(self.door, self.options.errors, self.settings.zone)
+        return Asking(self.door, self.options.errors, self.settings.zone, self.settings.habits)
 
     @cached_property
     def steps(self) -> list[MappedStep]:

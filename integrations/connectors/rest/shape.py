@@ -129,7 +129,7 @@ def _whole(raw: object) -> object:
 
 
 class Mapped(_Part):
-    """Where a field's value is. ``cents``: a whole number of US cents."""
+    """Where a field's value is. ``cents``: a whole number of the smallest unit of the connector's currency."""
 
     expr: Expression
     default: Any = None
@@ -144,7 +144,7 @@ class Mapped(_Part):
             None: inner,
             "text": f'to_string(not_null({inner}, `""`))',
             "number": f"to_number({inner})",
-            "cents": f"({inner}) && {{amount_minor: {inner}, currency: 'USD'}}",
+            "cents": f"{{amount_minor: {inner}}}",
         }[self.type]
 
 

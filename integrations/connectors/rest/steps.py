@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from zoneinfo import ZoneInfo
 
+from integrations.coercion import Habits
 from integrations.connectors.base import records_within
 from integrations.connectors.mapping import FieldMapping
 from integrations.connectors.rest.answers import records_in
@@ -52,7 +52,7 @@ def sampled(steps: list[MappedStep], sample: JSON, connector: str) -> tuple[Step
         raise ConfigurationError("This system is asked for services and knows no people, so there is nothing to read.")
     found = [(step, mapping, raws) for step, mapping in steps if (raws := _raws(step, sample, connector))]
     found = found or [(*steps[0], records_within(connector, sample))]
-    return max(found, key=lambda one: len(one[1].read(one[2][0], ZoneInfo("UTC"))[0]))
+    return max(found, key=lambda one: len(one[1].read(one[2][0], Habits())[0]))
 
 
 def _raws(step: Step, sample: JSON, connector: str) -> list[dict[str, JSON]]:

@@ -16,6 +16,7 @@ from integrations.lookup import LookupStatus, Question, close_sources, look_up
 from integrations.lookup.attempts import attempts
 from integrations.management.base import PortalCommand, operator
 from integrations.models import ActorKind, Channel, Organization, Tier
+from integrations.money import amounts, in_major
 from integrations.phone import CallerId, NotANumber, classify
 from integrations.profile import JSON, FieldType
 
@@ -119,7 +120,7 @@ def _value(field: Disclosed) -> str:
 def _text(kind: FieldType, value: JSON) -> str:
     """One line of a value: the shapes of several parts by what people ask about first."""
     if kind is FieldType.MONEY:
-        return f"{value['amount_minor'] / 100:.2f} {value['currency']}"
+        return "; ".join(f"{in_major(amount)} {amount['currency']}" for amount in amounts(value))
     if kind is FieldType.FLAG:
         return "yes" if value else "no"
     if kind is FieldType.APPOINTMENTS:

@@ -54,6 +54,7 @@ class Database:
                 label="Clients",
                 kind="database",
                 organization="riverside",
+                currency="USD",
                 options={"url": self.url, **options},
                 secrets={"password": PASSWORD},
                 mapping=mapping or {},

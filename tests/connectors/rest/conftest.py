@@ -39,6 +39,7 @@ def rest(stub: Stub, *, secrets: dict[str, str] | None = None, details_by: str =
         label="Payments",
         kind="rest",
         organization="riverside",
+        currency="USD",
         options={"base_url": stub.url, **options},
         secrets=secrets or {},
         mapping=mapping,

@@ -57,11 +57,39 @@ async def test_stripe_finds_by_phone_and_adds_up_open_invoices(stub: Stub) -> No
     assert record.unreadable == ()
 
 
-async def test_a_stripe_customer_without_open_invoices_owes_nothing(stub: Stub) -> None:
-    stub.answer(reply({"data": [{"id": "cus_1", "phone": "+14155550123"}]}), reply({"data": []}))
+def open_invoice(amount: int, currency: str) -> dict[str, object]:
+    return {"amount_remaining": amount, "currency": currency, "collection_method": "send_invoice"}
+
+
+@pytest.mark.parametrize(
+    ("invoices", "balance"),
+    [
+        ([], None),
+        ([open_invoice(2_500, "usd"), open_invoice(1_000, "eur")], [("USD", 2_500), ("EUR", 1_000)]),
+        # https://docs.stripe.com/currencies#special-cases: cents of krónur and shillings, and no iraimbilanja.
+        ([open_invoice(2_500, "isk")], [("ISK", 25)]),
+        ([open_invoice(2_500, "ugx")], [("UGX", 25)]),
+        ([open_invoice(25, "mga")], [("MGA", 2_500)]),
+        ([open_invoice(2_500, "jpy"), open_invoice(10, "jpy")], [("JPY", 2_510)]),
+        ([open_invoice(12_500, "jod")], [("JOD", 12_500)]),
+    ],
+)
+async def test_stripe_tells_what_is_open_in_each_currency(
+    stub: Stub, invoices: list[dict[str, object]], balance: list[tuple[str, int]] | None
+) -> None:
+    stub.answer(reply({"data": [{"id": "cus_1", "phone": "+14155550123"}]}), reply({"data": invoices, "has_more": False}))
     (record,) = await rest(stub, preset="stripe", secrets=TOKEN).find(NUMBER, Deadline(5))
-    assert record.fields["outstanding_balance"] == {"amount_minor": 0, "currency": "USD"}
+    amounts = [{"amount_minor": minor, "currency": currency} for currency, minor in balance or []]
+    assert record.fields.get("outstanding_balance") == (None if not amounts else amounts[0] if len(amounts) == 1 else amounts)
     assert record.unreadable == ()
+
+
+async def test_a_part_of_the_invoices_is_no_balance(stub: Stub) -> None:
+    page = {"data": [open_invoice(2_500, "usd")], "has_more": True}
+    stub.answer(reply({"data": [{"id": "cus_1", "phone": "+14155550123"}]}), reply(page))
+    (record,) = await rest(stub, preset="stripe", secrets=TOKEN).find(NUMBER, Deadline(5))
+    assert "outstanding_balance" not in record.fields
+    assert record.unreadable == ("outstanding_balance",)
 
 
 async def test_acuity_is_asked_by_email(stub: Stub) -> None:
