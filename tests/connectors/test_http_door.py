@@ -300,11 +300,27 @@ def test_private_addresses_need_their_permission(address: str) -> None:
     PRIVATE.check(address, 443)
 
 
-@pytest.mark.parametrize("address", ["169.254.169.254", "fe80::1", "fe80::1%eth0", "224.0.0.1", "ff02::1", "0.0.0.0", "::",
-                                     "fd00:ec2::254", "::ffff:169.254.169.254", "not-an-address"])  # fmt: skip
+@pytest.mark.parametrize(
+    "address",
+    ["169.254.169.254", "fe80::1", "fe80::1%eth0", "224.0.0.1", "ff02::1", "0.0.0.0", "::", "not-an-address",
+     "::ffff:169.254.169.254", "100.100.100.200", "168.63.129.16", "192.0.0.192",
+     "fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "fd00:c1::a9fe:a9fe", "fd00:42::42",
+     "fec0::1", "feff::1", "192.88.99.1", "3fff::1", "5f00::1", "4000::1", "2001:db8::1", "100::1", "198.18.0.1", "100.64.0.1",
+     "::ffff:0:10.0.0.1", "::ffff:0:127.0.0.1", "64:ff9b::10.0.0.1", "64:ff9b::127.0.0.1", "64:ff9b:1::8.8.8.8",
+     "64:ff9b:1:a00:1::", "2002:a00:1::", "2002:7f00:1::", "2002:a9fe:a9fe::1", "::10.0.0.1", "::127.0.0.1",
+     "2001:0:808:808:0:59d:f5ff:fffe", "2001:0:a00:1:0:59d:f7f7:f7f7", "2600::5efe:10.0.0.1", "2600::200:5efe:127.0.0.1"],
+)  # fmt: skip
 def test_some_addresses_are_never_open(address: str) -> None:
     with pytest.raises(AddressRefused):
         LOOPBACK_ALLOWED.check(address, 443)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["8.8.8.8", "2606:4700::1111", "64:ff9b::8.8.8.8", "::ffff:8.8.8.8", "2002:808:808::1", "192.88.98.1", "fd20:cf::1"],
+)
+def test_public_and_permitted_addresses_beside_them_are_open(address: str) -> None:
+    LOOPBACK_ALLOWED.check(address, 443)
 
 
 def test_the_portals_own_servers_are_never_open() -> None:
