@@ -121,7 +121,7 @@ def test_what_cannot_be_looked_up_is_a_sentence_and_exit_2(arguments: tuple[str,
 def test_without_the_audit_trail_nothing_is_shown(
     world: World, sources_answer: Answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def unavailable(_entry: audit.Entry) -> None:
+    async def unavailable(*_entry: object) -> None:
         raise AuditUnavailable
 
     monkeypatch.setattr(audit, "record", unavailable)

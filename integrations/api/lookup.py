@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
 from typing import Any
 
-from django.db import Error as AnyDatabaseError
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -14,10 +11,10 @@ from rest_framework import serializers
 from integrations.api.errors import json_response
 from integrations.api.keys import Client, refuse_another_organization
 from integrations.api.views import ApiView, BadRequest, validated
-from integrations.calls import CallFacts, open_call
+from integrations.calls import CallFacts
+from integrations.calls.named import NamedCall
 from integrations.disclosure import Context, Disclosure, Showing
-from integrations.lookup import LookupResult, LookupStatus, Question, SourceStatus, look_up
-from integrations.models.hop import hop
+from integrations.lookup import LookupStatus, Question, SourceStatus, look_up
 from integrations.phone import MAX_RAW_LENGTH, NotANumber, classify
 
 DEFAULT_DEADLINE_MS = 6_000
@@ -109,25 +106,11 @@ class LookupView(ApiView):
         await refuse_another_organization(client, body, "lookup")
         organization_id = client.viewer.organization_id
         seconds = (asked.get("deadline_ms") or DEFAULT_DEADLINE_MS) / 1000
-        showing = Showing(client.viewer, context)
+        call = NamedCall(organization_id, CallFacts(caller_id, context.call_sid, context.task_sid))
+        showing = Showing(client.viewer, context, call if context.call_sid else None)
         question = Question(organization_id, caller_id, seconds, refresh=bool(asked.get("refresh")))
         await showing.prepare()  # at hand, nearly always
-        result = await _while_noting(CallFacts(caller_id, context.call_sid, context.task_sid), question)
-        return json_response(answer_of(await showing.disclose(result)))
-
-
-async def _while_noting(facts: CallFacts, question: Question) -> LookupResult:
-    """The call, if it is named, is noted while the sources are asked."""
-    if not facts.call_sid:
-        return await look_up(question)
-    result, _noted = await asyncio.gather(look_up(question), _note_call(question.organization_id, facts))
-    return result
-
-
-async def _note_call(organization_id: int, facts: CallFacts) -> None:
-    """For the list of recent calls; a lookup does not fail for want of it."""
-    with suppress(AnyDatabaseError):
-        await hop(open_call, organization_id, facts, by_api=True)
+        return json_response(answer_of(await showing.disclose(await look_up(question))))
 
 
 def answer_of(shown: Disclosure) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Calls as the portal knows them: opened from a panel or named by an API lookup, found again by their panel key."""
+"""Calls as the portal knows them: opened from a panel or named by a program (``named``), found again by their panel key."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from integrations.models import Call, CallTask, Organization, PanelOpening
 from integrations.models.calls import Direction
 from integrations.phone import CallerId, Number, Withheld, classify
 
-MAX_SID = 64
+MAX_SID, MAX_TASK_SID = 64, 34
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class CallFacts:
     direction: str = Direction.INBOUND.value
 
 
-def open_call(organization_id: int, facts: CallFacts, *, person_id: int | None = None, by_api: bool = False) -> Call:
-    """The call that ``facts`` name, made if it is new. ``person_id`` opened its panel; an API lookup named it ``by_api``.
+def open_call(organization_id: int, facts: CallFacts, *, person_id: int | None = None) -> Call:
+    """The call that ``facts`` name, made if it is new. ``person_id`` opened its panel.
 
     A call that is known keeps its number unless it had none. Without a call sid every opening is a call of its own.
     """
@@ -30,10 +30,11 @@ def open_call(organization_id: int, facts: CallFacts, *, person_id: int | None =
     number = facts.caller_id.e164 if isinstance(facts.caller_id, Number) else ""
     if number and not call.number:
         call.set_number(number)
-    call.named_by_api = call.named_by_api or by_api
     call.save()
     if facts.task_sid:
-        CallTask.objects.get_or_create(organization_id=organization_id, task_sid=facts.task_sid[:34], defaults={"call": call})
+        CallTask.objects.get_or_create(
+            organization_id=organization_id, task_sid=facts.task_sid[:MAX_TASK_SID], defaults={"call": call}
+        )
     if person_id is not None:
         note_opening(call, person_id)
     return call
@@ -45,13 +46,18 @@ def note_opening(call: Call, person_id: int) -> None:
 
 
 def _call(organization_id: int, facts: CallFacts) -> Call:
-    direction = Direction.OUTBOUND if facts.direction == Direction.OUTBOUND else Direction.INBOUND
+    direction = direction_of(facts)
     if not facts.call_sid:
         return Call(organization_id=organization_id, direction=direction)
     found = Call.objects.get_or_create(
         organization_id=organization_id, call_sid=facts.call_sid[:MAX_SID], defaults={"direction": direction}
     )
     return found[0]
+
+
+def direction_of(facts: CallFacts) -> Direction:
+    """Inbound unless they say outbound."""
+    return Direction.OUTBOUND if facts.direction == Direction.OUTBOUND else Direction.INBOUND
 
 
 def caller_id_of(call: Call, region: str) -> CallerId:
@@ -65,7 +71,7 @@ def find_call(organization: Organization, key: str) -> Call | None:
 
 
 def recent_calls(organization_id: int, person_id: int, limit: int = 20) -> list[Call]:
-    """Those whose panel this person opened last, and those that an API lookup named last; latest first."""
+    """Those whose panel this person opened last, and those that a program named last; latest first."""
     # Two questions, each answered from the end of an index: in one, every call that there ever was would be read.
     mine = PanelOpening.objects.filter(person_id=person_id, call__organization_id=organization_id)
     opened = [opening.call for opening in mine.select_related("call").order_by("-opened_at")[:limit]]

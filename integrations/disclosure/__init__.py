@@ -99,11 +99,15 @@ async def disclose(result: LookupResult, viewer: Viewer, context: Context) -> Di
 
 
 class Showing:
-    """One showing of a caller, to which results come as they grow. What it has shown already needs no further entry."""
+    """One showing of a caller, to which results come as they grow. What it has shown already needs no further entry.
 
-    def __init__(self, viewer: Viewer, context: Context) -> None:
+    ``beside`` is written with the first one.
+    """
+
+    def __init__(self, viewer: Viewer, context: Context, beside: audit.Beside | None = None) -> None:
         self.viewer = viewer
         self.context = context
+        self._beside = beside
         self._policy: Policy | None = None
         self._on_record: list[dict[str, object]] = []
         self._status: LookupStatus | None = None
@@ -158,7 +162,8 @@ class Showing:
             detail={"match_count": len(result.people), **how_found(result)},
             **self.context.facts,
         )
-        await audit.record(entry)
+        beside, self._beside = self._beside, None
+        await audit.record(entry, beside)
         self._on_record += news
         self._status = result.status if result.complete else None
 

@@ -171,7 +171,7 @@ async def test_each_question_is_on_record_without_what_was_typed(api: Api, conne
 
 
 async def test_without_audit_there_is_no_answer(api: Api, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def refuse(_entry: audit.Entry) -> None:
+    async def refuse(*_entry: object) -> None:
         raise AuditUnavailable
 
     monkeypatch.setattr(audit, "record", refuse)

@@ -188,7 +188,7 @@ async def test_another_organisations_key_finds_nothing_of_riverside(api: Api, wo
 
 
 async def test_without_audit_no_caller_data_leaves(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def refuse(_entry: audit.Entry) -> None:
+    async def refuse(*_entry: object) -> None:
         raise AuditUnavailable
 
     monkeypatch.setattr(audit, "record", refuse)
@@ -244,7 +244,6 @@ async def test_a_database_that_cannot_be_written_is_said_and_nothing_leaves(api:
         raise OperationalError("database is locked")
 
     monkeypatch.setattr(audit, "extend", locked)
-    monkeypatch.setattr("integrations.api.lookup.open_call", locked)
     error = await error_of(await api.post({**PHONE, "call_sid": "CA1"}), 503)
     assert error["code"] == "audit_unavailable"
     api.headers = {"Authorization": "Bearer wrong"}

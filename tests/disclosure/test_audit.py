@@ -5,6 +5,7 @@ import json
 import threading
 from concurrent.futures import Future, wait
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -186,8 +187,8 @@ async def test_an_entry_that_was_committed_in_time_counts_though_the_process_loo
 ) -> None:
     submit = audit.writer.submit
 
-    def busy_until_committed(entry: audit.Entry, waiter: asyncio.Future[None]) -> Future[None]:
-        future = submit(entry, waiter)
+    def busy_until_committed(entry: audit.Entry, *more: Any) -> Future[None]:
+        future = submit(entry, *more)
         wait([future], 10)
         return future
 

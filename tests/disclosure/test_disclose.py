@@ -121,7 +121,7 @@ async def test_the_entry_names_fields_and_effects_and_holds_no_value(world: Worl
 
 
 async def test_without_a_committed_entry_nothing_is_returned(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def refuse(_entry: audit.Entry) -> None:
+    async def refuse(*_entry: object) -> None:
         raise AuditUnavailable
 
     monkeypatch.setattr(audit, "record", refuse)

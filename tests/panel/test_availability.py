@@ -116,7 +116,7 @@ def test_the_question_is_on_record_with_the_call(bea: Client, world: World, serv
 def test_what_cannot_be_put_on_record_is_not_shown(
     bea: Client, world: World, services: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def refuse(_entry: audit.Entry) -> None:
+    async def refuse(*_entry: object) -> None:
         raise AuditUnavailable
 
     monkeypatch.setattr(audit, "record", refuse)

@@ -284,7 +284,7 @@ def test_markup_in_a_value_stays_text(bea: Client, world: World, source: Source)
 def test_without_audit_neither_page_nor_content_shows_anything(
     bea: Client, world: World, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def refuse(_entry: audit.Entry) -> None:
+    async def refuse(*_entry: object) -> None:
         raise AuditUnavailable
 
     url = address(world)
@@ -348,7 +348,7 @@ def test_a_reveal_while_a_system_is_down_says_so(bea: Client, world: World, sour
 
 
 def test_without_audit_nothing_is_revealed(bea: Client, world: World, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def refuse(_entry: audit.Entry) -> None:
+    async def refuse(*_entry: object) -> None:
         raise AuditUnavailable
 
     url = address(world)

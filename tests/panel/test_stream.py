@@ -101,7 +101,7 @@ async def test_without_audit_the_stream_says_so_and_ends(world: World, slow: Non
     stream = events(world)
     await anext(stream)
 
-    async def refuse(_entry: audit.Entry) -> None:
+    async def refuse(*_entry: object) -> None:
         raise AuditUnavailable
 
     monkeypatch.setattr(audit, "record", refuse)

@@ -1,0 +1,86 @@
+"""Calls that a program names in a lookup: written with the lookup's audit entry, so that they cost no commit of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from django.db import connection, models
+
+from integrations.calls import MAX_SID, MAX_TASK_SID, CallFacts, direction_of
+from integrations.disclosure.audit import Beside
+from integrations.models import Call, CallTask
+from integrations.models.bulk import upsert
+from integrations.models.calls import new_panel_key
+from integrations.phone import Number
+
+type _Names = tuple[int, str]
+
+_UNIQUE = ("organization_id", "call_sid")
+# A call that is known keeps its number unless it had none. The index last, because the others look at it.
+_NUMBER = ("number", "index_version", "number_index")
+_KNOWN_CALL = {name: f"CASE WHEN number_index = '' THEN {{new[{name}]}} ELSE {name} END" for name in _NUMBER} | {
+    "named_by_api": "{new[named_by_api]}",
+    "touched_at": "{new[touched_at]}",
+}
+_KNOWN_TASK = {"task_sid": "task_sid"}  # it stays as it is
+
+
+@dataclass(eq=False)
+class NamedCall(Beside):
+    """A call with a sid. ``key`` is its panel's once it is written, ``""`` before and where it cannot be."""
+
+    organization_id: int
+    facts: CallFacts
+    key: str = ""
+    _new_key: str = field(default_factory=new_panel_key)  # the same at each attempt
+
+    @property
+    def _names(self) -> _Names:
+        return self.organization_id, self.facts.call_sid[:MAX_SID]
+
+    @property
+    def _number(self) -> str:
+        return self.facts.caller_id.e164 if isinstance(self.facts.caller_id, Number) else ""
+
+    @classmethod
+    def write(cls, several: Sequence[Self]) -> None:
+        # Each once; of what is told about one call, what comes first counts, as if it were told one after the other.
+        calls = {one._names: one for one in reversed(several)}
+        calls |= {one._names: one for one in reversed(several) if one._number}
+        # In one order, so that no two processes wait for each other.
+        rows = [_stored(calls[names]._call()) for names in sorted(calls)]
+        named = upsert(Call, _columns(Call), rows, unique=_UNIQUE, update=_KNOWN_CALL, returning=(*_UNIQUE, "id", "key"))
+        found = {(organization_id, sid): (pk, key) for organization_id, sid, pk, key in named}
+        tasks = {one._task_names: found[one._names][0] for one in reversed(several) if one.facts.task_sid}
+        rows = [
+            _stored(CallTask(call_id=pk, organization_id=names[0], task_sid=names[1])) for names, pk in sorted(tasks.items())
+        ]
+        upsert(CallTask, _columns(CallTask), rows, unique=("organization_id", "task_sid"), update=_KNOWN_TASK)
+        for one in several:
+            _pk, one.key = found[one._names]
+
+    @property
+    def _task_names(self) -> _Names:
+        return self.organization_id, self.facts.task_sid[:MAX_TASK_SID]
+
+    def _call(self) -> Call:
+        organization_id, sid = self._names
+        direction = direction_of(self.facts)
+        call = Call(organization_id=organization_id, key=self._new_key, call_sid=sid, direction=direction, named_by_api=True)
+        call.set_number(self._number)
+        return call
+
+
+def _columns(model: type[models.Model]) -> list[str]:
+    return [column.attname for column in _fields(model)]
+
+
+def _fields(model: type[models.Model]) -> list[models.Field[Any, Any]]:
+    return [column for column in model._meta.concrete_fields if not column.primary_key]
+
+
+def _stored(row: models.Model) -> list[Any]:
+    """As the database takes it."""
+    return [column.get_db_prep_save(column.pre_save(row, add=True), connection) for column in _fields(type(row))]
