@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.deprecation import MiddlewareMixin
 from django.utils.translation import gettext as _
 
 from integrations.api.errors import error_response
@@ -32,6 +33,18 @@ def forged_request(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     return _answer(request, 404, "not_found", _("There is nothing at this address, or you may not see it."))
+
+
+class BlankPages(MiddlewareMixin):
+    """Puts a sentence into Django's answer to a method that an address does not take, which has no body."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        if response.status_code != 405 or response.streaming or response.content:
+            return response
+        message = _("This address cannot be opened like this. Go back to your calls and start again from there.")
+        answer = _answer(request, 405, "method_not_allowed", message)
+        answer["Allow"] = response["Allow"]
+        return answer
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -82,6 +82,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "axes.middleware.AxesMiddleware",
+    "connie_portal.problems.BlankPages",
 ]
 # Below /api/v1/ only: see connie_portal.asgi.
 API_MIDDLEWARE = ["connie_portal.headers.api_headers"]
@@ -105,7 +106,7 @@ TEMPLATES = [
 # -- Storage -----------------------------------------------------------------------------------------------------
 DATABASES = {"default": database_settings(DATABASE_URL, DATA_DIR)}
 if REDIS_URL:
-    # A server that is away costs what was cached and nothing else: sessions are in the database as well.
+    # A server that is away costs what was cached and nothing else: sessions and failed log-ins are in the database.
     options = {"SOCKET_CONNECT_TIMEOUT": 1, "SOCKET_TIMEOUT": 1, "IGNORE_EXCEPTIONS": True}
     CACHES = {
         "default": {
@@ -116,9 +117,9 @@ if REDIS_URL:
         }
     }
     DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = True
-    SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 else:
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 50_000}}}
+SESSION_ENGINE = "integrations.dashboard.session_store"
 STATIC_URL = "static/"
 STATIC_ROOT = None
 STATICFILES_DIRS = [BASE_DIR / "static"]
@@ -150,21 +151,22 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 PASSWORD_RESET_TIMEOUT = 3 * 24 * 3600
+AXES_HANDLER = "integrations.dashboard.lockout.LockOut"
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "username", "ip_address"]
+AXES_USERNAME_CALLABLE = "integrations.dashboard.lockout.digest_of_name"
 AXES_RESET_ON_SUCCESS = True
+AXES_DISABLE_ACCESS_LOG = True  # who logged in is in the audit trail
 AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
 AXES_HTTP_RESPONSE_CODE = 429
 AXES_VERBOSE = False
-# Counted in the cache: a row would keep what was typed as a name, which may be a password in the wrong field.
-AXES_HANDLER = "axes.handlers.cache.AxesCacheHandler"
-# It warns of a cache that belongs to one process: so does the portal, as long as it has no Redis.
-SILENCED_SYSTEM_CHECKS = ["axes.W001"]
-AXES_ENABLE_ADMIN = False  # its rows are of no organisation, and hold what people typed as their name
+AXES_ENABLE_ADMIN = False  # its rows are of no organisation
 
 # -- Mail --------------------------------------------------------------------------------------------------------
 DEFAULT_FROM_EMAIL = env_str("CONNIE_EMAIL_FROM", "connie@localhost")
+MAIL_IS_SENT = bool(env_str("CONNIE_EMAIL_URL"))  # without a server, mails are files
 MAILERS = {"default": mailer_settings(env_str("CONNIE_EMAIL_URL"), DATA_DIR)}
 
 # -- Language and time -------------------------------------------------------------------------------------------

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db import models, transaction
+from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -97,15 +96,38 @@ class PersonAdmin(TenantAdmin):
             obj.user = User.objects.create_user(form.cleaned_data["username"], **names)
         super().save_model(request, obj, form, change)
         if not change:
-            transaction.on_commit(lambda: self._invite(request, obj))
+            request._invited = [obj]  # type: ignore[attr-defined]  # for this one answer
 
-    def _invite(self, request: HttpRequest, person: Person) -> None:
-        assert person.user is not None  # noqa: S101 -- just made with one, or chosen by having one
-        try:
-            invite(person.user, person.organization)
-        except OSError:
-            text = _t("The mail to %(person)s could not be sent. Check the mail settings, then send it again.")
-            self.message_user(request, text % {"person": person.label}, messages.WARNING)
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        response = super().changeform_view(request, *args, **kwargs)
+        return self._invite(request) or response
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        response = super().changelist_view(request, extra_context)
+        return self._invite(request) or response
+
+    def _invite(self, request: HttpRequest) -> HttpResponse | None:
+        """Mail those whom the request invited, now that it is committed; without a mail server, a page with their links, which
+        is shown once."""
+        links = []
+        for person in getattr(request, "_invited", ()):
+            assert person.user is not None  # noqa: S101 -- just made with one, or chosen by having one
+            try:
+                link = invite(person.user, person.organization)
+            except OSError:
+                text = _t("The mail to %(person)s could not be sent. Check the mail settings, then send it again.")
+                self.message_user(request, text % {"person": person.label}, messages.WARNING)
+            else:
+                links += [(person, link)] if link else []
+        if not links:
+            return None
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _t("Pass these links on now"),
+            "links": links,
+            "opts": self.model._meta,
+        }
+        return TemplateResponse(request, "admin/invitation_links.html", context, headers={"Cache-Control": "no-store"})
 
     @admin.action(description=_("Send the invitation again to those who have not chosen a password"))
     def invite_again(self, request: HttpRequest, queryset: QuerySet[Person]) -> None:
@@ -116,8 +138,8 @@ class PersonAdmin(TenantAdmin):
         ]
         for person in waiting:
             self.record_change(request, person, "invited")
-            transaction.on_commit(partial(self._invite, request, person))
-        self.message_user(request, _t("Invitations to be sent: %(count)s.") % {"count": len(waiting)})
+        self.message_user(request, _t("Invitations: %(count)s.") % {"count": len(waiting)})
+        request._invited = waiting  # type: ignore[attr-defined]  # for this one answer
 
     @admin.action(description=_("Deactivate the chosen people"))
     def deactivate(self, request: HttpRequest, queryset: QuerySet[Person]) -> None:

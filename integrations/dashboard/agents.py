@@ -8,18 +8,26 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from integrations.calls import CallFacts, caller_id_of, open_call, recent_calls
 from integrations.dashboard.sessions import ORGANIZATION
 from integrations.disclosure.viewers import people_of, record_denial
+from integrations.errors import ConfigurationError
 from integrations.models import Call, Channel, Organization, Person, Role, User
-from integrations.phone import NotANumber, Number, classify
+from integrations.models.encryption import decrypt, encrypt
+from integrations.phone import MAX_RAW_LENGTH, NotANumber, Number, classify
+
+# The session's key for a number whose search has to wait for a log-in (encrypted, and when), and how long it waits.
+TYPED = "typed"
+TYPED_FOR_S = 900
 
 
 @dataclass(frozen=True)
@@ -36,29 +44,49 @@ class CallRow:
 @login_required
 @require_GET
 def dashboard(request: HttpRequest) -> HttpResponseBase:
-    return _page(request)
+    return _page(request, typed=_typed_before(request))
+
+
+def _typed_before(request: HttpRequest) -> str:
+    """What was typed into the search just before the session ended."""
+    if TYPED not in request.session:
+        return ""
+    sealed, at = request.session.pop(TYPED)
+    try:
+        return decrypt(sealed) if timezone.now().timestamp() - at < TYPED_FOR_S else ""
+    except ConfigurationError:  # the key has been changed since
+        return ""
 
 
 @never_cache
-@login_required
-@require_POST
+@require_http_methods(["GET", "POST"])
 def search(request: HttpRequest) -> HttpResponseBase:
-    """Open the panel of a number. It is posted, so that it is in no address and no log."""
+    """Open the panel of a number. It is posted, so that it is in no address and no log.
+
+    Where the session has ended meanwhile, the number waits in the next one, and the dashboard has it.
+    """
+    if request.method == "GET":
+        return redirect("dashboard")
+    if not request.user.is_authenticated:
+        typed = request.POST.get("phone", "")[:MAX_RAW_LENGTH]
+        request.session[TYPED] = (encrypt(typed), timezone.now().timestamp())
+        return redirect_to_login(reverse("dashboard"))
     person = current_person(request)
     if person is None:
         return _page(request)
     raw = request.POST.get("phone", "")
     caller_id = classify(raw, person.organization.region)
     if isinstance(caller_id, NotANumber):
-        return _page(request, problem=caller_id.reason, typed=raw[:64], status=400)
+        return _page(request, problem=caller_id.reason, typed=raw[:MAX_RAW_LENGTH], status=400)
     call = open_call(person.organization_id, CallFacts(caller_id), person_id=person.pk)
     return redirect("panel-call", org=person.organization.slug, key=call.key)
 
 
-@login_required
 @require_POST
 def switch_organization(request: HttpRequest) -> HttpResponseRedirect:
     """Only to one that the user takes part in; anything else changes nothing and goes on record."""
+    if not request.user.is_authenticated:
+        return redirect_to_login(reverse("dashboard"))
     wanted = request.POST.get("organization", "")
     if wanted in {person.organization.slug for person in people_of(request.user)}:
         request.session[ORGANIZATION] = wanted

@@ -6,7 +6,7 @@ from django.contrib.auth import views as auth
 from django.urls import path
 
 from integrations.dashboard import agents
-from integrations.dashboard.sessions import NewPasswordForm, SignInForm
+from integrations.dashboard.sessions import LeavingView, NewPasswordView, SignInForm
 
 urlpatterns = [
     path("", agents.dashboard, name="dashboard"),
@@ -17,12 +17,8 @@ urlpatterns = [
         auth.LoginView.as_view(authentication_form=SignInForm, redirect_authenticated_user=True),
         name="login",
     ),
-    path("logout/", auth.LogoutView.as_view(), name="logout"),
-    path(
-        "password-reset/",
-        auth.PasswordResetView.as_view(form_class=NewPasswordForm, email_template_name="registration/password_reset_email.txt"),
-        name="password_reset",
-    ),
+    path("logout/", LeavingView.as_view(), name="logout"),
+    path("password-reset/", NewPasswordView.as_view(), name="password_reset"),
     path("password-reset/sent/", auth.PasswordResetDoneView.as_view(), name="password_reset_done"),
     path("password-reset/<uidb64>/<token>/", auth.PasswordResetConfirmView.as_view(), name="password_reset_confirm"),
     path("password-reset/done/", auth.PasswordResetCompleteView.as_view(), name="password_reset_complete"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.core import mail
 from django.db import models
 from django.test import Client
 from django.urls import reverse
+from pytest_django.fixtures import Settings
 
 from integrations.disclosure import audit
 from integrations.models import AccessEntry, ApiKey, Organization, Person, Tier, TwilioAccount, User
@@ -48,6 +50,12 @@ def invitation(world: World, **facts: Any) -> dict[str, Any]:
     return {"username": "dan", "email": "dan@riverside.example", "first_name": "Dan", "role": "agent", "tier": tier} | facts
 
 
+@pytest.fixture
+def mail_server(settings: Settings) -> None:
+    settings.MAIL_IS_SENT = True
+
+
+@pytest.mark.usefixtures("mail_server")
 def test_an_invited_person_gets_a_log_in_without_a_password_and_a_mail(world: World, log_in: LogIn) -> None:
     answer = log_in(world.ann).post(reverse("admin:integrations_person_add"), invitation(world))
     assert answer.status_code == 302
@@ -59,6 +67,16 @@ def test_an_invited_person_gets_a_log_in_without_a_password_and_a_mail(world: Wo
     assert not dan.user.is_superuser
     assert [message.to for message in mail.outbox] == [["dan@riverside.example"]]
     assert reverse("password_reset_confirm", args=["x", "y"]).split("/x/")[0] in str(mail.outbox[0].body)
+
+
+def test_without_a_mail_server_the_link_is_shown_once_to_whoever_invites(world: World, log_in: LogIn) -> None:
+    ann = log_in(world.ann)
+    page = ann.post(reverse("admin:integrations_person_add"), invitation(world))
+    assert "no-store" in page["Cache-Control"]
+    (link,) = re.findall(r"https?://[^<]+/password-reset/[^<\s]+", page.content.decode())
+    assert link in str(mail.outbox[0].body)
+    assert "password-reset" not in ann.get(reverse("admin:integrations_person_changelist")).content.decode()
+    assert "Choose a password" in Client().get("/" + link.split("/", 3)[3], follow=True).content.decode()
 
 
 def test_a_user_name_that_exists_is_not_taken_over(world: World, log_in: LogIn) -> None:

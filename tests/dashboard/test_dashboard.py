@@ -38,7 +38,7 @@ def test_logging_in_and_out_is_on_record(world: World) -> None:
 
 def test_a_failed_log_in_says_what_to_do_and_records_no_name(world: World) -> None:
     response = Client().post("/login/", {"username": "bea", "password": "my-other-password"})
-    assert "do not belong together" in response.content.decode()
+    assert "user name or password is wrong" in response.content.decode()
     entry = AccessEntry.objects.get()
     assert (entry.event, entry.actor_kind, entry.detail["what"]) == ("denied", "anonymous", "log-in")
     assert "my-other-password" not in str(entry.__dict__)
@@ -50,7 +50,7 @@ def test_ten_failures_lock_the_name_from_this_address(world: World) -> None:
         response = client.post("/login/", {"username": "bea", "password": "wrong"})
     assert response.status_code == 429
     assert client.post("/login/", {"username": "bea", "password": PASSWORD}).status_code == 429
-    assert "Too many attempts" in response.content.decode()
+    assert "Too many log-ins have failed" in response.content.decode()
 
 
 def test_a_forgotten_password_is_set_anew_by_mail(world: World) -> None:

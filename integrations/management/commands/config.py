@@ -79,11 +79,12 @@ class Command(PortalCommand):
             try:
                 if not user.email:
                     raise OSError("no address")
-                invite(user, organization)
+                link = invite(user, organization)
             except OSError:
                 failed.append(user.get_username())
             else:
-                self.stdout.write(f"Invited {user.get_username()}.")
+                told = f" There is no mail server (CONNIE_EMAIL_URL): give them this link, which works once: {link}"
+                self.stdout.write(f"Invited {user.get_username()}.{told if link else ''}")
         if failed:
             self.stop(
                 f"The changes were made, but these people could not be mailed: {', '.join(failed)}. "
