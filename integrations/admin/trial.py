@@ -20,6 +20,7 @@ from integrations.errors import AuditUnavailable, ConfigurationError
 from integrations.lookup.trial import Trial, try_out, try_sample
 from integrations.models import Channel, Connector
 from integrations.models.people import Effect
+from integrations.never import told
 from integrations.phone import Number, Withheld, classify
 from integrations.values import Reader
 
@@ -126,7 +127,9 @@ async def _shown(
         value = _value(name, shown, trial, reader)
         (lines if value else empty).append(Line(str(_(definition.label)), expression, value, effects))
     nobody = [str(Effect.HIDE.label)] * len(tiers)
-    lines += [Line(name, "", _("dropped: nobody may ever see this"), nobody) for name in trial.dropped]
+    lines += [
+        Line(name, "", _("dropped: %(why)s; nobody may ever see this") % {"why": told(name)}, nobody) for name in trial.dropped
+    ]
     source = trial.result.sources[0]
     return Report(
         trial=trial,

@@ -20,7 +20,7 @@ _SYNONYMS: Mapping[str, Sequence[str]] = {
     "date_of_birth": ("dob", "birth_date", "birthdate", "birthday", "born"),
     "language": ("preferred_language", "languages", "speaks"),
     "company": ("organization", "organisation", "employer", "agency"),
-    "account_id": ("account_number", "account_no", "account"),
+    "account_id": ("account",),
     "status": ("client_status", "membership_status", "member_status"),
     "member_since": ("joined", "join_date", "client_since", "enrolled", "enrollment_date", "start_date"),
     "last_contact": ("last_contacted", "last_call"),
