@@ -55,9 +55,8 @@ class InvitationForm(TenantForm):
     last_name = forms.CharField(label=_("Last name"), max_length=150, required=False, widget=UnfoldAdminTextInputWidget)
 
     def clean_username(self) -> str:
-        username: str = self.cleaned_data["username"]
-        User.username_validator(username)
-        if User.objects.filter(username__iexact=username).exists():
+        username: str = User._meta.get_field("username").clean(self.cleaned_data["username"], None)
+        if User.objects.filter(username=username).exists():
             raise forms.ValidationError(_("This user name is taken."))
         return username
 

@@ -13,6 +13,7 @@ from integrations.configuration.difference import Action, Step, differences
 from integrations.configuration.references import Secret
 from integrations.configuration.state import Facts, State
 from integrations.disclosure import audit
+from integrations.errors import ConfigurationError
 from integrations.history import recorded
 from integrations.models import (
     ActorKind,
@@ -96,6 +97,8 @@ def _write(state: State, steps: Iterable[Step], applied: Applied) -> Organizatio
         if step.action in (Action.DELETE, Action.DEACTIVATE):
             _retire(organization, step)
         elif step.section == "person":
+            if step.name not in state.existing_users and is_a_strangers(step.name, organization):
+                raise ConfigurationError("A person's user name was taken by somebody else meanwhile.")
             if user := _write_person(organization, step.name, step.facts):
                 applied.newcomers.append((user, organization))
         elif step.section:
@@ -176,6 +179,12 @@ def _write_person(organization: Organization, username: str, facts: Facts) -> Us
     )
     _set_staff(user)
     return user if is_new else None
+
+
+def is_a_strangers(username: str, organization: Organization | None) -> bool:
+    """Whether somebody has this user name who is not of ``organization``: an import must not take them for its own person."""
+    user = User.objects.filter(username=username).first()
+    return user is not None and not user.people.filter(organization=organization).exists()
 
 
 def belongs_elsewhere(user: User, organization: Organization | None) -> bool:

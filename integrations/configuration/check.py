@@ -12,13 +12,14 @@ from pydantic import BaseModel, ValidationError
 
 from integrations import connectors
 from integrations.configuration import schema
-from integrations.configuration.apply import belongs_elsewhere
 from integrations.configuration.check_connector import check_connector
+from integrations.configuration.check_people import check_across, check_people, person_facts
 from integrations.configuration.references import Secret, Unresolved, resolve
 from integrations.configuration.source import Problem, Problems, Source, Where
 from integrations.configuration.state import PLAIN, Facts, Place, State, secrets_of, stored
 from integrations.configuration.wording import findings
-from integrations.models import ApiKey, Organization, Person, TwilioAccount, User
+from integrations.models import ApiKey, Organization, TwilioAccount
+from integrations.models.keys import folded
 from integrations.models.people import DEFAULT_TIERS
 from integrations.never import is_never
 from integrations.profile import FIELDS, Field, FieldType, Section, Sensitivity
@@ -57,6 +58,8 @@ def check(source: Source, *, skip_unknown_kinds: bool = False) -> Checked:
         one.run()
         problems += one.problems
     problems += _shared_within_file(source, checks)
+    everybody = ((str(one.table.slug), entry) for one in checks if one.table for entry in one.rows("person"))
+    problems += [source.problem(where, sentence) for where, sentence in check_across(everybody)]
     if problems:
         raise Problems(problems)
     return Checked([one.state() for one in checks], [note for one in checks for note in one.notes])
@@ -152,18 +155,19 @@ class _OrganizationCheck:
     def _check_unique(self, section: str, key: str) -> None:
         counted = Counter[str]()
         for where, row in self.rows(section):
-            # Some databases do not tell capitals apart in user names.
-            value = getattr(row, key).casefold()
+            value = getattr(row, key)
             counted[value] += 1
             if counted[value] > 1:
-                self.problem((*where, key), f"{getattr(row, key)} stands here twice. Remove one, or give it another {key}.")
+                self.problem((*where, key), f"{value} stands here twice. Remove one, or give it another {key}.")
 
     def _named(self, section: str) -> set[str]:
         """Names in the file, those of entries with a mistake included: one mistake is reported once."""
         raw = self.raw.get(section) if isinstance(self.raw, dict) else None
         key = _SECTIONS[section][1]
         return (
-            {str(entry[key]) for entry in raw if isinstance(entry, dict) and key in entry} if isinstance(raw, list) else set()
+            {folded(str(entry[key])) for entry in raw if isinstance(entry, dict) and key in entry}
+            if isinstance(raw, list)
+            else set()
         )
 
     # -- What refers to what --------------------------------------------------------------------------------------
@@ -282,22 +286,10 @@ class _OrganizationCheck:
         return here == key and not (name == "details_by" and following[key] == key)
 
     def _check_people(self) -> None:
-        holders: dict[str, Where] = {}
         for where, person in self.rows("person"):
             self._check_tier((*where, "tier"), person.tier)
-            if not (sid := person.worker_sid):
-                continue
-            if holders.setdefault(sid, where) != where:
-                self.problem(
-                    (*where, "worker_sid"), "Another person of this file has the same worker SID. Correct one of them."
-                )
-            names = self._named("person")
-            for holder in Person.objects.filter(organization__slug=self._slug, worker_sid=sid).select_related("user"):
-                if not holder.user or holder.user.username not in names:
-                    self.problem(
-                        (*where, "worker_sid"),
-                        f"This Flex worker belongs to {holder.label} already. Take it away there first, or leave it out here.",
-                    )
+        for where, sentence in check_people(self.rows("person"), self._named("person"), self._slug):
+            self.problem(where, sentence)
 
     def _check_api_keys(self) -> None:
         for where, key in self.rows("api_key"):
@@ -360,13 +352,14 @@ class _OrganizationCheck:
                     }
                     for where, account in self.rows("twilio")
                 },
-                "person": {person.username: _person_facts(person, table.slug) for person in table.person},
+                "person": {person.username: person_facts(person, table.slug) for person in table.person},
                 "api_key": {
                     key.name: {**key.model_dump(exclude={"name"}), "key": self.secrets[(*where, "key")]}
                     for where, key in self.rows("api_key")
                 },
             },
             left_out=frozenset(self.left_out),
+            existing_users=frozenset(person.username for person in table.person if person.existing_user),
         )
 
     def _connector_facts(self, where: Where, row: schema.Connector) -> Facts:
@@ -386,11 +379,3 @@ class _OrganizationCheck:
 
 def _is_never_field(name: str) -> bool:
     return name in FIELDS and FIELDS[name].sensitivity is Sensitivity.NEVER
-
-
-def _person_facts(person: schema.Person, slug: str) -> Facts:
-    facts = person.model_dump(exclude={"username"})
-    user = User.objects.filter(username=person.username).first()
-    if user and belongs_elsewhere(user, Organization.objects.filter(slug=slug).first()):
-        facts.update(email=user.email, first_name=user.first_name, last_name=user.last_name)
-    return facts

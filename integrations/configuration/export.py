@@ -9,6 +9,7 @@ from typing import Any
 import tomlkit
 from tomlkit.items import AoT, InlineTable, Table
 
+from integrations.configuration.apply import belongs_elsewhere
 from integrations.configuration.references import Secret
 from integrations.configuration.state import Facts, stored
 from integrations.models import Organization
@@ -22,6 +23,8 @@ _ORDER = ("twilio", "tier", "field", "connector", "person", "api_key")
 def export(organization: Organization) -> str:
     """Valid TOML that holds no secret; imported unedited, it changes nothing. Needs the secrets' references to resolve."""
     state = stored(organization)
+    users = [one.user for one in organization.people.select_related("user") if one.user]
+    of_others = {user.username for user in users if belongs_elsewhere(user, organization)}
     table = tomlkit.table()
     table.add("slug", state.slug)
     for name, value in state.facts.items():
@@ -31,7 +34,8 @@ def export(organization: Organization) -> str:
     for section in _ORDER:
         entries = tomlkit.aot()
         for name, facts in sorted(state.sections[section].items()):
-            entries.append(_entry(_KEYS[section], name, facts))
+            more = {"existing_user": True} if section == "person" and name in of_others else {}
+            entries.append(_entry(_KEYS[section], name, {**facts, **more}))
         if len(entries):
             table.add(section, entries)
     table.add("flex_roles", _flex_roles(state.facts["flex_roles"]))

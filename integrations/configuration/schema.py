@@ -14,6 +14,7 @@ from django.core.validators import RegexValidator, validate_email
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
 from integrations.models.connectors import field_name_validator, key_validator
+from integrations.models.keys import folded
 from integrations.models.organizations import (
     IdentityQuestion,
     default_flex_roles,
@@ -107,12 +108,17 @@ def _printable(text: str) -> str:
     return text
 
 
+# A name as the database will have it, so that the file may spell it otherwise.
+_FOLDED = BeforeValidator(lambda name: folded(name) if isinstance(name, str) else name)
+
 Text = Annotated[str, _NO_CONTROL]
 Name = Annotated[str, Field(min_length=1), _NO_CONTROL]
 Reference = Annotated[str, AfterValidator(_reference)]
 WorkerSid = Annotated[str, _pattern(r"(WK[0-9a-f]{32})?", "A worker SID is WK followed by 32 digits or letters a to f.")]
-ConnectorKey = Annotated[str, _by_django(key_validator)]
-TierName = Annotated[str, _pattern(r"[A-Za-z0-9_-]{1,40}", "Use up to 40 letters, digits, hyphens and underscores.")]
+ConnectorKey = Annotated[str, _FOLDED, _by_django(key_validator)]
+TierName = Annotated[str, _FOLDED, _pattern(r"[a-z0-9_-]{1,40}", "Use up to 40 letters, digits, hyphens and underscores.")]
+NameOfTier = Annotated[str, _FOLDED]  # of one that stands elsewhere in the file
+NameOfField = Annotated[str, _FOLDED]
 Currency = Annotated[str, _by_django(lambda code: code and validate_currency(code))]
 Days = Annotated[int, Field(ge=1, le=36_500)]
 Seconds = Annotated[int, Field(ge=0, le=604_800)]
@@ -133,7 +139,7 @@ class Retention(Table):
 
 class FlexRole(Table):
     role: Annotated[str, _word(tuple(Role.values))]
-    tier: str
+    tier: NameOfTier
 
 
 class Twilio(Table):
@@ -146,11 +152,11 @@ class Twilio(Table):
 
 class Tier(Table):
     name: TierName
-    rules: dict[str, Annotated[str, _word(tuple(Effect.values))]] = {}
+    rules: dict[NameOfField, Annotated[str, _word(tuple(Effect.values))]] = {}
 
 
 class OwnField(Table):
-    name: Annotated[str, _by_django(field_name_validator)]
+    name: Annotated[str, _FOLDED, _by_django(field_name_validator)]
     label: Annotated[Name, Field(max_length=80)]
     type: Annotated[str, _word(tuple(word.value for word in FieldType))] = FieldType.TEXT.value
     sensitivity: Annotated[str, _word(SENSITIVITIES)]
@@ -190,32 +196,33 @@ class Connector(Table):
     limits: Limits = Limits()
     options: dict[str, JsonValue] = {}
     secrets: dict[str, Reference] = {}
-    fields: dict[str, str | Literal[False]] = {}
-    details_by: Annotated[Text, Field(max_length=80)] = ""
-    fallback_for: Text = ""
+    fields: dict[NameOfField, str | Literal[False]] = {}
+    details_by: Annotated[Text, Field(max_length=80), _FOLDED] = ""
+    fallback_for: Annotated[Text, _FOLDED] = ""
 
 
 class Person(Table):
-    username: Annotated[str, Field(min_length=1, max_length=150), _by_django(UnicodeUsernameValidator())]
+    username: Annotated[str, Field(min_length=1, max_length=150), _FOLDED, _by_django(UnicodeUsernameValidator())]
     email: Annotated[str, Field(max_length=254), _by_django(lambda email: email and validate_email(email))] = ""
     first_name: Annotated[Text, Field(max_length=150)] = ""
     last_name: Annotated[Text, Field(max_length=150)] = ""
     role: Annotated[str, _word(tuple(Role.values))]
-    tier: str
+    tier: NameOfTier
     team: Annotated[Text, Field(max_length=80)] = ""
     worker_sid: WorkerSid = ""
+    existing_user: bool = False
 
 
 class ApiKey(Table):
-    name: Annotated[Name, Field(max_length=80)]
+    name: Annotated[Name, Field(max_length=80), _FOLDED]
     key: Reference
-    tier: str
+    tier: NameOfTier
     scopes: Annotated[list[Annotated[str, _word(API_SCOPES)]], Field(min_length=1)]
     expires: Annotated[str | None, BeforeValidator(_moment)] = None
 
 
 class Organization(Table):
-    slug: Annotated[str, _by_django(validate_slug)]
+    slug: Annotated[str, _FOLDED, _by_django(validate_slug)]
     name: Annotated[Name, Field(max_length=200)]
     timezone: Annotated[str, _by_django(validate_timezone)] = "UTC"
     region: Annotated[str, _by_django(validate_region)] = "US"

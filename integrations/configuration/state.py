@@ -29,6 +29,7 @@ class State:
     sections: Mapping[str, Mapping[str, Facts]]
     inactive: Mapping[str, Mapping[str, Facts]] = field(default_factory=dict)
     left_out: frozenset[str] = frozenset()  # connectors that the file names and this import does not touch
+    existing_users: frozenset[str] = frozenset()  # people whom the file knows to be users of another organisation
 
 
 def stored(organization: Organization) -> State:

@@ -13,6 +13,7 @@ from axes.handlers.database import AxesDatabaseHandler
 from django.http import HttpRequest
 
 from integrations.models.encryption import blind_index
+from integrations.models.keys import folded
 
 MAX_NAME = 150
 # By AXES_LOCKOUT_PARAMETERS, in their order: one user from one address, one user from anywhere, one address with any
@@ -22,12 +23,12 @@ LIMITS = (10, 30, 100)
 
 def digest_of_name(request: HttpRequest | None, credentials: dict[str, Any] | None = None) -> str:
     """The name that a log-in was tried with, for django-axes: everything that could be taken for one user counts together,
-    whatever its case, width, accents and blanks."""
+    whatever its accents and blanks, beside what ``folded()`` takes for one name."""
     posted = request.POST.get("username", "") if request is not None else ""
     name = str((credentials or {}).get("username") or posted)[:MAX_NAME]
-    apart = unicodedata.normalize("NFKD", name)
+    apart = unicodedata.normalize("NFKD", folded(name))
     plain = "".join(character for character in apart if not unicodedata.combining(character))
-    return blind_index("".join(plain.casefold().split()), scope="lock-out")
+    return blind_index("".join(plain.split()), scope="lock-out")
 
 
 class LockOut(AxesDatabaseHandler):  # type: ignore[misc]  # axes has no type information

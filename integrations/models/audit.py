@@ -9,6 +9,7 @@ from django.db.models.signals import post_save
 from django.dispatch import receiver
 from django.utils.translation import gettext_lazy as _
 
+from integrations.models.keys import KeyField
 from integrations.models.organizations import Organization
 
 FORMAT_VERSION = 1
@@ -62,7 +63,7 @@ class AuditHead(models.Model):
 
     organization = models.OneToOneField(Organization, on_delete=models.PROTECT, related_name="audit_head")
     seq = models.PositiveBigIntegerField(default=0)
-    hash = models.CharField(max_length=64, blank=True, default="")
+    hash = KeyField(max_length=64, blank=True, default="")
 
     class Meta:
         verbose_name = _("end of the audit chain")
@@ -89,29 +90,29 @@ class AccessEntry(models.Model):
 
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="access_entries")
     seq = models.PositiveBigIntegerField()
-    prev_hash = models.CharField(max_length=64, blank=True)
-    hash = models.CharField(max_length=64)
+    prev_hash = KeyField(max_length=64, blank=True)
+    hash = KeyField(max_length=64)
     format_version = models.PositiveSmallIntegerField(default=FORMAT_VERSION)
     segment = models.PositiveIntegerField(default=0)
     at = models.DateTimeField()
     event = models.CharField(_("event"), max_length=40, choices=Event.choices)
     outcome = models.CharField(_("outcome"), max_length=40, blank=True)
     actor_kind = models.CharField(_("kind of actor"), max_length=16, choices=ActorKind.choices)
-    actor_id = models.CharField(max_length=64, blank=True)
+    actor_id = KeyField(max_length=64, blank=True)
     actor_label = models.CharField(_("who"), max_length=200, blank=True)
     person_id = models.BigIntegerField(null=True, blank=True)
-    team = models.CharField(max_length=80, blank=True)
-    tier = models.CharField(max_length=40, blank=True)
+    team = KeyField(max_length=80, blank=True)
+    tier = KeyField(max_length=40, blank=True)
     channel = models.CharField(_("where"), max_length=20, blank=True, choices=Channel.choices)
-    address = models.CharField(max_length=64, blank=True)
+    address = KeyField(max_length=64, blank=True)
     purpose = models.CharField(_("why"), max_length=500, blank=True)
-    subject_key = models.CharField(max_length=64, blank=True)
+    subject_key = KeyField(max_length=64, blank=True)
     subject_sealed = models.TextField(blank=True)
     key_version = models.PositiveSmallIntegerField(default=1)
-    call_sid = models.CharField(max_length=64, blank=True)
-    task_sid = models.CharField(max_length=34, blank=True)
-    panel_key = models.CharField(max_length=32, blank=True)
-    view_id = models.CharField(max_length=32, blank=True)
+    call_sid = KeyField(max_length=64, blank=True)
+    task_sid = KeyField(max_length=34, blank=True)
+    panel_key = KeyField(max_length=32, blank=True)
+    view_id = KeyField(max_length=32, blank=True)
     sources = models.JSONField(default=list)
     fields = models.JSONField(default=list)
     detail = models.JSONField(default=dict)

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from integrations.models.connectors import Connector
 from integrations.models.encryption import INDEX_VERSION, EncryptedTextField, blind_index
+from integrations.models.keys import KeyField
 from integrations.models.organizations import Organization
 from integrations.models.people import Person
 
@@ -27,11 +28,11 @@ class Call(models.Model):
     """One call, or one look at a number from the dashboard. ``number`` is E.164; empty when withheld."""
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="calls")
-    key = models.CharField(max_length=32, unique=True, default=new_panel_key, editable=False)
-    call_sid = models.CharField(_("call SID"), max_length=64, null=True, blank=True)
+    key = KeyField(max_length=32, unique=True, default=new_panel_key, editable=False)
+    call_sid = KeyField(_("call SID"), max_length=64, null=True, blank=True)
     direction = models.CharField(max_length=8, choices=Direction.choices, default=Direction.INBOUND)
     number = EncryptedTextField(blank=True, default="")
-    number_index = models.CharField(max_length=64, blank=True, default="", db_index=True)
+    number_index = KeyField(max_length=64, blank=True, default="", db_index=True)
     index_version = models.PositiveSmallIntegerField(default=INDEX_VERSION)
     named_by_api = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -68,9 +69,9 @@ class CallTask(models.Model):
 
     call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="tasks")
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
-    task_sid = models.CharField(_("task SID"), max_length=34)
+    task_sid = KeyField(_("task SID"), max_length=34)
     kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.INBOUND)
-    channel = models.CharField(max_length=40, blank=True, default="voice")
+    channel = KeyField(max_length=40, blank=True, default="voice")
     parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="children")
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -88,8 +89,8 @@ class Reservation(models.Model):
     """A worker's hold on a task."""
 
     task = models.ForeignKey(CallTask, on_delete=models.CASCADE, related_name="reservations")
-    reservation_sid = models.CharField(max_length=34, unique=True)
-    worker_sid = models.CharField(max_length=34)
+    reservation_sid = KeyField(max_length=34, unique=True)
+    worker_sid = KeyField(max_length=34)
     state = models.CharField(max_length=16)
     began_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
@@ -115,7 +116,7 @@ class CallRecord(models.Model):
 
     call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="records")
     connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="+")
-    record_id = models.CharField(max_length=190)
+    record_id = KeyField(max_length=190)
     state = models.CharField(max_length=8, choices=State.choices, default=State.PICKED)
     found_by = EncryptedTextField(blank=True, default="")
     person = models.ForeignKey(Person, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")

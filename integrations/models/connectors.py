@@ -10,6 +10,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from integrations.models.encryption import EncryptedJSONField, EncryptedTextField
+from integrations.models.keys import KeyField, NameField
 from integrations.models.organizations import Organization, validate_currency, validate_region
 from integrations.never import is_never
 from integrations.profile import FIELDS, Field, FieldType, Section, Sensitivity
@@ -24,7 +25,7 @@ class CustomField(models.Model):
     """A field that an organisation adds to the vocabulary."""
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="custom_fields")
-    name = models.CharField(_("name"), max_length=64, validators=[field_name_validator])
+    name = NameField(_("name"), max_length=64, validators=[field_name_validator])
     label = models.CharField(_("label"), max_length=80)
     type = models.CharField(_("type"), max_length=16, choices=[(t.value, t.value) for t in FieldType], default=FieldType.TEXT)
     sensitivity = models.CharField(
@@ -66,8 +67,8 @@ class Connector(models.Model):
     """
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="connectors")
-    key = models.CharField(_("key"), max_length=40, validators=[key_validator])
-    kind = models.CharField(_("kind"), max_length=40)
+    key = NameField(_("key"), max_length=40, validators=[key_validator])
+    kind = KeyField(_("kind"), max_length=40)
     name = models.CharField(_("name"), max_length=80)
     enabled = models.BooleanField(_("enabled"), default=True)
     priority = models.PositiveIntegerField(
@@ -101,7 +102,7 @@ class Connector(models.Model):
     secrets = EncryptedJSONField(_("secrets"), default=dict, blank=True)
     secret_refs = models.JSONField(default=dict, blank=True, editable=False)
     fields = models.JSONField(_("fields"), default=dict, blank=True)
-    details_by = models.CharField(_("asked by"), max_length=80, blank=True)
+    details_by = KeyField(_("asked by"), max_length=80, blank=True)
     fallback_for = models.ForeignKey(
         "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="fallbacks", verbose_name=_("stands in for")
     )
@@ -136,7 +137,7 @@ class RestrictedRecord(models.Model):
     connector = models.ForeignKey(
         Connector, on_delete=models.CASCADE, related_name="restricted_records", verbose_name=_("system")
     )
-    record_id = models.CharField(
+    record_id = KeyField(
         _("record id"),
         max_length=190,
         help_text=_("As the system names the record; in most it is the last part of the page's address."),

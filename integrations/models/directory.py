@@ -6,6 +6,7 @@ from django.db import models
 
 from integrations.models.connectors import Connector
 from integrations.models.encryption import EncryptedJSONField, EncryptedTextField
+from integrations.models.keys import KeyField
 
 
 class DirectoryUpload(models.Model):
@@ -67,7 +68,7 @@ class DirectoryKey(models.Model):
     """By what a row can be asked for, as a keyed digest (``blind_index``) whose scope is the connector."""
 
     list = models.ForeignKey(DirectoryList, on_delete=models.CASCADE)
-    digest = models.CharField(max_length=64)
+    digest = KeyField(max_length=64)
     number = models.PositiveIntegerField()
 
     class Meta:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from integrations.errors import BY_STATUS
 from integrations.models.connectors import Connector
+from integrations.models.keys import KeyField
 from integrations.models.organizations import Organization
 
 # Words for a question that got no usable answer.
@@ -144,7 +145,7 @@ class PeriodicRun(models.Model):
     empty until a runner takes it from there, ``done_at`` until it is finished.
     """
 
-    name = models.CharField(max_length=40)
+    name = KeyField(max_length=40)
     period = models.BigIntegerField()
     handed_at = models.DateTimeField(default=timezone.now)
     began_at = models.DateTimeField(null=True, blank=True)

@@ -6,6 +6,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from integrations.models.keys import KeyField
 from integrations.models.organizations import Organization
 
 
@@ -31,8 +32,8 @@ class ConfigurationChange(models.Model):
     who = models.CharField(_("who"), max_length=200)
     by = models.CharField(_("how"), max_length=8, choices=By.choices)
     what = models.CharField(_("what happened"), max_length=8, choices=What.choices)
-    model = models.CharField(max_length=40)
-    object_id = models.CharField(max_length=40)
+    model = KeyField(max_length=40)
+    object_id = KeyField(max_length=40)
     label = models.CharField(_("name"), max_length=200)
     changes = models.JSONField(_("changes"), default=list)
 

@@ -13,6 +13,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from integrations.models.encryption import EncryptedJSONField, EncryptedTextField
+from integrations.models.keys import KeyField, NameField
 from integrations.money import CURRENCIES, currency_of
 
 SYSTEM_SLUG = "system"  # holds the audit chain of what belongs to no organisation
@@ -96,7 +97,7 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
 class Organization(models.Model):
     """A tenant. Its audit secret is never rotated: audit subjects are keyed with it."""
 
-    slug = models.CharField(_("short name"), max_length=40, unique=True, validators=[validate_slug])
+    slug = NameField(_("short name"), max_length=40, unique=True, validators=[validate_slug])
     name = models.CharField(_("name"), max_length=200)
     timezone = models.CharField(_("time zone"), max_length=64, default="UTC", validators=[validate_timezone])
     region = models.CharField(
@@ -129,7 +130,7 @@ class Organization(models.Model):
     )
     retention_days = models.JSONField(_("days to keep"), default=default_retention)
     flex_roles = models.JSONField(_("Flex roles"), default=default_flex_roles, blank=True)
-    hook_key = models.CharField(_("webhook key"), max_length=32, unique=True, default=new_hook_key, editable=False)
+    hook_key = KeyField(_("webhook key"), max_length=32, unique=True, default=new_hook_key, editable=False)
     audit_secret = EncryptedTextField(default=new_audit_secret, editable=False)
     audit_key_version = models.PositiveSmallIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -157,7 +158,7 @@ class TwilioAccount(models.Model):
     """An account or sub-account; each signs its webhooks with its own tokens."""
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="twilio_accounts")
-    account_sid = models.CharField(
+    account_sid = KeyField(
         _("account SID"),
         max_length=34,
         unique=True,
@@ -165,7 +166,7 @@ class TwilioAccount(models.Model):
     )
     auth_tokens = EncryptedJSONField(_("auth tokens"), default=list, help_text=_("Newest first while rotating."))
     auth_token_refs = models.JSONField(default=list, blank=True, editable=False)
-    workspace_sid = models.CharField(
+    workspace_sid = KeyField(
         _("workspace SID"),
         max_length=34,
         blank=True,

@@ -7,11 +7,14 @@ import secrets
 from collections.abc import Mapping
 
 from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
+from django.core.validators import validate_slug
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from integrations.models.keys import KeyField, NameField
 from integrations.models.organizations import Organization
 from integrations.profile import Field, Sensitivity
 
@@ -34,6 +37,14 @@ DEFAULT_TIERS: dict[str, dict[str, str]] = {
 class User(AbstractUser):
     """Someone who logs in. What they may see comes from their Person in an organisation, never from the user."""
 
+    username = NameField(
+        _("user name"),
+        max_length=150,
+        unique=True,
+        validators=[UnicodeUsernameValidator()],
+        error_messages={"unique": _("This user name is taken.")},
+    )
+
     class Meta(AbstractUser.Meta):
         abstract = False
 
@@ -51,7 +62,7 @@ class Tier(models.Model):
     """A named set of rules. No rule for a field means hide."""
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="tiers")
-    name = models.SlugField(_("name"), max_length=40)
+    name = NameField(_("name"), max_length=40, db_index=True, validators=[validate_slug])
 
     class Meta:
         ordering = ["name"]
@@ -79,7 +90,7 @@ class TierRule(models.Model):
     """``target`` is a sensitivity or a field's name; a field rule beats a sensitivity rule."""
 
     tier = models.ForeignKey(Tier, on_delete=models.CASCADE, related_name="rules")
-    target = models.CharField(_("field or sensitivity"), max_length=64)
+    target = KeyField(_("field or sensitivity"), max_length=64)
     effect = models.CharField(_("effect"), max_length=8, choices=Effect.choices)
 
     class Meta:
@@ -109,9 +120,9 @@ class Person(models.Model):
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="people")
     user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, blank=True, related_name="people")
-    worker_sid = models.CharField(_("Flex worker SID"), max_length=34, null=True, blank=True)
+    worker_sid = KeyField(_("Flex worker SID"), max_length=34, null=True, blank=True)
     role = models.CharField(_("role"), max_length=12, choices=Role.choices, default=Role.AGENT)
-    team = models.CharField(_("team"), max_length=80, blank=True)
+    team = KeyField(_("team"), max_length=80, blank=True)
     tier = models.ForeignKey(Tier, on_delete=models.PROTECT, related_name="people")
     active = models.BooleanField(_("active"), default=True)
 
@@ -153,8 +164,8 @@ class ApiKey(models.Model):
     """A program's way in: hashed, of one organisation, with a tier and scopes."""
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="api_keys")
-    name = models.CharField(_("name"), max_length=80)
-    hash = models.CharField(max_length=64, unique=True, editable=False)
+    name = NameField(_("name"), max_length=80)
+    hash = KeyField(max_length=64, unique=True, editable=False)
     hint = models.CharField(_("ends with"), max_length=4, blank=True, editable=False)
     reference = models.CharField(max_length=200, blank=True, editable=False)
     tier = models.ForeignKey(Tier, on_delete=models.PROTECT, related_name="api_keys")

@@ -18,6 +18,7 @@ from django.db.models.signals import post_delete, post_save
 from integrations.flights import Flights
 from integrations.models.connectors import Connector, CustomField, RestrictedRecord
 from integrations.models.hop import hop
+from integrations.models.keys import KeyField
 from integrations.models.organizations import Organization
 from integrations.models.people import ApiKey, Tier, TierRule
 
@@ -29,7 +30,7 @@ MOST_KEPT = 10_000
 class ConfigurationVersion(models.Model):
     """One row, whose value is another after every change. Random, because counting would mean to read first."""
 
-    value = models.CharField(max_length=32)
+    value = KeyField(max_length=32)
 
     def __str__(self) -> str:
         return self.value

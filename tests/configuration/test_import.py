@@ -229,10 +229,84 @@ def test_tiers_and_fields_go_when_unused_and_stay_with_a_note_when_used(world: W
 def test_a_user_of_another_organisation_is_linked_and_not_taken_over(world: World, run: Command, write: Write) -> None:
     before = User.objects.values("email", "first_name", "password").get(username="cy")
     text = SMALL.replace('username = "ann"\nemail = "ann@', 'username = "cy"\nfirst_name = "Evil"\nemail = "evil@')
+    text = text.replace('username = "cy"', 'username = "cy"\nexisting_user = true')
     assert run("config", "import", str(write(text)), "--yes").code == 0
     assert User.objects.values("email", "first_name", "password").get(username="cy") == before
     assert Person.objects.filter(user__username="cy").count() == 2
     assert "Nothing to change" in run("config", "import", str(write(text))).out
+
+
+SOMEBODY_ELSES = "This user name is taken by somebody who is not of this organisation."
+STRANGER = """
+[[organization]]
+slug = "elm"
+name = "Elm"
+
+[[organization.person]]
+username = "USERNAME"
+email = "jose@elm.example"
+role = "admin"
+tier = "admin"
+"""
+
+
+@pytest.mark.parametrize("spelling", ["cy", "Cy", "CY", "ｃｙ", " cy "])
+def test_nobody_of_another_organisation_becomes_a_person_of_this_one_by_their_name(
+    spelling: str, world: World, run: Command, write: Write
+) -> None:
+    before = counts()
+    done = run("config", "import", str(write(STRANGER.replace("USERNAME", spelling))), "--yes")
+    assert (done.code, counts()) == (2, before)
+    assert f":7: organization[elm].person[{spelling}].username: {SOMEBODY_ELSES}" in done.err
+    assert not world.user(world.cy).is_superuser
+
+
+def test_whoever_may_do_everything_is_nobody_by_their_name_either(world: World, run: Command, write: Write) -> None:
+    User.objects.create_superuser("root", password="x" * 20)
+    done = run("config", "import", str(write(STRANGER.replace("USERNAME", "root"))), "--yes")
+    assert (done.code, SOMEBODY_ELSES in done.err) == (2, True)
+
+
+def test_names_that_differ_by_an_accent_are_two_people(world: World, run: Command, write: Write) -> None:
+    oak = Person.objects.create(
+        organization=world.harbor,
+        user=User.objects.create_user("jose"),
+        role="agent",
+        tier=world.harbor.tiers.get(name="basic"),
+    )
+    done = run("config", "import", str(write(STRANGER.replace("USERNAME", "José"))), "--yes")
+    assert done.code == 0, done.err
+    assert list(Person.objects.filter(user=oak.user_id)) == [oak]
+    assert not User.objects.get(username="jose").is_staff
+    assert Person.objects.get(organization__slug="elm").user != oak.user
+    assert User.objects.get(username="José").email == "jose@elm.example"
+
+
+def test_two_organisations_of_a_file_share_nobody_unless_it_says_so(run: Command, write: Write) -> None:
+    text = SMALL + STRANGER.replace("USERNAME", "Ann")
+    done = run("config", "import", str(write(text)), "--yes")
+    assert (done.code, SOMEBODY_ELSES in done.err, User.objects.count()) == (2, True, 0)
+    text = text.replace('username = "Ann"', 'username = "Ann"\nexisting_user = true')
+    assert run("config", "import", str(write(text)), "--yes").code == 0
+    assert User.objects.get().people.count() == 2
+
+
+def test_names_may_be_spelled_otherwise_in_the_file(world: World, run: Command, write: Write) -> None:
+    text = SMALL.replace('slug = "riverside"', 'slug = "Riverside"').replace('"ann"', '"ANN"').replace('"studio"', '"Studio"')
+    text = text.replace('tier = "basic"', 'tier = "Basic"').replace('key = "crm"', 'key = "CRM"')
+    assert run("config", "import", str(write(text)), "--yes").code == 0
+    assert "Nothing to change" in run("config", "import", str(write(SMALL))).out
+    assert ApiKey.objects.get().name == "studio"
+    assert set(Organization.objects.tenants().values_list("slug", flat=True)) == {"riverside", "harbor"}
+
+
+def test_an_export_says_who_is_of_several_organisations(world: World, run: Command, write: Write) -> None:
+    tier = world.harbor.tiers.get(name="basic")
+    Person.objects.create(organization=world.harbor, user=world.bea.user, tier=tier)
+    text = run("config", "export", "harbor").out
+    assert text.count("existing_user = true") == 1
+    assert "Nothing to change" in run("config", "import", str(write(text))).out
+    assert "existing_user" not in run("config", "export", "riverside").out.partition('username = "ann"')[2].partition("[[")[0]
 
 
 def test_connectors_may_stand_in_for_one_that_comes_later(run: Command, write: Write) -> None:
@@ -399,6 +473,7 @@ def test_values_of_the_wrong_shape_are_sentences(text: str, run: Command, write:
 
 def test_somebody_who_is_new_in_two_organisations_is_made_once(run: Command, write: Write) -> None:
     other = '[[organization]]\nslug = "harbor"\nname = "Harbor"\n[[organization.person]]\nusername = "ann"\n'
+    other += "existing_user = true\n"
     text = f'{SMALL}{other}email = "other@harbor.example"\nrole = "agent"\ntier = "basic"\n'
     assert run("config", "import", str(write(text)), "--yes").code == 0
     assert User.objects.get().email == "ann@riverside.example"

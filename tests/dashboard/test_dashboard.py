@@ -53,6 +53,14 @@ def test_ten_failures_lock_the_name_from_this_address(world: World) -> None:
     assert "Too many log-ins have failed" in response.content.decode()
 
 
+def test_a_locked_name_is_locked_however_it_is_spelled(world: World) -> None:
+    client = Client()
+    for spelling in ("bea", "Bea", " BEA", "ｂｅａ", "be\u200ba") * 2:
+        client.post("/login/", {"username": spelling, "password": "wrong"})
+    for spelling in ("bea", "BEA ", "ｂea"):
+        assert client.post("/login/", {"username": spelling, "password": PASSWORD}).status_code == 429, spelling
+
+
 def test_a_forgotten_password_is_set_anew_by_mail(world: World) -> None:
     client = Client()
     client.post("/password-reset/", {"email": "bea@riverside.example"})
