@@ -12,7 +12,7 @@ from django.test import Client
 from integrations.calls import CallFacts, open_call
 from integrations.disclosure import audit
 from integrations.errors import AuditUnavailable
-from integrations.models import AccessEntry, Call, Organization, User
+from integrations.models import AccessEntry, Call, Organization, PanelOpening, User
 from integrations.phone import classify
 from tests.factories import PASSWORD, World
 
@@ -44,6 +44,18 @@ def test_strangers_do_nothing_but_log_in(world: World, path: str) -> None:
 
 def test_cy_sees_no_call_of_riverside(world: World) -> None:
     open_call(world.riverside.pk, CallFacts(NUMBER, "CA1"), person_id=world.bea.pk)
+    named = open_call(world.riverside.pk, CallFacts(classify("+14155550199", "US"), "CA2"))
+    Call.objects.filter(pk=named.pk).update(named_by_api=True)
+    client = Client()
+    client.force_login(world.user(world.cy))
+    page = client.get("/").content.decode()
+    assert "0123" not in page
+    assert "0199" not in page
+
+
+def test_calls_of_an_organisation_that_somebody_has_left_for_another_are_not_listed(world: World) -> None:
+    call = open_call(world.riverside.pk, CallFacts(NUMBER, "CA1"), person_id=world.bea.pk)
+    PanelOpening.objects.create(call=call, person=world.cy)
     client = Client()
     client.force_login(world.user(world.cy))
     assert "0123" not in client.get("/").content.decode()

@@ -167,6 +167,10 @@ class SlowDatabase:
         self.extend(entries)
 
 
+def test_nobody_waits_for_an_entry_longer_than_half_a_second() -> None:
+    assert audit.WAIT_S == 0.5
+
+
 async def test_a_slow_database_fails_closed_and_recovers_by_itself(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     database = SlowDatabase(monkeypatch)
     monkeypatch.setattr(audit, "WAIT_S", 0.05)

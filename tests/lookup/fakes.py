@@ -60,6 +60,8 @@ class FakeConnector(Connector):
     # Keys of sources that cannot be reached now, or the next time only.
     broken: ClassVar[set[str]] = set()
     broken_once: ClassVar[set[str]] = set()
+    # After how many seconds a source says that it may be asked again, the next time that it is asked.
+    limited_once: ClassVar[dict[str, float]] = {}
 
     @classmethod
     def forget(cls) -> None:
@@ -68,6 +70,7 @@ class FakeConnector(Connector):
         cls.people_now.clear()
         cls.more_now.clear()
         cls.broken_once.clear()
+        cls.limited_once.clear()
         cls.asked.clear()
         cls.closed.clear()
         cls.keys_seen.clear()
@@ -80,6 +83,8 @@ class FakeConnector(Connector):
             remark(sentence)
         self.asked.append((self.key, "find"))
         self.asked_once.set()
+        if self.key in self.limited_once:
+            raise RateLimited(self.key, retry_after=self.limited_once.pop(self.key))
         if self.key in self.broken or self.key in self.broken_once:
             self.broken_once.discard(self.key)
             raise SourceUnavailable(self.key)

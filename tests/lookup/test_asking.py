@@ -384,3 +384,29 @@ async def test_nothing_is_tried_again_without_time_for_it(world: World) -> None:
     FakeConnector.broken_once.add("crm")
     await ask(world)
     assert calls() == 1
+
+
+# -- A vendor that says when to come back ----------------------------------------------------------------------------
+
+
+async def test_a_second_try_waits_as_long_as_the_vendor_says(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await add(world, "crm", people=[ROSA])
+    FakeConnector.limited_once["crm"] = 0.25
+    pauses: list[float] = []
+    sleep = asyncio.sleep
+
+    async def noted(seconds: float) -> None:
+        pauses.append(seconds)
+        await sleep(0)
+
+    monkeypatch.setattr("integrations.lookup.asking.asyncio.sleep", noted)
+    assert statuses(await ask(world)) == {"crm": "found"}
+    assert calls() == 2
+    assert max(pauses) >= 0.25
+
+
+async def test_a_vendor_that_says_to_come_back_too_late_is_not_asked_twice(world: World) -> None:
+    await add(world, "crm", people=[ROSA], timeout_ms=1_000)
+    FakeConnector.limited_once["crm"] = 30.0
+    assert statuses(await ask(world)) == {"crm": "rate_limited"}
+    assert calls() == 1

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 
-from integrations.lookup import LookupResult, LookupStatus, Question, SourceStatus, look_up, stream
+from integrations.lookup import Choice, LookupResult, LookupStatus, Question, SourceStatus, look_up, stream
 from integrations.models import Connector
 from integrations.phone import Withheld, classify
 from tests.factories import World, make_connector
@@ -275,3 +275,12 @@ async def test_a_stream_says_which_source_keeps_it_waiting_once_the_soft_deadlin
         assert late.sources[0].message.startswith("It has not answered yet.")
         FakeConnector.released.set()
         assert [result.complete async for result in results] == [True]
+
+
+async def test_whoever_is_left_after_not_this_person_is_not_asked_about(world: World) -> None:
+    await add(world, "crm", people=[ROSA, {"id": "2", "name": "Luis Castillo"}], more=[{"id": "2", "notes": "owes"}])
+    choice = Choice(rejected=frozenset({("crm", "1")}))
+    result = await look_up(Question(world.riverside.pk, NUMBER, choice=choice))
+    assert [person.fields["name"].value for person in result.people] == ["Luis Castillo"]
+    assert result.undecided
+    assert ("crm", "details") not in FakeConnector.asked
