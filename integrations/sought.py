@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
-from integrations.phone import Number, classify
+from integrations.phone import Number, Withheld, classify
 from integrations.profile import JSON
 
 MAX_TEXT = 100
@@ -86,7 +86,9 @@ def read(raw: str, region: str) -> Sought | Unusable:
         number = classify(text, region)
         if isinstance(number, Number):
             return Sought(By.NUMBER, number.e164, number)
-        return Unusable("This number cannot be searched for. Type it with its area code, like (415) 555-0123.")
+        if isinstance(number, Withheld):
+            return Unusable("Nobody has this number: it stands where a number is not known. Type another one, or a name.")
+        return Unusable(number.reason)
     if sum(character.isalpha() for character in text) < MIN_LETTERS:
         return Unusable("Type at least two letters of the name.")
     return Sought(By.NAME, text)

@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from integrations.money import amounts, in_major
-from integrations.phone import Number, classify
 from integrations.profile import JSON, FieldType
+from integrations.stored_numbers import in_words
 
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 _APPOINTMENT_WORDS = {
@@ -50,10 +50,8 @@ class Reader:
         return shapes.get(kind, lambda v: [str(v)])(value)
 
     def phone(self, value: str) -> str:
-        number = classify(value, self.region)
-        if not isinstance(number, Number):
-            return value
-        return number.national if number.region == self.region else number.international
+        """Numbers from abroad with their country code. What stands beside a number is left as it was written."""
+        return in_words(value, self.region)
 
     def moment(self, value: str) -> str:
         """A day, or a day and a time; masked ones stay as they are."""

@@ -17,7 +17,7 @@ PACKAGE = ROOT / "integrations"
 HTTP_CLIENTS = {"httpx", "httpx_aiohttp", "aiohttp", "requests", "urllib3", "urllib.request", "http.client", "pyreqwest"}
 NOUNS = [
     f"integrations.{noun}"
-    for noun in ("errors", "phone", "never*", "profile", "coercion", "figures", "money", "sought", "flights")
+    for noun in ("errors", "phone", "stored_numbers", "never*", "profile", "coercion", "figures", "money", "sought", "flights")
 ]
 MODELS = [*NOUNS, "integrations.models*"]
 REGISTRY = ["integrations.connectors", "integrations.connectors.{base,mapping,network,recording,rows}"]

@@ -301,6 +301,24 @@ def test_the_command_puts_a_file_in_use_and_tells_what_was_left_out(row: Connect
     assert (entry.actor_kind, entry.channel) == ("operator", "command")
 
 
+def test_lines_without_an_area_code_are_left_out_and_told(row: Connector, tmp_path: Path) -> None:
+    file = tmp_path / "clients.csv"
+    file.write_text("Name,Phone\nWilla,555-0123\nOtto,415-555-0124\nNell,867-5309\nIda,4155550125.0\n", encoding="utf-8")
+    code, out, err = run("load_list", "riverside", "list", str(file))
+    assert (code, out) == (0, "2 people are looked up from now on; 2 lines were left out.\n")
+    assert err.count("needs its area code") == 2
+    assert "555-0123" not in err
+    assert [len(found(row, number).people) for number in ("+14155550124", "+14155550125")] == [1, 1]
+
+
+def test_what_stands_beside_a_number_and_is_none_is_told(row: Connector, ann: Viewer) -> None:
+    row.options = {"phone_columns": ["phone", "mobile"]}
+    row.save()
+    used = use(row, ann, "Name,Phone,Mobile\nWilla,415-555-0123,555-0199\n")
+    assert found(row).people
+    assert list(map(list, used.unreadable)) == [[2, "Mobile"]]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [

@@ -64,7 +64,7 @@ class Report:
 
 def report_on(request: HttpRequest, connector: Connector, typed: str) -> Report | str:
     """The report, or a sentence that says why there is none. What it shows is on record before."""
-    number = classify(typed, connector.organization.region)
+    number = classify(typed.strip(), connector.organization.region)
     if isinstance(number, Withheld):
         return _("A withheld number cannot be tried. Enter one that the system knows.")
     if not isinstance(number, Number):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from abc import ABC
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from pydantic import Field as PydanticField
 
+from integrations import stored_numbers
 from integrations.coercion import Habits
 from integrations.connectors.expressions import compiled
 from integrations.connectors.mapping import FieldMapping
@@ -25,9 +26,10 @@ from integrations.connectors.network import PUBLIC_ONLY, NetworkPolicy
 from integrations.connectors.recording import record_read
 from integrations.errors import ConfigurationError, InvalidResponse
 from integrations.never import drop_never
-from integrations.phone import Number, classify
+from integrations.phone import Number
 from integrations.profile import FIELDS, JSON, Field, FieldType, Match, SourceRecord
 from integrations.sought import Sought
+from integrations.stored_numbers import with_country_code
 
 CAPABILITIES = frozenset({"find", "details", "search", "availability", "perform", "webhook", "poll", "health"})
 # More people than this behind one number cannot be chosen among on a screen.
@@ -222,7 +224,7 @@ class Connector(ABC):
 
     def holds(self, number: Number, stored: JSON) -> bool:
         """Whether a stored value is this number. Systems over-match, so every hit is checked before it is shown."""
-        return number.matches(stored, self.settings.region)
+        return stored_numbers.holds(stored, number, self.settings.region)
 
     async def find(self, number: Number, deadline: Deadline) -> list[SourceRecord]:
         """Everyone whose record holds this number, re-verified locally; ``[]`` if nobody's does."""
@@ -293,6 +295,7 @@ class Connector(ABC):
         fields, unreadable = (mapping or self.mapping).read(raw, self.settings.habits)
         if self.settings.home not in ("", self.settings.region):
             fields = {name: self._from_abroad(name, value) for name, value in fields.items()}
+            matched = tuple(replace(one, stored=with_country_code(one.stored, self.settings.region)) for one in matched)
         return SourceRecord(
             connector=self.key,
             record_id=str(record_id),
@@ -307,12 +310,8 @@ class Connector(ABC):
         """A number with its country code, which goes without saying only where the system stands."""
         kind = self.settings.vocabulary[name].type
         if kind is FieldType.PHONES:
-            return [self._internationally(one) for one in value]
-        return self._internationally(value) if kind is FieldType.PHONE else value
-
-    def _internationally(self, stored: str) -> str:
-        number = classify(stored, self.settings.region)
-        return number.international if isinstance(number, Number) else stored
+            return [with_country_code(one, self.settings.region) for one in value]
+        return with_country_code(value, self.settings.region) if kind is FieldType.PHONE else value
 
 
 # Below which key vendors send a list of records.

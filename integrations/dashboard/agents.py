@@ -75,7 +75,7 @@ def search(request: HttpRequest) -> HttpResponseBase:
     if person is None:
         return _page(request)
     raw = request.POST.get("phone", "")
-    caller_id = classify(raw, person.organization.region)
+    caller_id = classify(raw.strip(), person.organization.region)  # typed: a blank before it is no "+"
     if isinstance(caller_id, NotANumber):
         return _page(request, problem=caller_id.reason, typed=raw[:MAX_RAW_LENGTH], status=400)
     call = open_call(person.organization_id, CallFacts(caller_id), person_id=person.pk)

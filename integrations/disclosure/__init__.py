@@ -70,6 +70,7 @@ class Disclosure:
     at: datetime
     view_id: str
     number_effect: Effect = Effect.HIDE
+    region: str = ""  # the viewer's country: numbers from elsewhere carry their country code
     chosen: bool = False  # an agent picked this person for this call
     found_by: By | None = None  # they were found by a search, not by the call's number
     restricted: bool = False  # only the tier ``admin`` sees this person
@@ -82,7 +83,7 @@ class Disclosure:
     @property
     def number_text(self) -> str:
         """The number as this viewer may see it; ``""`` when it is withheld."""
-        return _number_text(self.number, self.number_effect)
+        return _number_text(self.number, self.number_effect, self.region)
 
     @property
     def caller(self) -> dict[str, JSON]:
@@ -136,6 +137,7 @@ class Showing:
             at=result.at,
             view_id=self.context.view_id,
             number_effect=policy.decide(FIELDS["phone"]).effect,
+            region=policy.region,
             complete=result.complete,
             chosen=bool(result.choice.picked),
             found_by=result.sought.by if result.sought else None,
@@ -173,11 +175,12 @@ async def announce(number: Number | None, viewer: Viewer, context: Context) -> s
 
     ``""`` when it is withheld. Raises AuditUnavailable.
     """
-    effect = (await policy_of(viewer.tier_id)).decide(FIELDS["phone"]).effect
+    policy = await policy_of(viewer.tier_id)
+    effect = policy.decide(FIELDS["phone"]).effect
     subject = number.e164 if number else ""
     shown = ({"field": "phone", "effect": effect.value, "sources": []},) if number else ()
     await audit.record(viewer.entry(Event.OPEN, outcome="panel", subject=subject, fields=shown, **context.facts))
-    return _number_text(number, effect)
+    return _number_text(number, effect, policy.region)
 
 
 async def reveal(result: LookupResult, viewer: Viewer, name: str, context: Context) -> Disclosed:
@@ -243,7 +246,7 @@ async def _choose(
     return refs
 
 
-def _number_text(number: Number | None, effect: Effect) -> str:
+def _number_text(number: Number | None, effect: Effect, region: str) -> str:
     if number is None:
         return ""
-    return number.national if effect is Effect.CLEAR else mask(FIELDS["phone"], number.national)
+    return number.written_for(region) if effect is Effect.CLEAR else mask(FIELDS["phone"], number.e164, region)

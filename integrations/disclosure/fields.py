@@ -63,7 +63,8 @@ def disclosed_fields(
         if definition is None or effect is Effect.HIDE:
             continue
         if not policy.waits(definition, gate):
-            shown[name] = _too_old(definition, value, effect) if name in outdated else shown_as(definition, value, effect)
+            old = name in outdated
+            shown[name] = _too_old(definition, value, effect) if old else shown_as(definition, value, effect, policy.region)
         elif gate is Gate.VERIFY:
             shown[name] = shown_as(definition, value, Effect.REVEAL)._replace(verify_first=True)
     return shown
@@ -74,13 +75,13 @@ def _too_old(definition: Field, value: Value, effect: Effect) -> Disclosed:
     return Disclosed(definition, effect, None, source, fetched_at, stale, outdated=True)
 
 
-def shown_as(definition: Field, value: Value, effect: Effect) -> Disclosed:
+def shown_as(definition: Field, value: Value, effect: Effect, region: str = "") -> Disclosed:
     """One value under one effect, its conflicts under the same."""
-    conflicts = tuple((source, _under(effect, definition, other)) for source, other in value.conflicts)
+    conflicts = tuple((source, _under(effect, definition, other, region)) for source, other in value.conflicts)
     return Disclosed(
         definition=definition,
         effect=effect,
-        value=_under(effect, definition, value.value),
+        value=_under(effect, definition, value.value, region),
         source=value.provenance.source,
         fetched_at=value.provenance.fetched_at,
         stale=value.provenance.stale,
@@ -88,7 +89,7 @@ def shown_as(definition: Field, value: Value, effect: Effect) -> Disclosed:
     )
 
 
-def _under(effect: Effect, definition: Field, value: JSON) -> JSON:
+def _under(effect: Effect, definition: Field, value: JSON, region: str) -> JSON:
     if effect is Effect.CLEAR:
         return value
-    return mask(definition, value) if effect is Effect.MASK else None
+    return mask(definition, value, region) if effect is Effect.MASK else None

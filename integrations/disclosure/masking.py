@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from integrations.profile import JSON, Field, FieldType
+from integrations.stored_numbers import numbers_in
 
 DOTS = "•••"
 
 
-def mask(field: Field, value: JSON) -> str:
-    """``rosa@mail.org`` → ``r•••@mail.org``, ``1941-05-02`` → ``1941``; a short value shows nothing of itself."""
+def mask(field: Field, value: JSON, region: str = "") -> str:
+    """``rosa@mail.org`` → ``r•••@mail.org``, ``1941-05-02`` → ``1941``; a short value shows nothing of itself.
+
+    ``region``: of numbers from elsewhere the country code is shown, so that nobody takes them for numbers of here.
+    """
+    if field.type is FieldType.PHONE:
+        return _phone(value, region)
+    if field.type is FieldType.PHONES:
+        return ", ".join(_phone(number, region) for number in value)
     return _MASKS.get(field.type, _hidden)(value)
 
 
@@ -26,13 +34,13 @@ def _email(value: JSON) -> str:
     return f"{local[0]}{DOTS}@{domain}" if separator and len(local) > 1 else DOTS
 
 
-def _phone(value: JSON) -> str:
+def _phone(value: JSON, region: str) -> str:
+    numbers = numbers_in(value, region).numbers if region else ()
+    if len(numbers) == 1:
+        abroad = numbers[0].written_for(region).startswith("+")
+        return f"{f'+{numbers[0].parsed.country_code} ' if abroad else ''}{DOTS} {numbers[0].hint}"
     digits = "".join(character for character in str(value) if character.isdigit())
     return f"{DOTS} {digits[-4:]}" if len(digits) >= 7 else DOTS
-
-
-def _phones(value: JSON) -> str:
-    return ", ".join(_phone(number) for number in value)
 
 
 def _year(value: JSON) -> str:
@@ -42,8 +50,6 @@ def _year(value: JSON) -> str:
 _MASKS = {
     FieldType.TEXT: _text,
     FieldType.EMAIL: _email,
-    FieldType.PHONE: _phone,
-    FieldType.PHONES: _phones,
     FieldType.DATE: _year,
     FieldType.MOMENT: _year,
 }

@@ -78,9 +78,10 @@ class Policy:
 def _load_policy(tier_id: int) -> Policy:
     rules = dict(TierRule.objects.filter(tier_id=tier_id).values_list("target", "effect"))
     organization = Organization.objects.filter(tiers=tier_id).first()
-    if organization is None or organization.identity_check == IdentityQuestion.OFF:
+    if organization is None:
         return Policy(rules)
-    return Policy(rules, organization.identity_check, organization.region)
+    question = "" if organization.identity_check == IdentityQuestion.OFF else organization.identity_check
+    return Policy(rules, question, organization.region)
 
 
 _policies = Snapshots(_load_policy)

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from django.conf.locale import LANG_INFO
 
 from integrations.money import amounts
-from integrations.phone import Number, classify
 from integrations.profile import JSON, CallerProfile, Field, FieldType, Provenance, SourceRecord, Value
+from integrations.stored_numbers import comparable
 
 # By code, by its English name and by its own: what systems write for a language.
 _LANGUAGE_CODES = {
@@ -107,8 +107,7 @@ def _language(value: JSON) -> JSON:
 
 def _comparable(kind: FieldType, value: JSON, region: str) -> JSON:
     if kind is FieldType.PHONE:
-        number = classify(value, region)
-        return number.e164 if isinstance(number, Number) else value
+        return comparable(value, region)
     if kind is FieldType.PHONES:
         return sorted(str(_comparable(FieldType.PHONE, item, region)) for item in value)
     if kind is FieldType.MONEY:

@@ -95,6 +95,19 @@ async def test_an_unusable_phone_is_refused_with_a_sentence(api: Api, phone: obj
     assert error["fields"]["phone"]
 
 
+@pytest.mark.parametrize("phone", ["555-0123", "5550123", "+15550123", "867-5309"])
+async def test_a_number_without_its_area_code_is_refused_with_what_it_needs(api: Api, phone: str) -> None:
+    error = await error_of(await api.post({"phone": phone}), 400)
+    assert error["code"] == "invalid_phone"
+    assert "needs its area code" in error["fields"]["phone"][0]
+
+
+@pytest.mark.parametrize("phone", ["999-999-9999", "+10000000000", "1234567890", "Private Number", "Anonymous <sip:x@y>"])
+async def test_fillers_and_hidden_callers_are_withheld(api: Api, phone: str) -> None:
+    body = (await api.post({"phone": phone})).json()
+    assert (body["lookup_status"], body["phone_number"], body["sources"]) == ("withheld", None, [])
+
+
 async def test_an_absent_phone_is_refused(api: Api) -> None:
     assert (await error_of(await api.post({}), 400))["code"] == "invalid_phone"
 

@@ -12,7 +12,7 @@ import pytest
 from integrations.connectors import build
 from integrations.connectors.base import Connector, Deadline, SourceSettings
 from integrations.connectors.http import close_clients
-from integrations.connectors.rows import RowsConnector, read_csv
+from integrations.connectors.rows import RowsConnector, UnusableRow, read_csv
 from integrations.phone import Number, classify
 from integrations.profile import SourceRecord
 from tests.connectors.directory.test_directory import Kept
@@ -125,3 +125,37 @@ async def test_a_number_with_its_country_code_is_what_it_says(kinds: Kinds, name
     (found,) = await kinds.find(name, "+52 415 555 0100", "+524155550100")
     assert found.fields["phone"] == "+52 415 555 0100"
     assert len(await kinds.find(name, "+1 415-555-0100", "+14155550100", region="MX")) == 1
+
+
+@pytest.mark.parametrize("name", [name for name in KINDS if name != "database"])
+@pytest.mark.parametrize(
+    "stored",
+    [
+        " 415-555-0123",
+        "415-555-0123 ext12",
+        "415-555-0101 / 415-555-0123",
+        "415-555-0123 (cell)",
+        "4155550123.0",
+        "x4155550123",
+    ],
+)
+async def test_a_number_is_found_within_what_is_stored(kinds: Kinds, name: str, stored: str) -> None:
+    (found,) = await kinds.find(name, stored, "+14155550123")
+    assert "555" in found.matched[0].stored
+    assert await kinds.find(name, stored, "+14155550124") == []
+
+
+@pytest.mark.parametrize("name", KINDS)
+async def test_fillers_and_local_numbers_are_nobodys(kinds: Kinds, name: str) -> None:
+    for stored in ("999-999-9999", "000-000-0000", "555-0123"):
+        if name == "directory":
+            with pytest.raises(UnusableRow, match="area code" if stored == "555-0123" else "not a phone number"):
+                await kinds.find(name, stored, "+14155550123")
+        else:
+            assert await kinds.find(name, stored, "+14155550123") == []
+
+
+@pytest.mark.parametrize("name", [name for name in KINDS if name != "database"])
+async def test_a_line_with_two_forms_is_found_by_either(kinds: Kinds, name: str) -> None:
+    for stored, caller in (("5215512345678", "+525512345678"), ("+541123456789", "+5491123456789")):
+        assert len(await kinds.find(name, stored, caller)) == 1

@@ -47,7 +47,8 @@ class DirectoryConnector(RowsConnector):
         return super().mapping
 
     async def find(self, number: Number, deadline: Deadline) -> list[SourceRecord]:
-        return [self._person(row, number) for row in (await self._stored.rows([phone_key(number.e164)]))[:MAX_RECORDS]]
+        rows = await self._stored.rows([phone_key(form) for form in number.forms])
+        return [self._person(row, number) for row in rows[:MAX_RECORDS]]
 
     async def search(self, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
         """By the longest word of the name, or its beginning; who asks compares the rest."""
@@ -60,7 +61,7 @@ class DirectoryConnector(RowsConnector):
 
     def _person(self, row: StoredRow, number: Number | None = None) -> SourceRecord:
         raw, numbers = raw_of(row.content), row.content["numbers"]
-        held = tuple(Match(column, written) for column, written, e164 in numbers if number and e164 == number.e164)
+        held = tuple(Match(column, written) for column, written, e164 in numbers if number and e164 in number.forms)
         return self.record(raw, raw["id"], matched=held, fetched_at=row.read_at)
 
     def read_sample(self, sample: JSON) -> list[SourceRecord]:

@@ -15,16 +15,16 @@ from integrations.connectors.mapping import FieldMapping
 from integrations.connectors.rows import Column, Filed, UnusableRow, column_name
 from integrations.errors import ConfigurationError
 from integrations.never import is_never, scrub
-from integrations.phone import CallerId, Number, classify
+from integrations.phone import LOCAL_ONLY, classify
 from integrations.profile import JSON, Field, FieldType
 from integrations.sought import words_of
+from integrations.stored_numbers import as_text, numbers_in
 
 # Where people write the day first (unlike the United States).
 _MONTH_FIRST = frozenset({"US", "PH", "FM", "MH", "PW", "AS", "GU", "MP", "PR", "VI"})
 _WRITTEN_DATE = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4}|\d{2})(?=$|\s)")
 # Who types fewer letters of a name finds whole words only; more letters are compared with what was found.
 _BEGINNINGS = (3, 4, 5)
-_SEVERAL = re.compile(r"[;,\n|]| ?/ ?| or | and ")
 
 
 def phone_key(e164: str) -> str:
@@ -69,7 +69,7 @@ class Filing:
 
     def filed(self, cells: Mapping[str, str]) -> Filed:
         """Raises UnusableRow for one that no call could find."""
-        numbers = self._numbers(cells)
+        numbers, unread = self._numbers(cells)
         record_id = cells.get(self.id_column, "") if self.id_column else _made_up(cells, numbers)
         if not record_id:
             raise UnusableRow("It has no record id.")
@@ -77,7 +77,11 @@ class Filing:
         values = scrub({name: self._as_iso(name, cell) for name, cell in kept.items()})
         content: dict[str, JSON] = {"id": record_id, "numbers": numbers, "values": values}
         fields, unreadable = self.mapping.read(raw_of(content), self.habits)
-        return Filed(content, frozenset(_keys(content, fields)), tuple(self.vocabulary[name].label for name in unreadable))
+        return Filed(
+            content,
+            frozenset(_keys(content, fields)),
+            (*(self.labels[name] for name in unread), *(self.vocabulary[name].label for name in unreadable)),
+        )
 
     @cached_property
     def _dated(self) -> frozenset[str]:
@@ -85,28 +89,27 @@ class Filing:
         read = self.mapping.expressions.items()
         return frozenset(text for name, text in read if self.vocabulary[name].type in (FieldType.DATE, FieldType.MOMENT))
 
-    def _numbers(self, cells: Mapping[str, str]) -> list[list[str]]:
-        """[column, as written, E.164] for each number of the row that can call."""
+    def _numbers(self, cells: Mapping[str, str]) -> tuple[list[list[str]], list[str]]:
+        """[column, as written, E.164] for each number of the row that can call, and the columns with what is none."""
         found: dict[str, list[str]] = {}
+        unread: list[str] = []
         problem = ""
         for column in self.phone_columns:
-            for written, number in self._in(cells.get(column, "")):
-                if isinstance(number, Number):
-                    found.setdefault(number.e164, [column, written, number.e164])
-                else:
-                    problem = f"What stands below “{self.labels[column]}” is not a phone number that can be looked up."
+            cell = cells.get(column, "")
+            read = numbers_in(cell, self.habits.region)
+            for number, written in zip(read.numbers, read.written, strict=True):
+                found.setdefault(number.e164, [column, written if read.numbers[1:] else cell, number.e164])
+            if cell and (read.unreadable or not read.numbers):
+                problem = problem or self._why(column, cell)
+            unread += [column] if read.unreadable else []
         if not found:
             raise UnusableRow(problem or "It has no phone number.")
-        return list(found.values())
+        return list(found.values()), unread
 
-    def _in(self, cell: str) -> Iterator[tuple[str, CallerId]]:
-        """A cell's number, or its several ones with something between them that is in no number: as written, and as read."""
-        whole = classify(cell, self.habits.region) if cell else None
-        if isinstance(whole, Number):
-            yield cell, whole
-            return
-        for part in filter(None, (part.strip() for part in _SEVERAL.split(cell))):
-            yield part, classify(part, self.habits.region)
+    def _why(self, column: str, cell: str) -> str:
+        if classify(as_text(cell), self.habits.region) == LOCAL_ONLY:
+            return f"What stands below “{self.labels[column]}” needs its area code, like +14155550123."
+        return f"What stands below “{self.labels[column]}” is not a phone number that can be looked up."
 
     def _as_iso(self, column: str, cell: str) -> str:
         """Dates as they are written in the organisation's country, in the order of the rest of the world's programs."""

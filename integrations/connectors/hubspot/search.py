@@ -33,7 +33,9 @@ def by_number(number: Number) -> list[Group]:
     every caller who is not known."""
     variants = list(number.variants())
     calculated = ("hs_searchable_calculated_phone_number", "hs_searchable_calculated_mobile_number")
-    filters = [_is(name, "EQ", value=number.nsn) for name in calculated]
+    # HubSpot keeps them without country code; some countries' mobile numbers are written in two ways.
+    plain = list(number.nsns)
+    filters = [_is(name, "IN", values=plain) if plain[1:] else _is(name, "EQ", value=number.nsn) for name in calculated]
     filters += [_is(name, "IN", values=variants) for name in PHONES]
     return [{"filters": [one]} for one in filters]
 

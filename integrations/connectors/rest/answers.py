@@ -16,6 +16,7 @@ from integrations.never import scrub
 from integrations.phone import Number
 from integrations.profile import JSON, Match, SourceRecord
 from integrations.sought import MAX_HITS
+from integrations.stored_numbers import holds
 
 _OPTION = tuple(field.name for field in fields(AvailabilityOption))
 MAX_TEXT = 500
@@ -115,4 +116,4 @@ def why_matched(record: SourceRecord, number: Number | None, region: str) -> tup
     held = [phone for phone in (record.fields.get("phone"), *record.fields.get("phones", [])) if phone]
     if number is None or not held:
         return ()
-    return tuple(Match("phone", phone) for phone in held if number.matches(phone, region)) or None
+    return tuple(Match("phone", phone) for phone in held if holds(phone, number, region)) or None

@@ -79,8 +79,8 @@ class RestConnector(Connector):
         return bool(described[capability]) if capability in described else super().can(capability)
 
     async def find(self, number: Number, deadline: Deadline) -> list[SourceRecord]:
-        for notation in dict.fromkeys([self.options.phone.format, *self.options.phone.variants]):
-            if found := await self._look_up(phone_inputs(number, notation, self._named), "", number, deadline):
+        for inputs in phone_inputs(number, self.options.phone, self._named):
+            if found := await self._look_up(inputs, "", number, deadline):
                 return found
         return []
 

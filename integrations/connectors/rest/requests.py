@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from itertools import product
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from integrations.connectors.base import DetailKeys
 from integrations.connectors.http import segment
-from integrations.connectors.rest.shape import PLACEHOLDER, PhoneFormat, Step
+from integrations.connectors.rest.shape import PLACEHOLDER, Phone, PhoneFormat, Step
 from integrations.phone import Number
 from integrations.profile import JSON, SourceRecord
 
@@ -70,10 +71,13 @@ _NOTATIONS: dict[str, PhoneFormat] = {
 }
 
 
-def phone_inputs(number: Number, notation: PhoneFormat, named: Collection[str]) -> dict[str, str]:
-    """The number as input, in its own notation and in those that are ``named``: writing one has its price."""
-    own = {name: written(number, other) for name, other in _NOTATIONS.items() if name in named}
-    return {"phone": written(number, notation), **own}
+def phone_inputs(number: Number, phone: Phone, named: Collection[str]) -> Iterator[dict[str, str]]:
+    """The number as input, in one notation after the other and in each of its forms; with it what is ``named`` of its other
+    notations: writing one has its price."""
+    for notation, form in product(dict.fromkeys([phone.format, *phone.variants]), number.forms):
+        asked = number if form == number.e164 else replace(number, e164=form)
+        own = {name: written(asked, other) for name, other in _NOTATIONS.items() if name in named}
+        yield {"phone": written(asked, notation), **own}
 
 
 def with_days(step: Step, inputs: Inputs, zone: str) -> Inputs:

@@ -128,7 +128,7 @@ class Search:
 def terms(number: Number) -> list[str]:
     """What the index may hold of this number: without country code, with it, and as it is dialled at home. Digits only,
     so nothing in them can be an operator."""
-    written = (number.nsn, number.digits, number.national)
+    written = (number.nsn, number.digits, number.national, *number.forms[1:], *number.nsns[1:])
     return list(dict.fromkeys(re.sub(r"\D", "", text) for text in written))
 
 

@@ -19,6 +19,7 @@ from integrations.models import ActorKind, Channel, Organization, Tier
 from integrations.money import amounts, in_major
 from integrations.phone import CallerId, NotANumber, classify
 from integrations.profile import JSON, FieldType
+from integrations.stored_numbers import in_words
 
 _ENDINGS = {
     LookupStatus.NOT_FOUND: "Not found: no system knows this number.",
@@ -92,7 +93,12 @@ def _lines(shown: Disclosure) -> Iterator[str]:
         yield from _table(
             ("field", "value", "from", "age"),
             [
-                (field.definition.label, _value(field), labels.get(field.source, field.source), _age(field, shown.at))
+                (
+                    field.definition.label,
+                    _value(field, shown.region),
+                    labels.get(field.source, field.source),
+                    _age(field, shown.at),
+                )
                 for field in shown.fields.values()
             ],
         )
@@ -109,15 +115,16 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[s
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
-def _value(field: Disclosed) -> str:
+def _value(field: Disclosed, region: str) -> str:
     if field.revealable:
         return "hidden: reveal in the panel"
-    text = _text(field.definition.type, field.value) if not field.masked else str(field.value)
-    others = [_text(field.definition.type, value) if not field.masked else str(value) for _, value in field.conflicts]
+    kind = field.definition.type
+    text = _text(kind, field.value, region) if not field.masked else str(field.value)
+    others = [_text(kind, value, region) if not field.masked else str(value) for _, value in field.conflicts]
     return f"{text} (elsewhere: {'; '.join(others)})" if others else text
 
 
-def _text(kind: FieldType, value: JSON) -> str:
+def _text(kind: FieldType, value: JSON, region: str) -> str:
     """One line of a value: the shapes of several parts by what people ask about first."""
     if kind is FieldType.MONEY:
         return "; ".join(f"{in_major(amount)} {amount['currency']}" for amount in amounts(value))
@@ -127,6 +134,10 @@ def _text(kind: FieldType, value: JSON) -> str:
         return "; ".join(f"{item['start']} {item['title']} ({item['status']})" for item in value)
     if kind is FieldType.ORDERS:
         return "; ".join(f"{item['date'] or ''} {item['description']}".strip() for item in value)
+    if kind is FieldType.PHONE:
+        value = in_words(value, region)
+    elif kind is FieldType.PHONES:
+        value = [in_words(one, region) for one in value]
     if isinstance(value, list):
         return ", ".join(str(item) for item in value)
     # Line breaks and control characters of a note would break the table, or the terminal.
