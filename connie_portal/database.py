@@ -58,5 +58,12 @@ def database_settings(url: str, data_dir: Path) -> dict[str, Any]:
     }
 
 
+def database_files(entry: dict[str, Any]) -> list[Path]:
+    """The SQLite file of a DATABASES entry, with those that stand beside it while it is used; of another database none."""
+    if not entry["ENGINE"].endswith("sqlite3"):
+        return []
+    return [Path(f"{entry['NAME']}{ending}") for ending in ("", "-wal", "-shm")]
+
+
 def _sqlite(path: Path) -> dict[str, Any]:
     return {"ENGINE": "django.db.backends.sqlite3", "NAME": path, "CONN_MAX_AGE": 0, "OPTIONS": dict(SQLITE_OPTIONS)}

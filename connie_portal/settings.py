@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.templatetags.static import static
 from django.utils.csp import CSP
 
-from connie_portal.database import database_settings
+from connie_portal.database import database_files, database_settings
 from connie_portal.env import (
     env_bool,
     env_directory,
@@ -21,10 +22,12 @@ from connie_portal.env import (
     load_env_file,
 )
 from connie_portal.mail import mailer_settings
+from connie_portal.private import keep_to_the_owner, make_private
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # -- Where things are --------------------------------------------------------------------------------------------
+keep_to_the_owner()
 DATA_DIR = env_directory("CONNIE_DATA_DIR", "var", BASE_DIR)
 load_env_file(DATA_DIR / "demo.env")
 SOURCES_DIR = Path(env_str("CONNIE_SOURCES_DIR", str(DATA_DIR / "sources"))).resolve()
@@ -105,6 +108,8 @@ TEMPLATES = [
 
 # -- Storage -----------------------------------------------------------------------------------------------------
 DATABASES = {"default": database_settings(DATABASE_URL, DATA_DIR)}
+for _sentence in make_private(DATA_DIR, *database_files(DATABASES["default"])):
+    print(_sentence, file=sys.stderr)
 if REDIS_URL:
     # A server that is away costs what was cached and nothing else: sessions and failed log-ins are in the database.
     options = {"SOCKET_CONNECT_TIMEOUT": 1, "SOCKET_TIMEOUT": 1, "IGNORE_EXCEPTIONS": True}

@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from connie_portal.env import EnvironmentProblem, env_port, env_str, load_env_file  # noqa: E402
+from connie_portal.private import keep_to_the_owner, make_private  # noqa: E402
 from connie_portal.process import Port, address, listen  # noqa: E402
 
 START_S = 60.0
@@ -162,6 +163,8 @@ def write_private(path: Path, text: str) -> None:
 def prepare(data_dir: Path) -> IO[str]:
     """Make the data directory and its keys; returns the lock that keeps a second demo out of it."""
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for sentence in make_private(data_dir):
+        say(sentence)
     lock = open(data_dir / "demo.lock", "w", encoding="utf-8")  # noqa: SIM115 -- held until the process ends
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -199,6 +202,7 @@ def say(text: str) -> None:
 
 
 def main() -> int:
+    keep_to_the_owner()
     asked_to_end = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: asked_to_end.set())
