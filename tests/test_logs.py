@@ -46,3 +46,58 @@ def test_other_problems_keep_where_they_happened_without_who_called(formatter: l
 def test_query_strings_are_not_repeated() -> None:
     event = logs.drop_query(None, "info", {"logger": "django.request", "event": "Not Found: /x?phone=5"})
     assert event["event"] == "Not Found: /x?…"
+
+
+def test_nested_values_are_redacted_as_well() -> None:
+    event = {
+        "event": "asked",
+        "facts": {"phone": 1, "row": [{"seen": "rosa@mail.org"}, ("+14155550123", 14155550123)], "rosa@mail.org": True},
+        "caller": 4155550123,
+        "count": 3,
+        "huge": 10**5000,
+    }
+    redacted = logs.redact(None, "info", event)
+    assert redacted["facts"] == {
+        "phone": "[removed]",
+        "row": [{"seen": "[e-mail]"}, ["[number]", "[number]"]],
+        "[e-mail]": True,
+    }
+    assert (redacted["caller"], redacted["count"], redacted["huge"]) == ("[number]", 3, "[number]")
+
+
+@pytest.mark.parametrize("shift", range(0, 40, 3))
+@pytest.mark.parametrize(
+    ("secret", "kept"),
+    [
+        ("+1 415 555 0123", "0123"),
+        ("rosa@mail.org", "rosa"),
+        ("Bearer " + "k3y" * 400, "k3yk3y"),
+        ("4111 1111 1111 1111", "1111"),
+    ],
+)
+def test_long_texts_are_cut_and_what_the_cuts_go_through_is_not_told(secret: str, kept: str, shift: int) -> None:
+    text = "x " * (logs.KEPT_HEAD // 2 - 10 + shift) + secret + " y" * 50_000
+    mirrored = "x " * 50_000 + secret + " y" * ((logs.KEPT_TAIL - len(secret)) // 2 + 170 - 10 * shift)
+    for written in (logs.redact_text(text), logs.redact_text(mirrored)):
+        assert len(written) <= logs.LONGEST_TEXT
+        assert kept not in written
+        assert "characters, cut]" in written
+
+
+def test_a_traceback_is_cut_but_keeps_what_went_wrong_at_its_end(formatter: logging.Formatter) -> None:
+    line = said(formatter, "integrations.panel", ValueError(f"{'no ' * 100_000}, it ended here"))
+    assert len(line["exception"]) <= logs.LONGEST_TEXT
+    assert line["exception"].startswith("Traceback")
+    assert line["exception"].endswith("it ended here")
+
+
+def test_a_long_unbroken_path_costs_a_cut_and_not_the_process(formatter: logging.Formatter) -> None:
+    for unbroken in ("a", "a.", "a@", "%40", "1", "bearer ", "$argon2", "-1"):
+        record = logging.LogRecord("django.request", logging.WARNING, __file__, 1, "Not Found: %s", (unbroken * 300_000,), None)
+        assert len(formatter.format(record)) < logs.LONGEST_TEXT * 2
+
+
+@pytest.mark.parametrize("written", ["1-415-555-0123", "14155550123", "+1 (415) 555-0123", "%2B14155550123", "415.555.0123"])
+def test_numbers_are_recognised_as_people_write_them(written: str) -> None:
+    assert "555" not in logs.redact_text(f"caller {written} rang")
+    assert logs.redact_text(f"caller {written} rang").startswith("caller ")
