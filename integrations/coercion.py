@@ -9,8 +9,10 @@ from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 
 from integrations import figures, money
+from integrations.emails import address_in
 from integrations.never import is_never, scrub
 from integrations.profile import JSON, Field, FieldType, Sensitivity
+from integrations.words import is_nothing, name_of, truth, written
 
 MAX_TEXT = 2_000
 MAX_ITEMS = 50
@@ -39,6 +41,7 @@ class Habits:
 
 
 _NO_HABITS = Habits()
+_NAMES = frozenset({"name", "first_name", "last_name"})
 
 
 class WrongType(ValueError):
@@ -49,12 +52,16 @@ def coerce(definition: Field, raw: JSON, habits: Habits = _NO_HABITS) -> JSON:
     """A source's value in the field's shape, scrubbed; None where the source has nothing to say. Raises WrongType."""
     if definition.sensitivity is Sensitivity.NEVER or is_never(definition.name) or raw is None:
         return None
+    if raw is False and definition.type is not FieldType.FLAG:
+        return None  # how a well-known ERP answers for a field of any type that is not set
     try:
         value = _SHAPES[definition.type](raw, habits)
     except (TypeError, ValueError, KeyError, InvalidOperation, OverflowError) as error:
         raise WrongType(f"{definition.name} is not {definition.type.value}") from error
     if definition.type not in _EXEMPT:
         value = scrub(value)
+    if definition.type is FieldType.TEXT and value:
+        value = name_of(value) if definition.name in _NAMES else "" if is_nothing(value) else value
     return None if value in ("", [], {}) or value is None else value
 
 
@@ -70,23 +77,23 @@ def _as_text(raw: JSON, habits: Habits) -> str:
         return ", ".join(_text(item, habits) for item in raw[:MAX_ITEMS] if item is not None)
     if isinstance(raw, dict):
         raise TypeError
-    return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)
+    if isinstance(raw, bytes):
+        return raw.decode("utf-8", "replace")
+    return written(raw) if isinstance(raw, int | float | Decimal) and not isinstance(raw, bool) else str(raw)
 
 
 def _texts(raw: JSON, habits: Habits) -> list[str]:
     items = raw if isinstance(raw, list | tuple) else str(raw).split(";")
-    return [text for item in items[:MAX_ITEMS] if item is not None and (text := _text(item, habits))]
+    texts = (_text(item, habits) for item in items[:MAX_ITEMS] if item is not None and item is not False)
+    return [text for text in texts if not is_nothing(text)]
+
+
+def _email(raw: JSON, habits: Habits) -> str:
+    return address_in(_text(raw, habits))
 
 
 def _flag(raw: JSON, _habits: Habits) -> bool | None:
-    word = str(raw).strip().lower()
-    if word in {"true", "1", "yes", "y", "on", "vip"}:
-        return True
-    if word in {"false", "0", "no", "n", "off"}:
-        return False
-    if word in {"", "none"}:
-        return None
-    raise ValueError
+    return truth(raw)
 
 
 def _date(raw: JSON, habits: Habits) -> str | None:
@@ -120,7 +127,7 @@ def _number(raw: JSON, habits: Habits) -> int | float | None:
         number = figures.bounded(raw)
     elif not isinstance(raw, str):
         raise TypeError
-    elif not (text := raw.strip()):
+    elif not (text := raw.strip()) or _is_unsaid(text):
         return None
     elif set(text) <= set("0123456789+-eE"):
         number = figures.plain(text)
@@ -130,9 +137,14 @@ def _number(raw: JSON, habits: Habits) -> int | float | None:
     return int(number) if number == number.to_integral_value() else float(number)
 
 
+def _is_unsaid(figure: str) -> bool:
+    """Whether nothing stands where a figure would; what is not a number has been miscounted."""
+    return is_nothing(figure) and figure.strip().casefold() != "nan"
+
+
 def _money(raw: JSON, habits: Habits) -> JSON:
-    """One amount; of several currencies a list, which are never added. A system's ``false`` is an amount that is not there."""
-    if raw is False:
+    """One amount; of several currencies a list, which are never added."""
+    if isinstance(raw, str) and _is_unsaid(raw):
         return None
     if isinstance(raw, list):
         if len(raw) > MAX_AMOUNTS:
@@ -186,7 +198,7 @@ _SHAPES: dict[FieldType, Callable[[JSON, Habits], JSON]] = {
     FieldType.TEXT: _text,
     FieldType.PHONE: _text,
     FieldType.PHONES: _texts,
-    FieldType.EMAIL: _text,
+    FieldType.EMAIL: _email,
     FieldType.DATE: _date,
     FieldType.MOMENT: _moment,
     FieldType.FLAG: _flag,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
+from integrations.emails import folded
 from integrations.phone import Number, Withheld, classify
 from integrations.profile import JSON
 
@@ -51,7 +52,7 @@ class Sought:
     def fits(self, fields: Mapping[str, JSON]) -> bool:
         """Whether a record's fields are of somebody who is looked for. Numbers are held against their record elsewhere."""
         if self.by is By.EMAIL:
-            return str(fields.get("email") or "").strip().casefold() == self.text
+            return folded(fields.get("email")) == self.text
         if self.by is By.NAME:
             parts = " ".join(str(fields.get(name) or "") for name in ("first_name", "last_name"))
             return any(

@@ -8,10 +8,12 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from integrations.admin.tenancy import administered
 from integrations.connectors import kinds
 from integrations.lookup.sources import Source, every_source
+from integrations.lookup.unsure import unsure
 from integrations.models import Connector, Event, Organization
 from integrations.periodic import silence
 
@@ -129,7 +131,19 @@ def state_of(row: Connector, source: Source) -> tuple[str, str]:
     if not source.knows_people:
         return "good", _("Asked when somebody looks for a service.")
     asked = _("Asked on every call.") if source.asked_by_phone else _("Asked once it is known who calls.")
-    return "good", f"{asked} {standing.message}".strip()
+    return "good", " ".join(filter(None, (asked, standing.message, _hidden(unsure(source.fingerprint)))))
+
+
+def _hidden(number: int) -> str:
+    if not number:
+        return ""
+    return ngettext(
+        "Of %(n)d client it could not be read whether they are restricted, so only the tier admin sees them: "
+        "write yes or no there.",
+        "Of %(n)d clients it could not be read whether they are restricted, so only the tier admin sees them: "
+        "write yes or no there.",
+        number,
+    ) % {"n": number}
 
 
 def _change(row: Connector) -> str:

@@ -30,6 +30,7 @@ from integrations.phone import Number
 from integrations.profile import FIELDS, JSON, Field, FieldType, Match, SourceRecord
 from integrations.sought import Sought
 from integrations.stored_numbers import with_country_code
+from integrations.words import shared_id
 
 CAPABILITIES = frozenset({"find", "details", "search", "availability", "perform", "webhook", "poll", "health"})
 # More people than this behind one number cannot be chosen among on a screen.
@@ -301,7 +302,7 @@ class Connector(ABC):
             record_id=str(record_id),
             fields=fields,
             matched=matched,
-            external_id=str(external) if external is not None else "",
+            external_id=shared_id(external),
             unreadable=unreadable,
             **extra,
         )

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import date
+from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ from integrations.errors import (
     SourceTimeout,
     SourceUnavailable,
 )
+from integrations.figures import MOST
 from integrations.profile import JSON
 
 ACQUIRE_S = 3.0
@@ -362,7 +364,9 @@ _READABLE = (str, int, float, date, dict)
 
 
 def _plain(value: Any) -> JSON:
-    """A driver's value as JSON, or as a date for the vocabulary to shape. Exact numbers stay exact as text."""
+    """A driver's value as JSON, or as a date for the vocabulary to shape."""
+    if isinstance(value, Decimal):
+        return _number(value)
     if isinstance(value, list):
         return [_plain(one) for one in value]
     if isinstance(value, bytes | bytearray | memoryview):
@@ -374,3 +378,12 @@ def _plain(value: Any) -> JSON:
         except UnicodeDecodeError:
             return raw.hex()  # a binary key stays one of its kind
     return value if value is None or isinstance(value, _READABLE) else str(value)
+
+
+def _number(value: Decimal) -> JSON:
+    """Exactly: a number where JSON has it, since in a text "1.234" may be a thousand and more; else a text."""
+    if not value.is_finite() or not -MOST <= value <= MOST or value.adjusted() < -16:
+        return str(value)
+    if value == value.to_integral_value():
+        return int(value)
+    return float(value) if Decimal(repr(float(value))) == value else str(value)

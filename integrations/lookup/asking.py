@@ -21,6 +21,7 @@ from integrations.lookup.cache import Kept, Outcome, Page, may_be_kept
 from integrations.lookup.result import Renewal, SourceOutcome, SourceStatus
 from integrations.lookup.sources import Source, plan_with
 from integrations.lookup.store import store
+from integrations.lookup.unsure import note_unsure
 from integrations.profile import Field, SourceRecord
 
 log = structlog.get_logger(__name__)
@@ -169,6 +170,7 @@ async def _call(inquiry: Inquiry, page: Page) -> Outcome:
         with remarks() as said:
             records = tuple(await _tried(inquiry, Deadline(source.timeout_s), attempt))
         attempt.outcome = str(_found(records))
+        note_unsure(source.fingerprint, records)
     except ConfigurationError:
         attempt.outcome = str(SourceStatus.UNAVAILABLE)
         raise

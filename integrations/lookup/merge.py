@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from django.conf.locale import LANG_INFO
 
+from integrations.emails import identity
 from integrations.money import amounts
 from integrations.profile import JSON, CallerProfile, Field, FieldType, Provenance, SourceRecord, Value
 from integrations.stored_numbers import comparable
+from integrations.words import shared_id
 
 # By code, by its English name and by its own: what systems write for a language.
 _LANGUAGE_CODES = {
@@ -22,7 +24,8 @@ _LANGUAGE_CODES = {
 def link(records: Sequence[SourceRecord]) -> list[tuple[SourceRecord, ...]]:
     """Group records into people.
 
-    Two records are one person when they come from different sources and share an e-mail address or an external id.
+    Two records are one person when they come from different sources and share an e-mail address, which must be somebody's,
+    or an external id.
     What a source keeps as two records stays two people, however they are chained together through others: a key that
     occurs twice in one source therefore links nothing.
     """
@@ -41,7 +44,7 @@ def link(records: Sequence[SourceRecord]) -> list[tuple[SourceRecord, ...]]:
 def _shared_keys(records: Sequence[SourceRecord]) -> Iterable[list[int]]:
     holders: dict[tuple[str, str], list[int]] = defaultdict(list)
     for index, record in enumerate(records):
-        if email := _email(record):
+        if email := identity(record.fields.get("email")):
             holders["email", email].append(index)
         if record.external_id:
             holders["external id", record.external_id].append(index)
@@ -50,8 +53,13 @@ def _shared_keys(records: Sequence[SourceRecord]) -> Iterable[list[int]]:
             yield indexes
 
 
-def _email(record: SourceRecord) -> str:
-    return str(record.fields.get("email") or "").strip().casefold()
+def sure_key(person: CallerProfile, name: str) -> str:
+    """The e-mail address or account id by which another system can be asked about this person; ``""`` for one that could
+    be anybody's."""
+    value = person.fields.get(name)
+    if value is None:
+        return ""
+    return str(value.value) if (identity if name == "email" else shared_id)(value.value) else ""
 
 
 def merge(
@@ -110,6 +118,8 @@ def _comparable(kind: FieldType, value: JSON, region: str) -> JSON:
         return comparable(value, region)
     if kind is FieldType.PHONES:
         return sorted(str(_comparable(FieldType.PHONE, item, region)) for item in value)
+    if kind is FieldType.EMAIL:
+        return identity(value) or value
     if kind is FieldType.MONEY:
         return sorted((amount["currency"], amount["amount_minor"]) for amount in amounts(value))
     if kind is FieldType.MOMENT:

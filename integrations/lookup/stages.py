@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from integrations.connectors.base import Deadline, DetailKeys
 from integrations.lookup.asking import Asked, Inquiry, Request, Settled, at_hand
 from integrations.lookup.cache import NO_PAGE, Page
-from integrations.lookup.merge import link, merge
+from integrations.lookup.merge import link, merge, sure_key
 from integrations.lookup.result import LookupResult, Question, SourceOutcome, SourceStatus, status_of
 from integrations.lookup.sources import Plan, Source
 from integrations.lookup.store import store
@@ -222,8 +222,8 @@ class Stages:
         own = next((record for record in records if record.connector == source.key), None)
         keys = DetailKeys(
             record_ids={record.connector: record.record_id for record in records},
-            email=_text(profile, "email"),
-            account_id=_text(profile, "account_id"),
+            email=sure_key(profile, "email"),
+            account_id=sure_key(profile, "account_id"),
             # Who was found by a search does not call from their own number, as far as is known.
             phone=self.number.e164 if self.number and not self.choice.found_by else "",
             hints=own.hints if own else {},
@@ -231,7 +231,7 @@ class Stages:
         if not source.details_by:
             known = own is not None
         elif source.details_by.startswith("field:"):
-            known = bool(_text(profile, source.details_by.removeprefix("field:")))
+            known = bool(sure_key(profile, source.details_by.removeprefix("field:")))
         else:
             known = source.details_by in keys.record_ids
         if not known or (source.connector and not source.connector.wants_details(keys)):
@@ -336,8 +336,3 @@ class Stages:
         if source.stands_in_for:
             return "It stands in for another system and was not needed."
         return "It is not asked by phone number."
-
-
-def _text(profile: CallerProfile, name: str) -> str:
-    value = profile.fields.get(name)
-    return str(value.value) if value else ""

@@ -14,7 +14,7 @@ from integrations.connectors.recording import Sent, recording, remarks
 from integrations.errors import ConfigurationError, SourceError
 from integrations.lookup.asking import answered, failed
 from integrations.lookup.engine import look_up
-from integrations.lookup.merge import link, merge
+from integrations.lookup.merge import link, merge, sure_key
 from integrations.lookup.result import LookupResult, Question, SourceOutcome, status_of
 from integrations.lookup.sources import Plan, Source, plan_and_source
 from integrations.never import drop_never
@@ -112,7 +112,7 @@ async def _by_others(plan: Plan, source: Source, connector: Connector, number: N
     if len(others.people) != 1:
         return replace(before, result=nobody), (), None
     person = others.people[0]
-    email, account_id = (str(person.fields[name].value) if name in person.fields else "" for name in ("email", "account_id"))
+    email, account_id = (sure_key(person, name) for name in ("email", "account_id"))
     return before, (), DetailKeys(dict(person.refs), email, account_id, number.e164)
 
 
