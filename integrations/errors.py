@@ -15,6 +15,7 @@
     │   ├── AuthFailed            auth                           the credentials are dead
     │   │   └── MissingScope      auth                           the credentials live but may not do this
     │   └── InvalidResponse       invalid_response               garbage, too large, wrong types, refused request
+    │       └── MissingColumn     invalid_response               what the configuration names and the system does not have
     ├── AuditUnavailable          the access entry could not be committed: no caller data may leave
     └── AccessDenied              the viewer may not see this; the denial is already in the audit trail
 
@@ -119,6 +120,10 @@ class MissingScope(AuthFailed):
 class InvalidResponse(SourceError):
     status = "invalid_response"
     public_message = "It sent an answer that could not be read."
+
+
+class MissingColumn(InvalidResponse):
+    """``detail``: a sentence for the admin that names it; whoever takes a call can do nothing about it."""
 
 
 class AuditUnavailable(PortalError):

@@ -80,10 +80,27 @@ def secrets_of(state: State) -> Iterator[tuple[Place, Secret]]:
             yield ("api_key", name, "key"), facts["key"]
 
 
+def _written(options: Facts) -> Facts:
+    """A database's conditions without JSON's null, for which a file has no word but the text."""
+    where = options.get("where")
+    if not isinstance(where, dict):
+        return options
+    words = {
+        name: ["null" if value is None else value for value in held]
+        if isinstance(held, list)
+        else "null"
+        if held is None
+        else held
+        for name, held in where.items()
+    }
+    return {**options, "where": words}
+
+
 def _connector(row: Connector) -> Facts:
     plain = ("kind", "name", "enabled", "priority", "essential", "timeout_ms", "allow_private", "region", "currency")
     return {
-        **{name: getattr(row, name) for name in (*plain, "cache", "limits", "options")},
+        **{name: getattr(row, name) for name in (*plain, "cache", "limits")},
+        "options": _written(row.options),
         "secrets": {
             name: as_stored(row.secret_refs.get(name, ""), placeholder(row.key, name), fingerprint(value), value)
             for name, value in (row.secrets or {}).items()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -58,6 +60,14 @@ def compiled(expression: str, place: str) -> Expression:
     except JMESPathError as error:
         reason = str(error).splitlines()[0]
         raise ConfigurationError(f"{place}: {expression!r} is not a valid JMESPath expression ({reason}).") from error
+
+
+def quoted(name: str) -> str:
+    """A column's name as an expression, whatever characters are in it."""
+    return name if _PLAIN_NAME.fullmatch(name) else json.dumps(name)
+
+
+_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def names_in(expression: str) -> set[str]:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import pymysql
-from pymysql.constants import CR, ER
+from pymysql.constants import CR
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -31,15 +31,15 @@ from sqlalchemy.pool import QueuePool
 
 from integrations.connectors import postgresql
 from integrations.connectors.base import Deadline
+from integrations.connectors.database_text import USUAL, checked_encoding, kept, readable, tolerant
 from integrations.connectors.database_url import checked_url
 from integrations.connectors.network import NetworkPolicy
 from integrations.connectors.recording import record_sent
+from integrations.connectors.sql_errors import classified
 from integrations.errors import (
     AddressRefused,
-    AuthFailed,
     ConfigurationError,
     InvalidResponse,
-    MissingScope,
     PortalError,
     SourceTimeout,
     SourceUnavailable,
@@ -76,12 +76,21 @@ class SqlDoor:
     """
 
     def __init__(
-        self, connector: str, url: str, password: str, network: NetworkPolicy, folder: Path, *, concurrency: int = 10
+        self,
+        connector: str,
+        url: str,
+        password: str,
+        network: NetworkPolicy,
+        folder: Path,
+        *,
+        concurrency: int = 10,
+        encoding: str = "",
     ) -> None:
         self.connector = connector
         self.url = checked_url(url, folder)
         self.network = network
         self._password = password
+        self._encoding = encoding and checked_encoding(encoding)
         self._closed = False
         self._asked = threading.local()  # .deadline: of the question that this thread works on
         self._threads = ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix=f"sql-{connector}")
@@ -93,7 +102,8 @@ class SqlDoor:
         return ".".join(quote(name) for name in names)
 
     async def fetch(self, statement: str, values: Mapping[str, Any], deadline: Deadline) -> list[dict[str, JSON]]:
-        """Rows as dicts, at most MAX_ROWS. ``:name`` in the statement is bound. Raises SourceError, ConfigurationError."""
+        """Rows as dicts, at most MAX_ROWS, with UNDECODABLE for each text that is not of its encoding. ``:name`` in the
+        statement is bound. Raises SourceError, ConfigurationError."""
         began, status = time.monotonic(), ""
         try:
             rows = await self._in_thread(lambda: self._fetch(statement, values, deadline), deadline)
@@ -214,6 +224,8 @@ class SqlDoor:
             **own,
         )
         event.listen(engine, "checkin", _made_idle)
+        if self.url.dialect == "mysql":
+            event.listen(engine, "connect", self._read_texts)  # after SQLAlchemy's own, which names an encoding
         return engine
 
     def _connect_sqlite(self) -> sqlite3.Connection:
@@ -222,6 +234,8 @@ class SqlDoor:
             raise AddressRefused("The database file was replaced by a link.")
         driver = sqlite3.connect(f"{self.url.path.as_uri()}?mode=ro", uri=True, check_same_thread=False, timeout=1)
         driver.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_BYTES)
+        # SQLite stores whatever bytes it is given.
+        driver.text_factory = lambda raw: kept(raw, self._encoding or USUAL)
         return driver
 
     def _connect_mysql(self) -> Any:
@@ -253,6 +267,12 @@ class SqlDoor:
             raise
         return driver
 
+    def _read_texts(self, driver: Any, _record: Any) -> None:
+        if self._encoding:
+            with driver.cursor() as cursor:  # as they are stored, whatever the columns say that they are
+                cursor.execute("SET SESSION character_set_results=NULL")
+        driver.encoding = tolerant(self._encoding or USUAL)
+
     def _connect_postgresql(self) -> Any:
         """Resolve, look at the address, and connect to exactly that address."""
         problem: Exception = SourceUnavailable(self.connector, "the name has no address")
@@ -265,7 +285,10 @@ class SqlDoor:
         raise problem
 
     def _addresses(self) -> list[tuple[Any, ...]]:
-        return socket.getaddrinfo(self.url.host, self.url.port, type=socket.SOCK_STREAM)
+        try:
+            return socket.getaddrinfo(self.url.host, self.url.port, type=socket.SOCK_STREAM)
+        except UnicodeError:
+            raise SourceUnavailable(self.connector, "the host's name cannot be one") from None
 
     def _guarded_socket(self, deadline: Deadline) -> socket.socket:
         problem: Exception = SourceUnavailable(self.connector, "the name has no address")
@@ -287,27 +310,9 @@ class SqlDoor:
         cause = error.orig if isinstance(error, DBAPIError) else error
         if self.url.dialect == "postgresql" and isinstance(cause, postgresql.errors()):
             return postgresql.classified(self.connector, cause)
-        code = cause.args[0] if cause is not None and cause.args and isinstance(cause.args[0], int) else 0
-        if code in _AUTH_CODES:
-            return AuthFailed(self.connector, f"code {code}")
-        if code in _RIGHT_CODES:
-            return MissingScope(self.connector, f"code {code}")
-        if (
-            code in _STATEMENT_TIMEOUT_CODES
-            or isinstance(cause, TimeoutError)
-            or any(word in str(cause) for word in _TIMEOUT_WORDS)
-        ):
-            return SourceTimeout(self.connector, f"code {code}")
         if isinstance(cause, _TooLarge) or "too big" in str(cause):
             return InvalidResponse(self.connector, _TOO_LARGE)
-        if code in _MISSING_CODES or "no such" in str(cause):
-            named = _MISSING_NAME.search(str(cause))
-            return InvalidResponse(self.connector, f"there is no table or column {named[1] if named else 'of this name'}")
-        if isinstance(
-            cause, sqlite3.OperationalError | pymysql.err.OperationalError | pymysql.err.InterfaceError | OSError | UnicodeError
-        ):
-            return SourceUnavailable(self.connector, f"code {code}")
-        return InvalidResponse(self.connector, f"{type(cause).__name__} {code}")
+        return classified(self.connector, cause)
 
 
 class _TooLarge(pymysql.err.OperationalError):
@@ -328,21 +333,6 @@ class _BoundedDriver(pymysql.Connection):
 
 
 _TOO_LARGE = f"the rows are larger than {MAX_BYTES // 1024} KiB"
-# Names as the statement writes them; values are bound, so that none can stand here.
-_MISSING_NAME = re.compile(r"(?:Table|column|table:?|column:) '?([\w$.]{1,130})'?")
-# Beside a wrong password: no password where one is needed, one that expired, a locked account (MySQL's, MariaDB's).
-_AUTH_CODES = {ER.ACCESS_DENIED_ERROR, 1698, 1820, 1862, 3118, 4151}
-_RIGHT_CODES = {
-    ER.DBACCESS_DENIED_ERROR,
-    ER.TABLEACCESS_DENIED_ERROR,
-    ER.COLUMNACCESS_DENIED_ERROR,
-    ER.SPECIFIC_ACCESS_DENIED_ERROR,
-    ER.PROCACCESS_DENIED_ERROR,
-}
-_MISSING_CODES = {ER.NO_SUCH_TABLE, ER.BAD_FIELD_ERROR, ER.BAD_DB_ERROR}
-# MariaDB's limit, MySQL's limit, a statement that was killed.
-_STATEMENT_TIMEOUT_CODES = {1969, 3024, 1317}
-_TIMEOUT_WORDS = ("interrupted", "timed out")  # SQLite's limit; a server that fell silent
 
 
 def _made_idle(driver: Any, _record: Any) -> None:
@@ -377,6 +367,8 @@ def _plain(value: Any) -> JSON:
             return raw.decode()
         except UnicodeDecodeError:
             return raw.hex()  # a binary key stays one of its kind
+    if type(value) is str:
+        return readable(value)
     return value if value is None or isinstance(value, _READABLE) else str(value)
 
 

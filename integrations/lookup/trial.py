@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from integrations.connectors.base import Connector, Deadline, DetailKeys
 from integrations.connectors.recording import Sent, recording, remarks
-from integrations.errors import ConfigurationError, SourceError
+from integrations.errors import ConfigurationError, InvalidResponse, SourceError
 from integrations.lookup.asking import answered, failed
 from integrations.lookup.engine import look_up
 from integrations.lookup.merge import link, merge, sure_key
@@ -61,7 +61,10 @@ async def try_out(organization_id: int, connector_id: int, number: Number) -> Tr
                 nobody = _result(plan, number, [], answered(source, [], 0.0).outcome)
                 trial = replace(before, result=nobody, note="Nothing is known about the caller that it could be asked with.")
         except (SourceError, ConfigurationError) as error:
-            trial = Trial(_result(plan, number, [], failed(source, error, time.monotonic() - began).outcome), (), {})
+            outcome = failed(source, error, time.monotonic() - began).outcome
+            if isinstance(error, InvalidResponse) and error.detail:  # for who set it up; an agent could do nothing about it
+                outcome = replace(outcome, message=f"{error.public_message} In detail: {error.detail}")
+            trial = Trial(_result(plan, number, [], outcome), (), {})
     return replace(trial, sent=tuple(recorded.sent), dropped=tuple(sorted(recorded.dropped)), before=before)
 
 

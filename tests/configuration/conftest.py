@@ -39,6 +39,7 @@ class DatabaseOptions(ConnectorOptions):
     id_column: str = "id"
     phone_columns: tuple[str, ...] = ("phone", "mobile")
     join: dict[str, Any] | None = None
+    where: dict[str, Any] | None = None
 
 
 class DatabaseSecrets(ConnectorSecrets):

@@ -31,6 +31,15 @@ def test_an_unedited_export_of_what_was_typed_shows_no_difference(typed: ApiKey,
     assert TwilioAccount.objects.get().auth_tokens == ["new", "old"]
 
 
+def test_a_condition_on_an_empty_column_has_a_word_in_the_file(world: World, run: Command, write: Write) -> None:
+    options = {"url": "mysql://a@b/c", "where": {"left_at": None, "kind": ["client", None], "hidden": 0}}
+    Connector.objects.create(organization=world.riverside, key="clients", kind="database", name="Clients", options=options)
+    exported = run("config", "export", "riverside").out
+    assert 'where = {left_at = "null", kind = ["client", "null"], hidden = 0}' in exported
+    done = run("config", "import", str(write(exported)))
+    assert (done.code, "Nothing to change" in done.out) == (0, True), done.out + done.err
+
+
 def test_what_was_typed_survives_a_change_beside_it(typed: ApiKey, run: Command, write: Write) -> None:
     exported = run("config", "export", "riverside").out
     changed = exported.replace('name = "CRM"', 'name = "Our CRM"').replace('scopes = ["lookup"]', 'scopes = ["enrich"]')

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 from integrations.connectors.base import MAX_RECORDS, Connector, Deadline, Health
+from integrations.connectors.database.fields import FIELD_TABLE, field_table_of
 from integrations.connectors.database.options import DatabaseOptions, DatabaseSecrets
-from integrations.connectors.database.statement import Join, Statement
-from integrations.connectors.expressions import columns_of
-from integrations.connectors.sql import SqlDoor
-from integrations.errors import ConfigurationError, InvalidResponse
+from integrations.connectors.database.people import Person, Row, people_in, row_of, shared_id
+from integrations.connectors.database.statement import Statement, statement_of
+from integrations.connectors.expressions import compiled, names_in
+from integrations.connectors.mapping import FieldMapping
+from integrations.connectors.recording import remark
+from integrations.connectors.sql import MAX_ROWS, SqlDoor
+from integrations.errors import InvalidResponse, MissingColumn
 from integrations.never import is_never
 from integrations.phone import Number
 from integrations.profile import JSON, Match, SourceRecord
 from integrations.sought import MAX_HITS, By, Sought
 
-Row = dict[str, JSON]
 Rows = list[Row]
+# What no person has two of, however many rows they have.
+_OF_ONE = ("name", "first_name", "last_name", "date_of_birth")
 
 
 class DatabaseConnector(Connector):
@@ -27,34 +34,27 @@ class DatabaseConnector(Connector):
     Options = DatabaseOptions
     Secrets = DatabaseSecrets
     default_timeout_ms = 2_000
-    field_table = {
-        "name": "name || join(' ', [first_name, last_name][?@])",
-        "first_name": "first_name",
-        "last_name": "last_name",
-        "email": "email",
-        "phone": "phone || mobile",
-        "phones": "[mobile][?@]",
-        "account_id": "account_id || id",
-        "status": "customer_accounts.status || status",
-        "last_visit": "customer_accounts.last_visit || last_visit",
-        **{
-            name: name
-            for name in (
-                "company", "language", "member_since", "last_contact", "preferred_agent", "programs", "address",
-                "date_of_birth", "primary_caregiver", "emergency_contact", "notes", "outstanding_balance", "last_payment",
-                "payment_method", "primary_care_provider", "dietary_restrictions",
-            )
-        },
-        "vip_status": "vip_status || vip",
-        "auto_pay_enabled": "auto_pay_enabled || auto_pay",
-    }  # fmt: skip
+    field_table = FIELD_TABLE
 
     @cached_property
     def sql(self) -> SqlDoor:
         given = self.settings
         password = self.secrets.password.get_secret_value()
         folder = given.sources_dir / given.organization
-        return SqlDoor(self.key, self.options.url, password, given.network, folder, concurrency=given.concurrency)
+        return SqlDoor(
+            self.key,
+            self.options.url,
+            password,
+            given.network,
+            folder,
+            concurrency=given.concurrency,
+            encoding=self.options.encoding,
+        )
+
+    @cached_property
+    def mapping(self) -> FieldMapping:
+        """The kind's table as this database is configured: its key, and the columns that hold numbers."""
+        return FieldMapping(field_table_of(self.options), self.settings.mapping, self.settings.vocabulary)
 
     _known_statement: Statement | None = None
 
@@ -65,7 +65,9 @@ class DatabaseConnector(Connector):
     async def find(self, number: Number, deadline: Deadline) -> list[SourceRecord]:
         values = {"phone": number.e164, "digits": number.digits, "nsn": number.nsn}
         if self.options.query:
-            rows = await self.sql.fetch(self.options.query, values, deadline)
+            rows = [row_of(raw) for raw in await self.sql.fetch(self.options.query, values, deadline)]
+            if len(rows) == MAX_ROWS:
+                remark("Its query finds more rows than can be read, so somebody may be missing.")
             return self._records(rows, number, [name for name in (rows[0] if rows else ()) if not is_never(name)])
         statement = await self._statement(deadline)
         rows = await self._rows(statement, *statement.by_phone(number), deadline)
@@ -74,28 +76,34 @@ class DatabaseConnector(Connector):
     async def search(self, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
         statement = await self._statement(deadline)
         names = ("email",) if sought.by is By.EMAIL else ("name", "first_name", "last_name")
-        mapped = columns_of(self.mapping.expressions[name] for name in names if name in self.mapping)
-        asked = statement.by_text(sought, [name for name in statement.columns if name in mapped])
+        asked = statement.by_text(sought, [self.mapping.expressions[name] for name in names if name in self.mapping])
         return self._people(await self._rows(statement, *asked, deadline))[:MAX_HITS] if asked else []
 
     async def find_again(self, record_id: str, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
         found: list[SourceRecord] = []
         if not self.options.query:
             statement = await self._statement(deadline)
-            found = self._people(await self._rows(statement, *statement.by_id(record_id), deadline))
+            asked = statement.by_id(shared_id(record_id) or record_id)
+            found = self._people(await self._rows(statement, *asked, deadline))
         # A database may take "7 or so" for the number 7, and has other notations for a binary key.
         exact = [person for person in found if person.record_id == record_id]
         return exact or await super().find_again(record_id, sought, deadline)
 
-    async def _rows(self, statement: Statement, text: str, values: Row, deadline: Deadline) -> Rows:
+    async def _rows(self, statement: Statement, text: str, values: Mapping[str, Any], deadline: Deadline) -> Rows:
         try:
-            return [statement.nested(row) for row in await self.sql.fetch(text, values, deadline)]
+            return [statement.nested(row_of(raw)) for raw in await self.sql.fetch(text, values, deadline)]
         except InvalidResponse:
             self._known_statement = None  # the tables may have changed: look at them again next time
             raise
 
     async def health(self, deadline: Deadline) -> Health:
         await self.sql.fetch("SELECT 1", {}, deadline)
+        if not self.options.query:
+            self._known_statement = None
+            try:
+                await self._statement(deadline)
+            except MissingColumn as missing:
+                return Health("needs_attention", missing.detail)
         return Health("healthy")
 
     async def warm_up(self, deadline: Deadline) -> None:
@@ -110,22 +118,8 @@ class DatabaseConnector(Connector):
     async def _statement(self, deadline: Deadline) -> Statement:
         """Made once: which of the mapped columns the tables really have decides what can be asked for."""
         if self._known_statement is None:
-            options = self.options
-            join = Join(options.join.table, options.join.key, tuple(options.join.columns)) if options.join else None
-            tables = [options.table, join.table] if join else [options.table]
-            existing = {table: await self.sql.columns(table, deadline) for table in tables}
-            phones = options.phone_columns
-            if "phone_columns" not in options.model_fields_set:  # our guess, which few tables fit entirely
-                phones = [name for name in phones if name in existing[options.table]] or phones
-            statement = Statement(self.sql, options.table, options.id_column, phones, options.digits_columns, join)
-            changed = self.settings.mapping.items()
-            own = [options.external_id, *(text for name, text in changed if name in self.mapping)]
-            demanded = columns_of(text for text in own if text and isinstance(text, str))
-            try:
-                statement.choose(existing, columns_of(self.mapping.expressions.values()) | demanded, demanded)
-            except ConfigurationError as error:
-                raise InvalidResponse(self.key, str(error)) from None
-            self._known_statement = statement
+            own = [text for name, text in self.settings.mapping.items() if name in self.mapping and isinstance(text, str)]
+            self._known_statement = await statement_of(self.sql, self.options, self.mapping.expressions, own, deadline)
         return self._known_statement
 
     def _records(self, rows: Rows, number: Number, columns: list[str]) -> list[SourceRecord]:
@@ -138,7 +132,15 @@ class DatabaseConnector(Connector):
         return tuple(Match(name, stored) for name, stored in held if self.holds(number, stored))
 
     def _people(self, rows: Rows, why: Callable[[Row], tuple[Match, ...]] = lambda _row: ()) -> list[SourceRecord]:
-        """One for each person: a join gives a row for each account."""
-        first = {str(row.get(self.options.id_column)): row for row in reversed(rows)}
-        own = [row for row in rows if first[str(row.get(self.options.id_column))] is row]
-        return [self.record(row, row.get(self.options.id_column), matched=why(row)) for row in own]
+        people = people_in(rows, self.options.id_column, self._who)
+        return [self._person(person, why(person.row)) for person in people]
+
+    def _who(self, row: Row) -> JSON:
+        """By what two people with one id are told apart."""
+        return [compiled(self.mapping.expressions[name], name).search(row) for name in _OF_ONE if name in self.mapping]
+
+    def _person(self, person: Person, matched: tuple[Match, ...]) -> SourceRecord:
+        record = self.record(dict(person.row), person.record_id, matched=matched)
+        unread = person.row.undecodable
+        read = self.mapping.expressions.items() if unread else ()
+        return replace(record, unreadable=(*record.unreadable, *(name for name, text in read if names_in(text) & unread)))

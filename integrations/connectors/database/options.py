@@ -7,7 +7,8 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from integrations.connectors.base import ConnectorOptions, ConnectorSecrets
-from integrations.connectors.database.statement import checked_query
+from integrations.connectors.database.query import checked_query
+from integrations.connectors.database_text import checked_encoding
 from integrations.connectors.sql import checked_name
 from integrations.errors import ConfigurationError
 
@@ -20,6 +21,12 @@ class JoinOptions(BaseModel):
     columns: list[str]
 
 
+Scalar = str | int | float | bool | None
+Condition = Scalar | list[Scalar]
+# How a file writes what JSON calls null: TOML has no word for it.
+NULL = "null"
+
+
 class DatabaseOptions(ConnectorOptions):
     url: str = Field(description="mysql://reader@db.example.org/clients, postgresql://… or sqlite:///clients.sqlite3.")
     table: str = Field("customers", description="The table that holds people.")
@@ -27,7 +34,18 @@ class DatabaseOptions(ConnectorOptions):
     phone_columns: list[str] = Field(["phone", "mobile"], description="Columns with numbers as people write them.")
     digits_columns: list[str] = Field([], description="Columns with nothing but the digits of a number: faster to search.")
     join: JoinOptions | None = Field(None, description="A second table with more about the person.")
+    where: dict[str, Condition] | None = Field(
+        None,
+        description='Only rows with these values, like {"is_deleted": 0, "kind": ["client", "member"], "left_at": null}.',
+    )
+    encoding: str = Field("", description="That of the database's texts, like cp1252, where it is not what the database says.")
     query: str | None = Field(None, description="Instead of a table: a SELECT with :phone, :digits or :nsn.")
+
+    @property
+    def conditions(self) -> dict[str, tuple[Scalar, ...]]:
+        """``where`` as one of which values a column holds; None for none at all."""
+        listed = {name: one if isinstance(one, list) else [one] for name, one in (self.where or {}).items()}
+        return {name: tuple(None if value == NULL else value for value in values) for name, values in listed.items()}
 
     @model_validator(mode="after")
     def names_can_be_quoted(self) -> Self:
@@ -36,14 +54,23 @@ class DatabaseOptions(ConnectorOptions):
         names |= {"phone_columns": self.phone_columns, "digits_columns": self.digits_columns}
         if self.join:
             names["join"] = [self.join.table, self.join.key, *self.join.columns]
+        names["where"] = [name for column in self.where or {} for name in column.split(".", 1)]
         try:
             for place, values in names.items():
                 for value in values:
                     checked_name(value, place)
             if self.query:
                 checked_query(self.query)
+            if self.encoding:
+                checked_encoding(self.encoding)
         except ConfigurationError as error:
             raise ValueError(str(error)) from None
+        if self.query and self.where:
+            raise ValueError("where: write the conditions into the query itself.")
+        if self.encoding and self.url.startswith("postgresql"):
+            raise ValueError("encoding: PostgreSQL says itself how its texts are written; leave this out.")
+        if any(condition == [] for condition in (self.where or {}).values()):
+            raise ValueError("where: an empty list of values would leave nobody.")
         if not self.query and not (self.phone_columns or self.digits_columns):
             raise ValueError("phone_columns: name at least one column that holds phone numbers.")
         return self

@@ -3,42 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from integrations.connectors.base import Deadline
+from integrations.connectors.database.options import DatabaseOptions
+from integrations.connectors.database.people import Row
+from integrations.connectors.expressions import columns_of, names_in
 from integrations.connectors.sql import SqlDoor
-from integrations.errors import ConfigurationError
+from integrations.errors import ConfigurationError, MissingColumn
 from integrations.never import is_never
 from integrations.phone import Number
 from integrations.profile import JSON
 from integrations.sought import MAX_HITS, By, Sought
 
-_SELECT = re.compile(r"\s*(select|with)\b", re.IGNORECASE)
-# REPLACE(phone, '-', '') and its like are functions, which only read.
-_WRITES = re.compile(
-    r"\b(update|delete|merge|drop|alter|create|grant|call|load|handler|lock|set|set_config|attach|pragma|into"
-    r"|(insert|replace|truncate)\b(?!\s*\())\b",
-    re.IGNORECASE,
-)
 # A join gives a row for each of a person's accounts.
 _ROWS_PER_PERSON = 4
-_TEXT = re.compile(r"'(?:[^'\\]|''|\\.)*'|\"(?:[^\"\\]|\"\"|\\.)*\"|`[^`]*`")
-
-
-def checked_query(query: str) -> None:
-    """One SELECT with a bound number. Raises ConfigurationError saying what to change.
-
-    The session is read-only all the same; this is so that a mistake shows when it is made.
-    """
-    bare = _TEXT.sub("''", query)
-    if ";" in bare or "--" in bare or "/*" in bare or "#" in bare:
-        raise ConfigurationError("query: write one statement, without ';' and without comments.")
-    if not _SELECT.match(bare) or _WRITES.search(bare):
-        raise ConfigurationError("query: only a SELECT can be used.")
-    unknown = set(re.findall(r"(?<![:\w]):([A-Za-z_]\w*)", bare)) - {"phone", "digits", "nsn"}
-    if unknown or not re.search(r":(phone|digits|nsn)\b", bare):
-        raise ConfigurationError("query: compare with :phone (+14155550123), :digits (14155550123) or :nsn (4155550123).")
 
 
 @dataclass(frozen=True)
@@ -58,6 +39,7 @@ class Statement:
     phone_columns: Sequence[str]
     digits_columns: Sequence[str]
     join: Join | None
+    conditions: Mapping[str, Sequence[JSON]] = field(default_factory=dict)
     columns: list[str] = field(default_factory=list)
 
     @property
@@ -74,9 +56,14 @@ class Statement:
         if not there:
             raise ConfigurationError(f"table: the database has no table {self.table!r}, or our user may not see it.")
         joined_name = {self.join.table} if self.join else set()
-        self._insist(self.table, there, [self.id_column, *self.number_columns, *sorted(demanded - joined_name)])
+        own = [name for name in self.conditions if "." not in name]
+        self._insist(self.table, there, [self.id_column, *self.number_columns, *sorted(demanded - joined_name), *own])
         if self.join:
             self._insist(self.join.table, existing[self.join.table], [self.join.key, *self.join.columns])
+        for table, _dot, column in (name.partition(".") for name in self.conditions if "." in name):
+            if table not in existing:
+                raise ConfigurationError(f"where: {table!r} is neither the table nor the joined one.")
+            self._insist(table, existing[table], [column])
         wanted = [self.id_column, *self.number_columns, *(name for name in there if name in mentioned)]
         self.columns = [name for name in dict.fromkeys(wanted) if not is_never(name)]
 
@@ -96,18 +83,34 @@ class Statement:
         places += [f"{quoted(self.table, name)} IN (:digits, :nsn)" for name in self.digits_columns]
         if not self.phone_columns:
             values = {name: value for name, value in values.items() if name in {"digits", "nsn"}}
-        return self._select(" OR ".join(places)), values
+        return self._select(" OR ".join(places)), {**values, **self._fixed}
 
     def by_id(self, record_id: str) -> tuple[str, dict[str, Any]]:
-        return self._select(f"{self.sql.quoted(self.table, self.id_column)} = :record_id"), {"record_id": record_id}
+        return self._select(f"{self.sql.quoted(self.table, self.id_column)} = :record_id"), {
+            "record_id": record_id,
+            **self._fixed,
+        }
 
-    def by_text(self, sought: Sought, columns: Sequence[str]) -> tuple[str, dict[str, Any]] | None:
-        """Those of whom every word begins one in any of the columns, or whose address it is; None without columns."""
+    def _columns_read(self, expressions: Iterable[str]) -> list[str]:
+        """The columns of either table that the expressions read, quoted."""
+        found = []
+        for text in expressions:
+            roots = columns_of([text])
+            found += [self.sql.quoted(self.table, name) for name in self.columns if name in roots]
+            if self.join and self.join.table in roots:
+                names = names_in(text)
+                found += [self.sql.quoted(self.join.table, name) for name in self.join.columns if name in names]
+        return list(dict.fromkeys(found))
+
+    def by_text(self, sought: Sought, read: Iterable[str]) -> tuple[str, dict[str, Any]] | None:
+        """Those of whom every word begins one in any of the columns that the expressions read, or whose address it is; None
+        where they read none."""
+        columns = self._columns_read(read)
         if not columns or not sought.words:
             return None
         if sought.by is By.EMAIL:
-            places = [f"LOWER({self.sql.quoted(self.table, name)}) = :email" for name in columns]
-            return self._select(" OR ".join(places), MAX_HITS * _ROWS_PER_PERSON), {"email": sought.text}
+            places = [f"LOWER({column}) = :email" for column in columns]
+            return self._select(" OR ".join(places), MAX_HITS * _ROWS_PER_PERSON), {"email": sought.text, **self._fixed}
         values: dict[str, Any] = {}
         conditions = []
         # Unlike the others, PostgreSQL tells small and capital letters apart.
@@ -115,13 +118,9 @@ class Statement:
         for index, word in enumerate(sought.words):
             begins = like(word, accents=self.sql.url.dialect != "mysql")
             values |= {f"b{index}": begins, f"s{index}": f"% {begins}", f"h{index}": f"%-{begins}"}
-            likes = [
-                f"{self.sql.quoted(self.table, name)} {compared} :{where}{index} ESCAPE '!'"
-                for name in columns
-                for where in "bsh"
-            ]
+            likes = [f"{column} {compared} :{where}{index} ESCAPE '!'" for column in columns for where in "bsh"]
             conditions.append(f"({' OR '.join(likes)})")
-        return self._select(" AND ".join(conditions), MAX_HITS * _ROWS_PER_PERSON), values
+        return self._select(" AND ".join(conditions), MAX_HITS * _ROWS_PER_PERSON), {**values, **self._fixed}
 
     def _select(self, condition: str, limit: int = 0) -> str:
         quoted = self.sql.quoted
@@ -136,14 +135,54 @@ class Statement:
                 f" = {quoted(self.table, self.id_column)}"
             )
         # Names are checked and quoted, values bound.
-        return f"SELECT {', '.join(shown)} FROM {source} WHERE {condition}{f' LIMIT {limit}' if limit else ''}"  # noqa: S608
+        where = " AND ".join([f"({condition})", *self._where()])
+        return f"SELECT {', '.join(shown)} FROM {source} WHERE {where}{f' LIMIT {limit}' if limit else ''}"  # noqa: S608
 
-    def nested(self, row: Mapping[str, JSON]) -> dict[str, JSON]:
+    @property
+    def _fixed(self) -> dict[str, JSON]:
+        """The values of the conditions, by their names in the statement."""
+        held = [value for values in self.conditions.values() for value in values if value is not None]
+        return {f"w{index}": value for index, value in enumerate(held)}
+
+    def _where(self) -> Iterator[str]:
+        """Which rows count at all."""
+        index = 0
+        for name, values in self.conditions.items():
+            column = self.sql.quoted(*(name.split(".") if "." in name else (self.table, name)))
+            some = [f":w{index + place}" for place in range(len([one for one in values if one is not None]))]
+            index += len(some)
+            ways = [f"{column} IN ({', '.join(some)})"] if some else []
+            ways += [f"{column} IS NULL"] if None in values else []
+            yield f"({' OR '.join(ways)})"
+
+    def nested(self, row: Row) -> Row:
         """The joined table's columns under its name, so that a mapping reads ``customer_accounts.status``."""
         if not self.join:
-            return dict(row)
+            return row
         joined = {name: row.get(_alias(name)) for name in self.join.columns if not is_never(name)}
-        return {**{name: row[name] for name in self.columns}, self.join.table: joined}
+        nested = Row({**{name: row[name] for name in self.columns}, self.join.table: joined})
+        nested.undecodable = frozenset(name.removeprefix(_alias("")) for name in row.undecodable)
+        return nested
+
+
+async def statement_of(
+    sql: SqlDoor, options: DatabaseOptions, expressions: Mapping[str, str], own: Iterable[str], deadline: Deadline
+) -> Statement:
+    """Made of the columns that the tables really have and ``expressions`` read. ``own`` are those of the organisation, whose
+    columns have to be there. Raises SourceError: MissingColumn for what the configuration names in vain."""
+    join = Join(options.join.table, options.join.key, tuple(options.join.columns)) if options.join else None
+    tables = [options.table, join.table] if join else [options.table]
+    existing = {table: await sql.columns(table, deadline) for table in tables}
+    phones = options.phone_columns
+    if "phone_columns" not in options.model_fields_set:  # our guess, which few tables fit entirely
+        phones = [name for name in phones if name in existing[options.table]] or phones
+    statement = Statement(sql, options.table, options.id_column, phones, options.digits_columns, join, options.conditions)
+    demanded = columns_of([*own, *([options.external_id] if options.external_id else [])])
+    try:
+        statement.choose(existing, columns_of(expressions.values()) | demanded, demanded)
+    except ConfigurationError as missing:
+        raise MissingColumn(sql.connector, str(missing)) from None
+    return statement
 
 
 def like(word: str, *, accents: bool) -> str:
