@@ -25,7 +25,7 @@ fmt:  ## format, and mend what can be mended
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
 
-bench:  ## how fast it is, beside a Node function that does without its duties; about four minutes
+bench:  ## how fast it is, beside a Node function with the same duties; about six minutes
 	@scripts/bootstrap.sh dev
 	@$(PY) -m bench
 

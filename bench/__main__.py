@@ -1,4 +1,4 @@
-"""``make bench``: how fast the portal is, beside a Node function that does without its duties. See docs/performance.md."""
+"""``make bench``: how fast the portal is, beside a Node function with the same duties. See docs/performance.md."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from datetime import UTC, datetime
 
 from bench.scenarios import FAILED, SCENARIOS, Row, run, shared
 from bench.servers import ROOT, stubs
-from tests.servers import MissingServer, mariadb, redis_server
+from tests.servers import MariaDb, MissingServer, mariadb, redis_server
 
-ON_MARIADB = ("empty", "cached")
+ON_MARIADB = ("cold", "crowd", "known", "one")
 NAMES = (*SCENARIOS, "shared")
 # A commit is on disk when it is answered, as in production; the tests' server trades that for speed.
 DURABLE = ("--innodb-flush-log-at-trx-commit=1", "--innodb-flush-method=fsync")
 
 
-async def measured(names: list[str], database_url: str) -> list[Row]:
+async def measured(names: list[str], server: MariaDb, database_url: str) -> list[Row]:
     rows = []
-    async with stubs() as systems, aclosing(run(names, systems, database_url)) as found:
+    async with stubs() as systems, aclosing(run(names, systems, server, database_url)) as found:
         async for row in found:
             print(line(row), flush=True)
             rows.append(row)
@@ -51,11 +51,14 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_received: sys.exit(143))
     results: dict[str, list[Row]] = {}
     try:
-        if alone := [name for name in wanted if name in SCENARIOS]:
-            print(heading("SQLite, one process"))
-            results["sqlite"] = asyncio.run(measured(alone, ""))
-        if set(wanted) & {*ON_MARIADB, "shared"}:
-            results["mariadb"] = on_mariadb(wanted)
+        with mariadb(*DURABLE) as server:
+            if alone := [name for name in wanted if name in SCENARIOS]:
+                print(heading("SQLite, one process"))
+                results["sqlite"] = asyncio.run(measured(alone, server, ""))
+            if set(wanted) & {*ON_MARIADB, "shared"}:
+                results["mariadb"] = on_mariadb(wanted, server)
+    except MissingServer as missing:
+        sys.exit(f"Nothing is measured without the database of the reference: {missing}")
     except KeyboardInterrupt:
         sys.exit(130)
     write(results, whole=set(wanted) == set(NAMES))
@@ -63,18 +66,18 @@ def main() -> None:
         sys.exit(1)
 
 
-def on_mariadb(wanted: list[str]) -> list[Row]:
+def on_mariadb(wanted: list[str], server: MariaDb) -> list[Row]:
     print(heading("MariaDB that flushes each commit"))
     rows = []
+    if names := [name for name in wanted if name in ON_MARIADB]:
+        rows += asyncio.run(measured(names, server, server.django_url))
+    if "shared" not in wanted:
+        return rows
     try:
-        with mariadb(*DURABLE) as server:
-            if names := [name for name in wanted if name in ON_MARIADB]:
-                rows += asyncio.run(measured(names, server.django_url))
         # A database of its own, because a portal's is made anew.
-        if "shared" in wanted:
-            with mariadb(*DURABLE) as server, redis_server() as redis:
-                rows.append(asyncio.run(across(server.django_url, redis.url)))
-                print(line(rows[-1]), flush=True)
+        with mariadb(*DURABLE) as own, redis_server() as redis:
+            rows.append(asyncio.run(across(own.django_url, redis.url)))
+            print(line(rows[-1]), flush=True)
     except MissingServer as missing:
         print(f"not run: {missing}")
     return rows

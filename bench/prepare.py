@@ -10,7 +10,7 @@ import os
 import sys
 from typing import Any
 
-os.environ["DJANGO_SETTINGS_MODULE"] = "bench.settings"
+os.environ["DJANGO_SETTINGS_MODULE"] = "connie_portal.settings"
 
 import django
 
@@ -18,11 +18,11 @@ django.setup(set_prefix=False)
 
 from django.core.management import call_command  # noqa: E402 -- Django is to be set up first
 
+from bench.stubs import FIELDS  # noqa: E402
 from integrations.models import ApiKey, Connector, Organization, Person, User  # noqa: E402
 from integrations.models.people import make_default_tiers, new_api_key  # noqa: E402
 
 PASSWORD = "a-long-bench-password"
-FIELDS = ("name", "email", "phone", "status", "account_id", "language", "notes", "outstanding_balance")
 STEP = {
     "path": "/people",
     "query": {"phone": "{phone_e164}"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import shutil
@@ -13,10 +14,12 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from bench.load import Target
+from tests.servers import PASSWORD, USER, MariaDb
 
 ROOT = Path(__file__).resolve().parent.parent
 START_S = 30
@@ -33,7 +36,8 @@ def free_port() -> int:
 @asynccontextmanager
 async def process(command: Sequence[str], port: int, environment: Mapping[str, str]) -> AsyncIterator[subprocess.Popen[bytes]]:
     """A server that listens on ``port`` when the block begins."""
-    running = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}, stdin=subprocess.DEVNULL)
+    nothing = subprocess.DEVNULL
+    running = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}, stdin=nothing, stdout=nothing)
     try:
         for _try in range(START_S * 20):
             try:
@@ -52,6 +56,17 @@ async def process(command: Sequence[str], port: int, environment: Mapping[str, s
         except subprocess.TimeoutExpired:
             running.kill()
             running.wait()
+
+
+async def told(port: int, path: str) -> bytes:
+    """What a server answers, once it does."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"GET /{path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+    body = await reader.readexactly(length)
+    writer.close()
+    return body
 
 
 @dataclass(frozen=True)
@@ -73,13 +88,8 @@ class Stubs:
 
     async def tell(self, path: str) -> dict[str, Any]:
         """``_counts`` or ``_reset``."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        writer.write(f"GET /{path} HTTP/1.1\r\nHost: stubs\r\n\r\n".encode())
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
-        told: dict[str, Any] = json.loads(await reader.readexactly(length))
-        writer.close()
-        return told
+        facts: dict[str, Any] = json.loads(await told(self.port, path))
+        return facts
 
 
 @asynccontextmanager
@@ -89,19 +99,42 @@ async def stubs() -> AsyncIterator[Stubs]:
         yield Stubs(port)
 
 
-def node() -> str | None:
-    """Where Node is; None where it is not installed."""
-    return shutil.which("node")
+REFERENCE = ROOT / "bench" / "reference"
+REFERENCE_KEY = "the-bench-key-of-the-reference"
+
+
+@cache
+def why_no_reference() -> str:
+    """Why the reference cannot be run here; ``""`` if it can. Its driver is installed the first time."""
+    if not shutil.which("node"):
+        return "Node is not installed"
+    if (REFERENCE / "node_modules" / "mysql2").exists():
+        return ""
+    npm = shutil.which("npm")
+    if npm is None:
+        return "npm is not installed, which fetches the reference's database driver"
+    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    made = subprocess.run(command, cwd=REFERENCE, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    return "" if made.returncode == 0 else f"npm could not fetch the reference's database driver: {made.stderr[-200:]}"
 
 
 @asynccontextmanager
-async def reference(sources: Sources, fresh_ms: int = 0) -> AsyncIterator[Target]:
-    """The usual approach, in Node: bench/reference/server.js."""
+async def reference(sources: Sources, server: MariaDb) -> AsyncIterator[Target]:
+    """The usual approach, in Node: bench/reference/server.js, with a database of its own on ``server``."""
     port = free_port()
+    name = f"reference_{port}"
+    server.run(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+    database = {"host": server.host, "port": server.port, "user": USER, "password": PASSWORD, "database": name}
     listed = [{"name": source["key"], "url": source["url"], "timeoutMs": source["timeout_ms"]} for source in sources]
-    environment = {"PORT": str(port), "SOURCES": json.dumps(listed), "FRESH_MS": str(fresh_ms)}
-    async with process([node() or "node", "bench/reference/server.js"], port, environment) as running:
-        yield Target(port, "/lookup", running.pid)
+    environment = {
+        "PORT": str(port),
+        "SOURCES": json.dumps(listed),
+        "DATABASE": json.dumps(database),
+        "API_KEY_HASH": hashlib.sha256(REFERENCE_KEY.encode()).hexdigest(),
+        "SUBJECT_KEY": "bench-" * 8,
+    }
+    async with process(["node", "bench/reference/server.js"], port, environment) as running:
+        yield Target(port, "/lookup", running.pid, f"Authorization: Bearer {REFERENCE_KEY}\r\n")
 
 
 @dataclass(frozen=True)
@@ -115,17 +148,15 @@ class Portal:
     def target(self, organization: str) -> Target:
         return Target(self.port, "/api/v1/lookup", self.pid, f"Authorization: Bearer {self.keys[organization]}\r\n")
 
-    def empty(self, path: str = "/empty") -> Target:
-        return Target(self.port, path, self.pid)
-
 
 @asynccontextmanager
 async def portals(
     organizations: Mapping[str, Sources], database_url: str = "", redis_url: str = "", count: int = 1
 ) -> AsyncIterator[list[Portal]]:
-    """As in production: uvicorn processes, SQLite with synchronous=FULL or the database of ``database_url``."""
+    """As in production: each a ``manage.py serve``, on SQLite with synchronous=FULL or the database of ``database_url``."""
     async with AsyncExitStack() as stack:
         environment = {
+            "DJANGO_SETTINGS_MODULE": "connie_portal.settings",
             "CONNIE_DATA_DIR": stack.enter_context(data_directory()),
             "CONNIE_SECRET_KEY": "bench-" * 10,
             "CONNIE_ENCRYPTION_KEYS": "YmVuY2gtYmVuY2gtYmVuY2gtYmVuY2gtYmVuY2gtMTI=",
@@ -138,20 +169,9 @@ async def portals(
         keys = prepared(organizations, environment)
         found = []
         for port in (free_port() for _process in range(count)):
-            options = [
-                "--port",
-                str(port),
-                "--log-level",
-                "error",
-                "--no-access-log",
-                "--loop",
-                "asyncio",
-                "--lifespan",
-                "off",
-                "--no-server-header",
-            ]
-            command = [sys.executable, "-m", "uvicorn", "bench.asgi:application", *options]
-            running = await stack.enter_async_context(process(command, port, environment))
+            own = {**environment, "CONNIE_PORT": str(port)}
+            running = await stack.enter_async_context(process([sys.executable, "manage.py", "serve"], port, own))
+            await told(port, "livez")  # it listens before it is ready
             found.append(Portal(port, running.pid, keys))
         yield found
 

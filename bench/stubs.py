@@ -12,6 +12,7 @@ import json
 import sys
 import time
 from collections import Counter
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 calls: Counter[str] = Counter()
@@ -19,13 +20,19 @@ unanswered: Counter[str] = Counter()
 answered_at: dict[str, float] = {}
 
 
-def person(phone: str) -> bytes:
-    facts = {
-        "id": phone[-6:], "name": "Rosa Castillo", "email": f"rosa{phone[-6:]}@mail.org", "phone": phone, "status": "active",
-        "account_id": f"RS-{phone[-6:]}", "language": "Spanish", "notes": "Prefers mornings", "outstanding_balance": "42.50",
-        "ssn": "078-05-1120",
+def person(phone: str) -> dict[str, Any]:
+    """What every system knows of somebody, and one thing that nobody may see."""
+    return {
+        "id": phone[-6:], "name": "Rosa Castillo", "first_name": "Rosa", "last_name": "Castillo", "phone": phone,
+        "company": "Castillo & Daughters", "language": "Spanish", "account_id": f"RS-{phone[-6:]}", "status": "active",
+        "vip_status": True, "member_since": "2019-03-01", "last_contact": "2026-10-01T09:30:00+00:00", "preferred_agent": "Bea",
+        "programs": ["Meals", "Rides"], "open_cases": ["Ramp at the front door"], "lifecycle_stage": "customer",
+        "email": f"rosa{phone[-6:]}@mail.org", "address": "12 Pine Street, Springfield", "date_of_birth": "1941-05-02",
+        "notes": "Prefers mornings", "outstanding_balance": "42.50", "ssn": "078-05-1120",
     }  # fmt: skip
-    return json.dumps({"people": [facts]}).encode()
+
+
+FIELDS = tuple(name for name in person("") if name not in ("id", "ssn"))
 
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -60,7 +67,7 @@ async def answer(path: str, query: str, reader: asyncio.StreamReader, writer: as
         calls[parts[2]] += 1
         await asyncio.sleep(int(parts[1]) / 1000)
         answered_at[parts[2]] = time.time()
-        send(writer, person(parse_qs(query)["phone"][0]))
+        send(writer, json.dumps({"people": [person(parse_qs(query)["phone"][0])]}).encode())
 
 
 def send(writer: asyncio.StreamWriter, body: bytes) -> None:
