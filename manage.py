@@ -28,9 +28,11 @@ def main() -> None:
             sys.exit("The portal's database is not set up for this version. Run: manage.py migrate")
         sys.exit(f"The portal's database cannot be used ({problem}). Check CONNIE_DATABASE_URL and that the server runs.")
     except DatabaseError as problem:
-        if "not a database" not in str(problem):
-            raise
-        sys.exit(f"The portal's database cannot be used ({problem}). Check CONNIE_DATABASE_URL.")
+        if "not a database" in str(problem):
+            sys.exit(f"The portal's database cannot be used ({problem}). Check CONNIE_DATABASE_URL.")
+        if "malformed" in str(problem):
+            sys.exit("The portal's database is damaged. Put a backup in its place: manage.py restore FILE")
+        raise
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import getpass
-from typing import NoReturn
+import shlex
+from collections.abc import Mapping
+from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand
 
@@ -16,6 +18,12 @@ def operator() -> str:
         return getpass.getuser()
     except (OSError, KeyError):  # a container's user need not have a name
         return "operator"
+
+
+def mariadb_line(program: str, database: Mapping[str, Any], direction: str) -> str:
+    """What to type to make MariaDB's ``program`` work on the portal's database. It asks for the password."""
+    words = [*program.split(), f"--host={database['HOST']}", f"--port={database['PORT']}", f"--user={database['USER']}"]
+    return f"{shlex.join([*words, '--password', database['NAME']])} {direction[0]} {shlex.quote(direction[2:])}"
 
 
 class PortalCommand(BaseCommand):

@@ -5,7 +5,10 @@ from __future__ import annotations
 import signal
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -13,6 +16,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
+from connie_portal.database_file import FileProblem, hold, look_over
 from connie_portal.health import redis_answers, unapplied_migrations
 from connie_portal.process import Port, address, end_with_parent, inherited, listen
 from connie_portal.runner import run_alone
@@ -59,6 +63,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         layout = Layout.of(options["web"], options["runners"])
         _refuse_unsafe(layout)
+        with _database_held():
+            self._run(layout, options)
+
+    def _run(self, layout: Layout, options: dict[str, Any]) -> None:
         if missing := len(unapplied_migrations()):
             raise CommandError(
                 f"The portal's database lacks {missing} change(s) that this version needs. Run: manage.py migrate"
@@ -81,6 +89,26 @@ class Command(BaseCommand):
             audit.writer.close()
             refusals.flush()
             attempts.close()
+
+
+@contextmanager
+def _database_held() -> Iterator[None]:
+    """A SQLite file is used by this portal alone within the block. Raises CommandError where it is in use, or torn."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    database = Path(connection.settings_dict["NAME"])
+    if (held := hold(database)) is None:
+        raise CommandError(
+            "Another portal is running with this database, and a SQLite file belongs to one process. Stop it first, or set "
+            "CONNIE_DATA_DIR to another directory."
+        )
+    with held:
+        try:
+            look_over(database)
+        except FileProblem as problem:
+            raise CommandError(str(problem)) from None
+        yield
 
 
 def _listener(host: str, descriptor: int | None) -> socket.socket:
