@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 
 from integrations import figures, money
 from integrations.emails import address_in
-from integrations.never import is_never, scrub
+from integrations.never import REMOVED, is_never, scrub
 from integrations.profile import JSON, Field, FieldType, Sensitivity
 from integrations.words import is_nothing, name_of, truth, written
 
@@ -18,6 +18,7 @@ MAX_TEXT = 2_000
 MAX_ITEMS = 50
 MAX_AMOUNTS = 1_000
 
+_CUT_BEHIND = 200  # longer than anything that is removed by its digits
 # Types whose digits are what they say and are not to be taken for card numbers.
 _EXEMPT = {
     FieldType.PHONE,
@@ -28,6 +29,10 @@ _EXEMPT = {
     FieldType.NUMBER,
     FieldType.MONEY,
 }
+
+
+# Of these, what is no phone number or amount at all is a card, or a social security number.
+_DIGITS = {FieldType.PHONE, FieldType.PHONES, FieldType.NUMBER}
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,11 @@ def coerce(definition: Field, raw: JSON, habits: Habits = _NO_HABITS) -> JSON:
     except (TypeError, ValueError, KeyError, InvalidOperation, OverflowError) as error:
         raise WrongType(f"{definition.name} is not {definition.type.value}") from error
     if definition.type not in _EXEMPT:
-        value = scrub(value)
+        value = _cut(scrub(value))
+    elif definition.type in _DIGITS and any(scrub(number) == REMOVED for number in _numbers(value)):
+        return None
+    if definition.name == "account_id" and REMOVED in str(value):
+        return None  # nobody is asked for by what is left of it
     if definition.type is FieldType.TEXT and value:
         value = name_of(value) if definition.name in _NAMES else "" if is_nothing(value) else value
     return None if value in ("", [], {}) or value is None else value
@@ -69,7 +78,22 @@ def _text(raw: JSON, _habits: Habits) -> str:
     text = raw if type(raw) is str else _as_text(raw, _habits)
     if not text.isprintable():
         text = "".join(c for c in text if c.isprintable() or c in "\n\t")
-    return text.strip()[:MAX_TEXT]
+    return text.strip()[: MAX_TEXT + _CUT_BEHIND]
+
+
+def _cut(value: JSON) -> JSON:
+    """As long as a value may be: cut only now, so that half of a card number is not left at the edge."""
+    if isinstance(value, str):
+        return value[:MAX_TEXT]
+    if isinstance(value, list):
+        return [_cut(item) for item in value]
+    return {name: _cut(item) for name, item in value.items()} if isinstance(value, dict) else value
+
+
+def _numbers(value: JSON) -> list[str]:
+    """The texts of a number, or of several, that could be another sort of number as a whole."""
+    texts = value if isinstance(value, list) else [value]
+    return [str(text) for text in texts if not str(text).startswith("+")]
 
 
 def _as_text(raw: JSON, habits: Habits) -> str:

@@ -21,7 +21,7 @@ from integrations.disclosure import audit
 from integrations.disclosure.viewers import Viewer, people_of, viewer_of_person
 from integrations.errors import AuditUnavailable, ConfigurationError, SourceError
 from integrations.models import Channel, Connector, DirectoryList, DirectoryUpload, Event
-from integrations.never import is_never
+from integrations.never import is_never, named_like, scrub
 from integrations.profile import FIELDS, Field, Sensitivity
 
 _BY_NUMBER = ("phone", "phones")  # made of the columns with numbers, and not to be chosen by themselves
@@ -38,13 +38,13 @@ class Choice:
 
 @dataclass(frozen=True)
 class ColumnLine:
-    """One column: its heading, some of what stands in it, and what it is taken for. ``never``: it cannot be kept."""
+    """One column: its heading, some of what stands in it, and what it is taken for. ``never``: as what it cannot be kept."""
 
     input: str
     label: str
     examples: list[str]
     chosen: str
-    never: bool
+    never: str
 
 
 def is_a_list(connector: Connector) -> bool:
@@ -121,10 +121,10 @@ class _Page:
         lines = [
             ColumnLine(
                 input=f"{_WHAT}{column.name}",
-                label=column.label,
-                examples=[] if is_never(column.name) else table.examples(index),
+                label=scrub(column.label),
+                examples=[] if is_never(column.label) else [scrub(cell) for cell in table.examples(index)],
                 chosen=taken.get(column.name, LEFT_OUT),
-                never=is_never(column.name),
+                never=named_like(column.label) or named_like(column.name),
             )
             for index, column in enumerate(table.columns)
         ]
@@ -140,7 +140,8 @@ class _Page:
         table = lists.table_of(upload)
         posted = {column.name: self.request.POST.get(f"{_WHAT}{column.name}", LEFT_OUT) for column in table.columns}
         # The form has no input for what is never kept.
-        chosen = {name: LEFT_OUT if is_never(name) else what for name, what in posted.items()}
+        never = {column.name for column in table.columns if is_never(column.name) or is_never(column.label)}
+        chosen = {name: LEFT_OUT if name in never else what for name, what in posted.items()}
         try:
             return self._put_in_use(table, upload.file_name, chosen)
         except ConfigurationError as problem:

@@ -25,7 +25,7 @@ from integrations.connectors.mapping import FieldMapping
 from integrations.connectors.network import PUBLIC_ONLY, NetworkPolicy
 from integrations.connectors.recording import record_read
 from integrations.errors import ConfigurationError, InvalidResponse
-from integrations.never import drop_never
+from integrations.never import drop_never, scrub
 from integrations.phone import Number
 from integrations.profile import FIELDS, JSON, Field, FieldType, Match, SourceRecord
 from integrations.sought import Sought
@@ -290,9 +290,12 @@ class Connector(ABC):
             raise InvalidResponse(self.key, "a record without an id")
         if len(str(record_id)) > MAX_RECORD_ID:
             raise InvalidResponse(self.key, f"a record's id is longer than {MAX_RECORD_ID} characters")
+        if scrub(str(record_id)) != str(record_id):
+            raise InvalidResponse(self.key, "a record's id is what nobody may see, like a card number: choose another id")
         raw, dropped = drop_never(raw)
         record_read(dropped)
         external = self._external_id.search(raw) if self._external_id else None
+        shared = shared_id(external)
         fields, unreadable = (mapping or self.mapping).read(raw, self.settings.habits)
         if self.settings.home not in ("", self.settings.region):
             fields = {name: self._from_abroad(name, value) for name, value in fields.items()}
@@ -301,8 +304,8 @@ class Connector(ABC):
             connector=self.key,
             record_id=str(record_id),
             fields=fields,
-            matched=matched,
-            external_id=shared_id(external),
+            matched=tuple(replace(match, stored=scrub(match.stored)) for match in matched),
+            external_id=shared if scrub(shared) == shared else "",
             unreadable=unreadable,
             **extra,
         )

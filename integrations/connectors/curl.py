@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from integrations.never import scrub
+
 # Every other header may be a sign-in: some vendors have names of their own for it.
 _SHOWN_HEADERS = {"accept", "content-type"}
 _SECRET_NAME = re.compile(r"token|secret|password|assertion|api_?key|^key$|^code$|signature|client_id", re.IGNORECASE)
@@ -49,6 +51,7 @@ class Hidden:
                 return _placeholder(name)
             if len(secret) >= _LONG:
                 text = text.replace(secret, _placeholder(name))
+        text = str(scrub(text))
         return value if text == str(value) else text
 
 

@@ -14,6 +14,7 @@ from jmespath.parser import ParsedResult
 from jmespath.visitor import TreeInterpreter
 
 from integrations.errors import ConfigurationError
+from integrations.never import is_never, named_like
 from integrations.profile import JSON
 
 
@@ -23,6 +24,7 @@ class Expression:
     def __init__(self, parsed: ParsedResult) -> None:
         self._parsed = parsed.parsed
         self._keys = _keys_of(parsed.parsed)
+        self.never = next(filter(is_never, _names(parsed.parsed)), "")  # the first name that nobody may read by
 
     def search(self, raw: JSON) -> JSON:
         """What it finds; None for nothing. Raises JMESPathError where a function gets what it cannot take."""
@@ -54,12 +56,18 @@ def _expression(text: str) -> Expression:
 
 
 def compiled(expression: str, place: str) -> Expression:
-    """A JMESPath expression ready to run. Raises ConfigurationError naming the place."""
+    """A JMESPath expression ready to run. Raises ConfigurationError naming the place, also for what nobody may read."""
     try:
-        return _expression(expression)
+        found = _expression(expression)
     except JMESPathError as error:
         reason = str(error).splitlines()[0]
         raise ConfigurationError(f"{place}: {expression!r} is not a valid JMESPath expression ({reason}).") from error
+    if found.never:
+        raise ConfigurationError(
+            f"{place}: {found.never} holds what is never shown: it is named like {named_like(found.never)}. Leave it out, "
+            "or give it another name in the system if it is something else."
+        )
+    return found
 
 
 def quoted(name: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from jmespath.exceptions import JMESPathError
 
 from integrations.coercion import Habits, WrongType, coerce
-from integrations.connectors.expressions import compiled, names_in
+from integrations.connectors.expressions import compiled
 from integrations.errors import ConfigurationError
 from integrations.never import is_never
 from integrations.profile import JSON, Field
@@ -34,8 +34,6 @@ class FieldMapping:
             if name not in vocabulary:
                 raise ConfigurationError(f"fields.{name}: there is no field of this name. Add it to the organisation first.")
             found = compiled(expression, f"fields.{name}")
-            if never := next(filter(is_never, names_in(expression)), None):
-                raise ConfigurationError(f"fields.{name}: {never} holds what is never shown, so it cannot be mapped.")
             if vocabulary[name].asked:
                 self._rows.append((vocabulary[name], found))
                 self.expressions[name] = expression

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from integrations.connectors.curl import Hidden, curl_of
+from integrations.never import scrub
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def record_sent(what: str | Asked, status: str, began: float) -> None:
     if isinstance(what, str):
         recorded.sent.append(Sent(what, status, ms))
         return
-    address = _ADDRESS_IN_PATH.sub("…", what.address) if recorded.knows else what.address
+    address = str(scrub(_ADDRESS_IN_PATH.sub("…", what.address) if recorded.knows else what.address))
     hidden = Hidden(recorded.secrets, recorded.number, only_number=recorded.knows)
     curl = curl_of(what.method, address, hidden, query=what.query, headers=what.headers, json=what.json, form=what.form)
     recorded.sent.append(Sent(f"{what.method} {address}", status, ms, curl))
@@ -111,6 +112,12 @@ def remark(sentence: str) -> None:
     said = _remarked.get()
     if said is not None and sentence not in said and len(said) < MAX_REMARKS:
         said.append(sentence)
+
+
+def record_dropped(dropped: Iterable[str]) -> None:
+    """Called for what was dropped of an answer before anything was read of it."""
+    if (recorded := _recorded.get()) is not None:
+        recorded.dropped.update(dropped)
 
 
 _received: ContextVar[list[int] | None] = ContextVar("received", default=None)

@@ -7,7 +7,8 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from integrations.connectors.base import MAX_RECORDS, Connector, Deadline, Health
+from integrations.connectors.base import MAX_RECORDS, Connector, Deadline, Health, records_within
+from integrations.connectors.database.aliases import Shown
 from integrations.connectors.database.fields import FIELD_TABLE, field_table_of
 from integrations.connectors.database.options import DatabaseOptions, DatabaseSecrets
 from integrations.connectors.database.people import Person, Row, people_in, row_of, shared_id
@@ -17,7 +18,6 @@ from integrations.connectors.mapping import FieldMapping
 from integrations.connectors.recording import remark
 from integrations.connectors.sql import MAX_ROWS, SqlDoor
 from integrations.errors import InvalidResponse, MissingColumn
-from integrations.never import is_never
 from integrations.phone import Number
 from integrations.profile import JSON, Match, SourceRecord
 from integrations.sought import MAX_HITS, By, Sought
@@ -41,22 +41,24 @@ class DatabaseConnector(Connector):
         given = self.settings
         password = self.secrets.password.get_secret_value()
         folder = given.sources_dir / given.organization
-        return SqlDoor(
-            self.key,
-            self.options.url,
-            password,
-            given.network,
-            folder,
-            concurrency=given.concurrency,
-            encoding=self.options.encoding,
-        )
+        limits: dict[str, Any] = {"concurrency": given.concurrency, "encoding": self.options.encoding}
+        return SqlDoor(self.key, self.options.url, password, given.network, folder, **limits)
 
     @cached_property
     def mapping(self) -> FieldMapping:
         """The kind's table as this database is configured: its key, and the columns that hold numbers."""
+        self._shown.check(self.settings.mapping)
         return FieldMapping(field_table_of(self.options), self.settings.mapping, self.settings.vocabulary)
 
     _known_statement: Statement | None = None
+
+    @cached_property
+    def _shown(self) -> Shown:
+        return Shown(self.options.query or "")
+
+    def read_sample(self, sample: JSON) -> list[SourceRecord]:
+        rows = [self._shown.of(row) for row in records_within(self.key, sample)]
+        return [self.record(row, row.get(self.options.id_column) or place) for place, row in enumerate(rows, 1)]
 
     def can(self, capability: str) -> bool:
         """A query of the admin's compares numbers only."""
@@ -65,10 +67,10 @@ class DatabaseConnector(Connector):
     async def find(self, number: Number, deadline: Deadline) -> list[SourceRecord]:
         values = {"phone": number.e164, "digits": number.digits, "nsn": number.nsn}
         if self.options.query:
-            rows = [row_of(raw) for raw in await self.sql.fetch(self.options.query, values, deadline)]
+            rows = [row_of(self._shown.of(raw)) for raw in await self.sql.fetch(self.options.query, values, deadline)]
             if len(rows) == MAX_ROWS:
                 remark("Its query finds more rows than can be read, so somebody may be missing.")
-            return self._records(rows, number, [name for name in (rows[0] if rows else ()) if not is_never(name)])
+            return self._records(rows, number, list(rows[0] if rows else ()))
         statement = await self._statement(deadline)
         rows = await self._rows(statement, *statement.by_phone(number), deadline)
         return self._records(rows, number, statement.number_columns)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from integrations.connectors.base import ConnectorOptions, ConnectorSecrets
+from integrations.connectors.database.aliases import hidden_columns
 from integrations.connectors.database.query import checked_query
 from integrations.connectors.database_text import checked_encoding
 from integrations.connectors.sql import checked_name
 from integrations.errors import ConfigurationError
+from integrations.never import named_like
 
 
 class JoinOptions(BaseModel):
@@ -59,8 +62,12 @@ class DatabaseOptions(ConnectorOptions):
             for place, values in names.items():
                 for value in values:
                     checked_name(value, place)
+            read = {place: values for place, values in names.items() if not (self.query and place != "id_column")}
+            for place, values in read.items():
+                _nobody_reads(place, values, {})
             if self.query:
                 checked_query(self.query)
+                _nobody_reads("id_column", [self.id_column], hidden_columns(self.query))
             if self.encoding:
                 checked_encoding(self.encoding)
         except ConfigurationError as error:
@@ -74,6 +81,13 @@ class DatabaseOptions(ConnectorOptions):
         if not self.query and not (self.phone_columns or self.digits_columns):
             raise ValueError("phone_columns: name at least one column that holds phone numbers.")
         return self
+
+
+def _nobody_reads(place: str, columns: list[str], hidden: Mapping[str, str]) -> None:
+    """Raises ConfigurationError for a column that nobody may see."""
+    for column in columns:
+        if named := named_like(hidden.get(column.casefold(), column)):
+            raise ConfigurationError(f"{place}: {column} is named like {named}, which nobody may see. Choose another column.")
 
 
 class DatabaseSecrets(ConnectorSecrets):

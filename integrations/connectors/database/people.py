@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from integrations.connectors.base import MAX_RECORD_ID
 from integrations.connectors.database_text import UNDECODABLE
 from integrations.connectors.recording import remark
+from integrations.never import scrub
 from integrations.profile import JSON
 
 _SPLIT = re.compile(r"~[0-9a-f]{8}/(.*)", re.DOTALL)
@@ -46,7 +47,7 @@ def people_in(rows: Iterable[Row], id_column: str, told_apart_by: Callable[[Row]
     groups: dict[str, list[Row]] = {}
     for row in rows:
         record_id = "" if row.get(id_column) is None else str(row[id_column])
-        if record_id and len(record_id) <= MAX_RECORD_ID:
+        if record_id and len(record_id) <= MAX_RECORD_ID and scrub(record_id) == record_id:
             groups.setdefault(record_id, []).append(row)
         else:
             remark(_NO_ID)

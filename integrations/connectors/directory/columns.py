@@ -50,7 +50,7 @@ def guess(columns: Sequence[Column], vocabulary: Mapping[str, Field]) -> dict[st
     taken: set[str] = set()
     chosen: dict[str, str] = {}
     for column in columns:
-        target = _likely(column.name, by_label)
+        target = LEFT_OUT if is_never(column.label) else _likely(column.name, by_label)
         if target in taken:
             target = LEFT_OUT
         if target not in (LEFT_OUT, PHONE):

@@ -73,7 +73,9 @@ class Filing:
         record_id = cells.get(self.id_column, "") if self.id_column else _made_up(cells, numbers)
         if not record_id:
             raise UnusableRow("It has no record id.")
-        kept = {name: cell for name, cell in cells.items() if name in self.kept and not is_never(name)}
+        if scrub(record_id) != record_id:
+            raise UnusableRow("What stands there as record id is something that nobody may see, like a card number.")
+        kept = {name: cell for name, cell in cells.items() if name in self.kept and not self._is_never(name)}
         values = scrub({name: self._as_iso(name, cell) for name, cell in kept.items()})
         content: dict[str, JSON] = {"id": record_id, "numbers": numbers, "values": values}
         fields, unreadable = self.mapping.read(raw_of(content), self.habits)
@@ -82,6 +84,10 @@ class Filing:
             frozenset(_keys(content, fields)),
             (*(self.labels[name] for name in unread), *(self.vocabulary[name].label for name in unreadable)),
         )
+
+    def _is_never(self, name: str) -> bool:
+        """By the name, and by the heading, of which a name has only the Latin letters."""
+        return is_never(name) or is_never(self.labels.get(name, ""))
 
     @cached_property
     def _dated(self) -> frozenset[str]:
@@ -98,7 +104,7 @@ class Filing:
             cell = cells.get(column, "")
             read = numbers_in(cell, self.habits.region)
             for number, written in zip(read.numbers, read.written, strict=True):
-                found.setdefault(number.e164, [column, written if read.numbers[1:] else cell, number.e164])
+                found.setdefault(number.e164, [column, scrub(written if read.numbers[1:] else cell), number.e164])
             if cell and (read.unreadable or not read.numbers):
                 problem = problem or self._why(column, cell)
             unread += [column] if read.unreadable else []

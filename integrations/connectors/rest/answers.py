@@ -10,9 +10,10 @@ from jmespath.exceptions import JMESPathError
 from integrations.connectors.base import MAX_RECORDS, Availability, AvailabilityOption
 from integrations.connectors.expressions import compiled
 from integrations.connectors.http import Answer, retry_after
+from integrations.connectors.recording import record_dropped
 from integrations.connectors.rest.shape import Rule, Step
 from integrations.errors import AuthFailed, InvalidResponse, RateLimited, SourceError, SourceUnavailable
-from integrations.never import scrub
+from integrations.never import drop_never, scrub
 from integrations.phone import Number
 from integrations.profile import JSON, Match, SourceRecord
 from integrations.sought import MAX_HITS
@@ -31,7 +32,12 @@ def _search(expression: str, tree: JSON, connector: str) -> JSON:
 
 
 def records_in(step: Step, body: JSON, connector: str) -> list[dict[str, JSON]]:
-    """The raw records, at most MAX_HITS. Raises InvalidResponse where none are to be had in the described place."""
+    """The raw records, at most MAX_HITS, without what nobody may see: an expression could rename it.
+
+    Raises InvalidResponse where none are to be had in the described place.
+    """
+    body, dropped = drop_never(body)
+    record_dropped(dropped)
     if step.found and not _search(step.found, body, connector):
         return []
     records = _search(step.records, body, connector)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from integrations.connectors.expressions import compiled
 from integrations.connectors.mapping import FieldMapping
 from integrations.errors import ConfigurationError
-from integrations.never import is_never
+from integrations.never import is_never, named_like
 from integrations.profile import Field as Word
 
 # What Salesforce itself allows as a name. Names go into queries as they are, so nothing else may ever be one.
@@ -129,6 +129,8 @@ def searched(
     for name in dict.fromkeys([*STANDARD, *given]):
         one, standard = given.get(name), STANDARD.get(name, _NOTHING)
         phones = standard.phones if one is None or one.phone_fields is None else one.phone_fields
+        if never := next(filter(is_never, phones), None):
+            raise ConfigurationError(f"objects: {never} is named like {named_like(never)}, which nobody may see. Leave it out.")
         if not phones and standard is _NOTHING:
             raise ConfigurationError(f"objects: give the phone_fields of {name}, or nobody can be found in it.")
         if not phones:
@@ -167,8 +169,6 @@ def _read_by(expression: str, place: str) -> set[str]:
     for path in paths:
         if not _PATH.fullmatch(path):
             raise ConfigurationError(f"{place}: Salesforce has no fields with such a name. Use API names, like Region__c.")
-        if is_never(path):
-            raise ConfigurationError(f"{place}: {path} holds what is never shown, so it cannot be mapped.")
     return paths
 
 

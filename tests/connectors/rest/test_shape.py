@@ -32,7 +32,9 @@ def problem(**options: Any) -> tuple[str, str]:
     [
         ({"map": {"id": "id", "name": "a..b"}}, "map.name.expr", "is not a valid JMESPath expression"),
         ({"records": "people["}, "records", "is not a valid JMESPath expression"),
-        ({"map": {"id": "id", "ssn": "ssn"}}, "map.ssn.[key]", "never shown"),
+        ({"map": {"id": "id", "ssn": "number"}}, "map.ssn.[key]", "never shown"),
+        ({"map": {"id": "ssn", "name": "name"}}, "map.id.expr", "named like a social security number"),
+        ({"records": "[].merge(@, {code: ssn})"}, "records", "named like a social security number"),
         ({"map": {"id": "id", "name": {"expr": "a", "typ": "text"}}}, "map.name.typ", "Extra inputs"),
         ({"path": "people"}, "path", "Begin the path with one '/'"),
         ({"path": "//evil.example"}, "path", "Begin the path with one '/'"),
