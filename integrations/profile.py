@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 JSON = Any  # text | int | float | bool | list[JSON] | dict[str, JSON]
@@ -203,6 +204,11 @@ class CallerProfile:
     records: tuple[SourceRecord, ...]
     fields: Mapping[str, Value]
     outdated: Mapping[str, Provenance] = field(default_factory=dict)
+
+    @cached_property
+    def shown(self) -> dict[object, Any]:
+        """Room for what was made of it for those who may see it, by the rules for them: as long as it is kept, so is that."""
+        return {}
 
     @property
     def refs(self) -> frozenset[Ref]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 from django.db import connection, models
@@ -34,7 +35,11 @@ class NamedCall(Beside):
     organization_id: int
     facts: CallFacts
     key: str = ""
-    _new_key: str = field(default_factory=new_panel_key)  # the same at each attempt
+
+    @cached_property
+    def _new_key(self) -> str:
+        """The same at each attempt."""
+        return new_panel_key()
 
     @property
     def _names(self) -> _Names:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import NamedTuple
 
 from integrations.disclosure.masking import mask
 from integrations.disclosure.policy import Gate, Policy
 from integrations.models.people import Effect
 from integrations.profile import JSON, CallerProfile, Field, Value
+
+# Of one person at most so many are kept: an organisation's tiers, before and after the caller was checked.
+MOST_RULES = 16
 
 
 class Disclosed(NamedTuple):
@@ -53,8 +57,28 @@ class Disclosed(NamedTuple):
 
 def disclosed_fields(
     person: CallerProfile, policy: Policy, vocabulary: Mapping[str, Field], gate: Gate
-) -> dict[str, Disclosed]:
-    """What the policy leaves of a person's fields; hidden ones are absent."""
+) -> Mapping[str, Disclosed]:
+    """What the policy leaves of a person's fields; hidden ones are absent. Made once for all who look under these rules."""
+    rules = (id(policy), id(vocabulary), gate)
+    known: _Shown | None = person.shown.get(rules)
+    if known is None:
+        if len(person.shown) >= MOST_RULES:
+            person.shown.clear()
+        known = person.shown[rules] = _Shown(policy, vocabulary, _disclosed_fields(person, policy, vocabulary, gate))
+    return known.fields
+
+
+class _Shown(NamedTuple):
+    """A person's fields, with the rules that they were made by: as long as these are held, no others have their ids."""
+
+    policy: Policy
+    vocabulary: Mapping[str, Field]
+    fields: Mapping[str, Disclosed]
+
+
+def _disclosed_fields(
+    person: CallerProfile, policy: Policy, vocabulary: Mapping[str, Field], gate: Gate
+) -> Mapping[str, Disclosed]:
     shown: dict[str, Disclosed] = {}
     outdated = {name: Value(None, provenance) for name, provenance in person.outdated.items()}
     for name, value in ({**person.fields, **outdated} if outdated else person.fields).items():
@@ -67,7 +91,7 @@ def disclosed_fields(
             shown[name] = _too_old(definition, value, effect) if old else shown_as(definition, value, effect, policy.region)
         elif gate is Gate.VERIFY:
             shown[name] = shown_as(definition, value, Effect.REVEAL)._replace(verify_first=True)
-    return shown
+    return MappingProxyType(shown)
 
 
 def _too_old(definition: Field, value: Value, effect: Effect) -> Disclosed:

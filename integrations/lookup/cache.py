@@ -6,13 +6,14 @@ processes share it there, encrypted. A store that fails costs its answers and no
 
 from __future__ import annotations
 
+import operator
 import time
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 from integrations.errors import SourceError
 from integrations.lookup.breaker import Pause
@@ -113,6 +114,11 @@ class Page(ABC):
     @abstractmethod
     async def put(self, name: str, kept: Kept, keeps_s: int) -> None: ...
 
+    def made[T](self, of: Sequence[object], how: object, make: Callable[[], T]) -> T:
+        """What ``make()`` made before of the very same objects ``of`` and an equal ``how``, else what it makes now. Whoever is
+        given it changes nothing in it."""
+        return make()
+
     async def once(self, name: str, ask: Callable[[], Awaitable[Outcome]], seconds: float) -> Outcome:
         """``ask()``, unless another process is asking the same at this moment: then what that one finds."""
         return await ask()
@@ -180,12 +186,30 @@ class MemoryPage(Page):
     async def put(self, name: str, kept: Kept, keeps_s: int) -> None:
         self._store.write(self.key, name, kept, keeps_s)
 
+    def made[T](self, of: Sequence[object], how: object, make: Callable[[], T]) -> T:
+        known = self._store.made.get(self.key)
+        if known and known.how == how and len(known.of) == len(of) and all(map(operator.is_, known.of, of)):
+            return cast("T", known.what)
+        what = make()
+        if self.key in self._store.pages:
+            self._store.made[self.key] = _Made(of, how, what)
+        return what
+
+
+class _Made(NamedTuple):
+    """What was made of a page's answers, and of what. Holding those, it can tell that others are not the same."""
+
+    of: Sequence[object]
+    how: object
+    what: object
+
 
 class MemoryStore(Store):
     """In this process: the numbers asked for last, at most MOST_NUMBERS; what has expired is swept out once a minute."""
 
     def __init__(self) -> None:
         self.pages: OrderedDict[str, dict[str, tuple[Kept, float]]] = OrderedDict()
+        self.made: dict[str, _Made] = {}
         self._found_under: dict[str, set[str]] = {}
         self._swept_at = time.monotonic()
 
@@ -197,6 +221,7 @@ class MemoryStore(Store):
 
     def write(self, key: str, name: str, kept: Kept, keeps_s: int) -> None:
         self.pages.setdefault(key, {})[name] = (kept, time.monotonic() + keeps_s)
+        self.made.pop(key, None)
         organization = name.partition(":")[0]
         for record in kept.records:
             self._found_under.setdefault(_record_key(organization, record.connector, record.record_id), set()).add(key)
@@ -212,6 +237,7 @@ class MemoryStore(Store):
                 self._drop(key)
 
     def _drop(self, key: str) -> None:
+        self.made.pop(key, None)
         for name, (kept, _until) in self.pages.pop(key, {}).items():
             for record in kept.records:
                 index = _record_key(name.partition(":")[0], record.connector, record.record_id)

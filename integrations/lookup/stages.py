@@ -6,7 +6,7 @@ Stage 1 asks by phone number. Stage 2 asks, for the one person found, what needs
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -29,6 +29,7 @@ from integrations.sought import Sought
 PATIENCE_S = 0.4
 # Until then a screen shows that systems are being asked; from then on it says which ones keep it waiting.
 SOFT_DEADLINE_S = 2.0
+type _People = tuple[CallerProfile, ...]
 _STILL_ASKED = "It has not answered yet. What it knows appears as soon as it does."
 
 
@@ -263,26 +264,35 @@ class Stages:
 
     def result(self) -> LookupResult:
         """What is known so far."""
-        everybody = self._everybody()
-        groups = [records for records in everybody if self._may_be(records)]
-        others = [records for records in everybody if not self._may_be(records)]
-        details = self.details if len(groups) == 1 else {}
-        groups = [(*group, *(record for settled in details.values() for record in settled.records)) for group in groups]
-        people = [self._merged(group, self.plan.vocabulary) for group in groups]
-        people.sort(key=lambda person: (not person.refs & self.choice.before, -len(person.fields)))
+        found = [record for settled in self.found.values() for record in settled.records]
+        more = [record for settled in self.details.values() for record in settled.records]
+        # For each who asks about a number that is known: the same answers, under the same configuration, make the same people.
+        people, set_aside = self.page.made((self.plan, *found, None, *more), self.choice, lambda: self._people(found, more))
+        details = self.details if len(people) == 1 else {}
         outcomes = tuple(self._outcome(source, details.get(source.key)) for source in self.plan.sources if source.knows_people)
         return LookupResult(
             organization_id=self.plan.organization_id,
             caller_id=self.caller_id,
             status=status_of(outcomes, len(people)),
-            people=tuple(people),
+            people=people,
             sources=outcomes,
             at=datetime.now(UTC),
             vocabulary=self.plan.vocabulary,
             choice=self.choice,
-            set_aside=tuple(self._merged(group, self.plan.vocabulary) for group in others),
+            set_aside=set_aside,
             sought=self.choice.found_by,
         )
+
+    def _people(self, found: Sequence[SourceRecord], more: Sequence[SourceRecord]) -> tuple[_People, _People]:
+        """Who may be the caller, with what details add if that is one, and whom the agent's choice leaves out."""
+        everybody = link(found)
+        groups = [records for records in everybody if self._may_be(records)]
+        others = [records for records in everybody if not self._may_be(records)]
+        if len(groups) == 1:
+            groups = [(*groups[0], *more)]
+        people = [self._merged(group, self.plan.vocabulary) for group in groups]
+        people.sort(key=lambda person: (not person.refs & self.choice.before, -len(person.fields)))
+        return tuple(people), tuple(self._merged(group, self.plan.vocabulary) for group in others)
 
     def _outcome(self, source: Source, details: Settled | None) -> SourceOutcome:
         by_number = self._outcome_by_number(source)

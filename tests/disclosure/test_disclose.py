@@ -9,13 +9,15 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from integrations.disclosure import Context, Disclosure, Viewer, audit, disclose, reveal
+from integrations.disclosure.fields import MOST_RULES, disclosed_fields
+from integrations.disclosure.policy import Gate, Policy
 from integrations.disclosure.viewers import authorise, viewer_of_person
 from integrations.errors import AccessDenied, AuditUnavailable
 from integrations.lookup import LookupResult, LookupStatus
 from integrations.lookup.merge import merge
 from integrations.models import AccessEntry, Person, TierRule
 from integrations.phone import classify
-from integrations.profile import FIELDS, Match, SourceRecord
+from integrations.profile import FIELDS, Match, Sensitivity, SourceRecord
 from tests.factories import World
 
 ROSA: dict[str, Any] = {
@@ -199,3 +201,48 @@ async def test_a_value_that_is_too_old_leaves_its_place_to_whoever_may_see_it(wo
     entry = await AccessEntry.objects.filter(event="lookup").alast()
     assert entry is not None
     assert {"field": "outstanding_balance", "effect": "outdated", "sources": ["clients"]} in entry.fields
+
+
+async def test_of_one_person_each_tier_sees_its_own_however_often_they_look(world: World) -> None:
+    result = result_of(world, ROSA)
+    for _time in range(2):
+        assert (await show(world, world.ann, result)).caller == ROSA
+        basic = await show(world, world.bea, result)
+        assert (basic.caller["email"], basic.fields["outstanding_balance"].value) == ("r•••@mail.org", None)
+    assert await AccessEntry.objects.acount() == 4
+
+
+async def test_of_one_person_a_changed_rule_counts_at_once(world: World) -> None:
+    result = result_of(world, ROSA)
+    for _time in range(2):
+        assert "name" in (await show(world, world.bea, result)).fields
+    await TierRule.objects.acreate(tier=world.bea.tier, target="name", effect="hide")
+    assert "name" not in (await show(world, world.bea, result)).fields
+
+
+async def test_of_one_person_a_changed_word_counts_at_once(world: World) -> None:
+    result = result_of(world, ROSA)
+    await show(world, world.bea, result)
+    hidden = {**FIELDS, "name": replace(FIELDS["name"], sensitivity=Sensitivity.NEVER)}
+    shown = await show(world, world.bea, replace(result, vocabulary=hidden))
+    assert "name" not in shown.fields
+
+
+async def test_of_one_person_only_so_much_is_kept(world: World) -> None:
+    (person,) = result_of(world, ROSA).people
+    for number in range(40):
+        policy = Policy({"name": "clear" if number % 2 else "hide"})
+        assert ("name" in disclosed_fields(person, policy, FIELDS, Gate.OPEN)) is bool(number % 2)
+    assert len(person.shown) <= MOST_RULES
+
+
+async def test_of_one_person_before_a_check_nothing_is_seen_of_after_it(world: World) -> None:
+    (person,) = result_of(world, ROSA).people
+    policy = Policy({"financial": "clear"}, question="birth_date")
+    for _time in range(2):
+        seen = {gate: disclosed_fields(person, policy, FIELDS, gate).get("outstanding_balance") for gate in Gate}
+        assert seen[Gate.CLOSED] is None
+        assert seen[Gate.VERIFY] is not None
+        assert seen[Gate.VERIFY].value is None
+        assert seen[Gate.OPEN] is not None
+        assert seen[Gate.OPEN].value == ROSA["outstanding_balance"]
