@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
+from jmespath.exceptions import JMESPathError
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from pydantic import Field as PydanticField
 
@@ -294,8 +295,7 @@ class Connector(ABC):
             raise InvalidResponse(self.key, "a record's id is what nobody may see, like a card number: choose another id")
         raw, dropped = drop_never(raw)
         record_read(dropped)
-        external = self._external_id.search(raw) if self._external_id else None
-        shared = shared_id(external)
+        shared = shared_id(self._external_id_of(raw))
         fields, unreadable = (mapping or self.mapping).read(raw, self.settings.habits)
         if self.settings.home not in ("", self.settings.region):
             fields = {name: self._from_abroad(name, value) for name, value in fields.items()}
@@ -316,6 +316,12 @@ class Connector(ABC):
         if kind is FieldType.PHONES:
             return [with_country_code(one, self.settings.region) for one in value]
         return with_country_code(value, self.settings.region) if kind is FieldType.PHONE else value
+
+    def _external_id_of(self, raw: JSON) -> JSON:
+        try:
+            return self._external_id.search(raw) if self._external_id else None
+        except JMESPathError:
+            return None  # it links this record to no other
 
 
 # Below which key vendors send a list of records.

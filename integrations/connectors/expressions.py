@@ -1,4 +1,4 @@
-"""JMESPath expressions: compiled once, and which columns of a row they read."""
+"""JMESPath expressions: compiled once within limits, and which columns of a row they read."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from typing import Any
 import jmespath
 from jmespath.exceptions import JMESPathError
 from jmespath.parser import ParsedResult
-from jmespath.visitor import TreeInterpreter
 
+from integrations.connectors.interpreter import BoundedInterpreter, multiplies, parts_of
 from integrations.errors import ConfigurationError
 from integrations.never import is_never, named_like
 from integrations.profile import JSON
+
+MAX_LENGTH, MAX_NODES, MAX_DEPTH = 1_000, 200, 30
 
 
 class Expression:
@@ -25,11 +27,12 @@ class Expression:
         self._parsed = parsed.parsed
         self._keys = _keys_of(parsed.parsed)
         self.never = next(filter(is_never, _names(parsed.parsed)), "")  # the first name that nobody may read by
+        self._multiplies = multiplies(parsed.parsed)
 
     def search(self, raw: JSON) -> JSON:
-        """What it finds; None for nothing. Raises JMESPathError where a function gets what it cannot take."""
+        """What it finds; None for nothing. Raises JMESPathError where a function gets what it cannot take, or does too much."""
         if self._keys is None:
-            return _interpreter.visit(self._parsed, raw)
+            return BoundedInterpreter().run(self._parsed, raw, multiplies=self._multiplies)
         for key in self._keys:
             if not isinstance(raw, dict):
                 return None
@@ -47,18 +50,48 @@ def _keys_of(node: Mapping[str, Any]) -> tuple[str, ...] | None:
     return None
 
 
-_interpreter = TreeInterpreter()
-
-
 @lru_cache(maxsize=4096)
 def _expression(text: str) -> Expression:
-    return Expression(jmespath.compile(text))
+    return Expression(_parsed(text))
+
+
+class _TooLarge(ValueError):
+    """The text says which limit an expression does not keep."""
+
+
+def _parsed(text: str) -> ParsedResult:
+    """Raises JMESPathError, or _TooLarge: before it is parsed where its brackets or its length tell, because the parser calls
+    itself for each bracket."""
+    if len(text) > MAX_LENGTH:
+        raise _TooLarge(f"it has {len(text):,} characters, and {MAX_LENGTH:,} are the most")
+    depth = deepest = 0
+    for character in text:
+        depth += (character in "([{") - (character in ")]}")
+        deepest = max(deepest, depth)
+    if deepest > MAX_DEPTH:
+        raise _TooLarge(f"its brackets stand {deepest} deep, and {MAX_DEPTH} are the most")
+    try:
+        parsed = jmespath.compile(text)
+        nodes, deepest = _size(parsed.parsed)
+    except RecursionError:
+        nodes, deepest = 0, MAX_DEPTH + 1
+    if nodes > MAX_NODES or deepest > MAX_DEPTH:
+        raise _TooLarge(f"it has too many parts: at most {MAX_NODES}, of which {MAX_DEPTH} may follow on each other")
+    return parsed
+
+
+def _size(node: Mapping[str, Any]) -> tuple[int, int]:
+    """How many parts an expression has, and how deep they are nested."""
+    sizes = [_size(child) for child in parts_of(node)]
+    return 1 + sum(nodes for nodes, _depth in sizes), 1 + max((depth for _nodes, depth in sizes), default=0)
 
 
 def compiled(expression: str, place: str) -> Expression:
     """A JMESPath expression ready to run. Raises ConfigurationError naming the place, also for what nobody may read."""
     try:
         found = _expression(expression)
+    except _TooLarge as error:
+        raise ConfigurationError(f"{place}: this expression is too large: {error}. Write a shorter one.") from None
     except JMESPathError as error:
         reason = str(error).splitlines()[0]
         raise ConfigurationError(f"{place}: {expression!r} is not a valid JMESPath expression ({reason}).") from error
@@ -86,7 +119,7 @@ def names_in(expression: str) -> set[str]:
 def _names(node: Mapping[str, Any]) -> Iterator[str]:
     if node["type"] == "field":
         yield node["value"]
-    for child in node["children"]:
+    for child in parts_of(node):
         yield from _names(child)
 
 
@@ -100,8 +133,8 @@ def _roots(node: Mapping[str, Any]) -> Iterator[str]:
         yield node["value"]
         return
     # What follows a dot, a pipe or a projection looks into what came before it, not into the row.
-    children = node["children"][:1] if node["type"] in _LOOKS_INTO else node["children"]
-    for child in children:
+    parts = parts_of(node)
+    for child in parts[:1] if node["type"] in _LOOKS_INTO else parts:
         yield from _roots(child)
 
 

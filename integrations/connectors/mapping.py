@@ -9,9 +9,13 @@ from jmespath.exceptions import JMESPathError
 
 from integrations.coercion import Habits, WrongType, coerce
 from integrations.connectors.expressions import compiled
+from integrations.connectors.interpreter import TooMuchWork
 from integrations.errors import ConfigurationError
 from integrations.never import is_never
 from integrations.profile import JSON, Field
+
+# After so many expressions that did too much with a record, no further one of its mapping is run.
+MAX_TOO_MUCH = 3
 
 
 class FieldMapping:
@@ -48,10 +52,14 @@ class FieldMapping:
         """
         values: dict[str, JSON] = {}
         unreadable: list[str] = []
+        too_much = 0
         for definition, expression in self._rows:
             try:
+                if too_much >= MAX_TOO_MUCH:
+                    raise TooMuchWork
                 value = coerce(definition, expression.search(raw), habits)
-            except (WrongType, JMESPathError):
+            except (WrongType, JMESPathError) as problem:
+                too_much += isinstance(problem, TooMuchWork)
                 unreadable.append(definition.name)
                 continue
             if value is not None:
