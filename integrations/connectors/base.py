@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +24,7 @@ from integrations.coercion import Habits
 from integrations.connectors.expressions import compiled
 from integrations.connectors.mapping import FieldMapping
 from integrations.connectors.network import PUBLIC_ONLY, NetworkPolicy
-from integrations.connectors.recording import record_read
+from integrations.connectors.recording import record_read, remark
 from integrations.errors import ConfigurationError, InvalidResponse
 from integrations.never import drop_never, scrub
 from integrations.phone import Number
@@ -36,6 +36,10 @@ from integrations.words import shared_id
 CAPABILITIES = frozenset({"find", "details", "search", "availability", "perform", "webhook", "poll", "health"})
 # More people than this behind one number cannot be chosen among on a screen.
 MAX_RECORDS = 10
+# So many are held against the number before the rest is cut off: systems over-match, and the right one may be the last.
+MAX_CANDIDATES = 500
+# So many a vendor is asked for that compares numbers more loosely than we do.
+MAX_ASKED = 100
 # What a call keeps of whom the agent picked (models.CallRecord).
 MAX_RECORD_ID = 190
 
@@ -288,9 +292,9 @@ class Connector(ABC):
         ``mapping``: that of this sort of record, where a kind has several.
         """
         if record_id is None or not str(record_id):
-            raise InvalidResponse(self.key, "a record without an id")
+            raise UnusableRecord(self.key, "a record without an id")
         if len(str(record_id)) > MAX_RECORD_ID:
-            raise InvalidResponse(self.key, f"a record's id is longer than {MAX_RECORD_ID} characters")
+            raise UnusableRecord(self.key, f"a record's id is longer than {MAX_RECORD_ID} characters")
         if scrub(str(record_id)) != str(record_id):
             raise InvalidResponse(self.key, "a record's id is what nobody may see, like a card number: choose another id")
         raw, dropped = drop_never(raw)
@@ -324,6 +328,22 @@ class Connector(ABC):
             return None  # it links this record to no other
 
 
+class UnusableRecord(InvalidResponse):
+    """One record of several that cannot be told from others, which costs itself where the others can be kept."""
+
+
+def usable[Raw](read: Callable[[Raw], SourceRecord], raws: Iterable[Raw]) -> list[SourceRecord]:
+    """The records that can be kept; that others cannot is remarked."""
+    kept = []
+    for raw in raws:
+        try:
+            kept.append(read(raw))
+        except UnusableRecord:
+            remark(NO_ID)
+    return kept
+
+
+NO_ID = "A record of it has no id that can be used, so it is left out."
 # Below which key vendors send a list of records.
 _LISTS = ("results", "records", "searchRecords", "rows", "data")
 

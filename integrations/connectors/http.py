@@ -7,6 +7,7 @@ the cap on the body, no redirects, no cookies, no proxies from the environment, 
 from __future__ import annotations
 
 import asyncio
+import codecs
 import ipaddress
 import re
 import socket
@@ -29,6 +30,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from integrations.connectors.base import Deadline
+from integrations.connectors.encodings import charset_of
 from integrations.connectors.network import NetworkPolicy
 from integrations.connectors.recording import Asked, record_received, record_sent
 from integrations.errors import (
@@ -58,10 +60,12 @@ class Answer:
     body: bytes
 
     def json(self, connector: str) -> JSON:
-        """The body as JSON. Raises InvalidResponse without repeating any of it."""
+        """The body as JSON, whatever encoding it says that it is in. Raises InvalidResponse without repeating any of it."""
+        charset = charset_of(self.headers.get("content-type", ""))
         try:
-            return orjson.loads(self.body)
-        except orjson.JSONDecodeError:
+            text: bytes | str = self.body.decode(charset) if charset else self.body.removeprefix(codecs.BOM_UTF8)
+            return orjson.loads(text)
+        except (orjson.JSONDecodeError, UnicodeError):
             raise InvalidResponse(connector, "the body is not JSON") from None
 
 

@@ -45,6 +45,13 @@ class FieldMapping:
     def __contains__(self, name: str) -> bool:
         return name in self.expressions
 
+    def found(self, name: str, raw: JSON) -> JSON:
+        """What a field is mapped to, as the system writes it; None where it is not mapped, or cannot be had."""
+        try:
+            return next((expression.search(raw) for definition, expression in self._rows if definition.name == name), None)
+        except JMESPathError:
+            return None
+
     def read(self, raw: JSON, habits: Habits) -> tuple[dict[str, JSON], tuple[str, ...]]:
         """The mapped fields that the record has a value for, and the names of those whose value has the wrong type.
 

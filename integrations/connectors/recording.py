@@ -120,6 +120,26 @@ def record_dropped(dropped: Iterable[str]) -> None:
         recorded.dropped.update(dropped)
 
 
+_candidates: ContextVar[list[int] | None] = ContextVar("candidates", default=None)
+
+
+@contextmanager
+def candidates() -> Iterator[list[int]]:
+    """How many records came back to each question within the block, before any was held against what was asked for."""
+    counts: list[int] = []
+    marker = _candidates.set(counts)
+    try:
+        yield counts
+    finally:
+        _candidates.reset(marker)
+
+
+def record_candidates(count: int) -> None:
+    """Called by a kind for each answer about a number."""
+    if (counts := _candidates.get()) is not None:
+        counts.append(count)
+
+
 _received: ContextVar[list[int] | None] = ContextVar("received", default=None)
 
 

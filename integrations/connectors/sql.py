@@ -31,8 +31,8 @@ from sqlalchemy.pool import QueuePool
 
 from integrations.connectors import postgresql
 from integrations.connectors.base import Deadline
-from integrations.connectors.database_text import USUAL, checked_encoding, kept, readable, tolerant
 from integrations.connectors.database_url import checked_url
+from integrations.connectors.encodings import USUAL, checked_encoding, kept, readable, tolerant
 from integrations.connectors.network import NetworkPolicy
 from integrations.connectors.recording import record_sent
 from integrations.connectors.sql_errors import classified

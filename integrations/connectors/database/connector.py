@@ -15,7 +15,7 @@ from integrations.connectors.database.people import Person, Row, people_in, row_
 from integrations.connectors.database.statement import Statement, statement_of
 from integrations.connectors.expressions import compiled, names_in
 from integrations.connectors.mapping import FieldMapping
-from integrations.connectors.recording import remark
+from integrations.connectors.recording import record_candidates, remark
 from integrations.connectors.sql import MAX_ROWS, SqlDoor
 from integrations.errors import InvalidResponse, MissingColumn
 from integrations.phone import Number
@@ -126,6 +126,7 @@ class DatabaseConnector(Connector):
 
     def _records(self, rows: Rows, number: Number, columns: list[str]) -> list[SourceRecord]:
         """Every row is verified, whatever the database compared."""
+        record_candidates(len(rows))
         verified = [row for row in rows if self._matches(row, number, columns)]
         return self._people(verified, lambda row: self._matches(row, number, columns))[:MAX_RECORDS]
 

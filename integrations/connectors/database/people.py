@@ -7,14 +7,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from integrations.connectors.base import MAX_RECORD_ID
-from integrations.connectors.database_text import UNDECODABLE
+from integrations.connectors.base import MAX_RECORD_ID, NO_ID
+from integrations.connectors.encodings import UNDECODABLE
 from integrations.connectors.recording import remark
 from integrations.never import scrub
 from integrations.profile import JSON
 
 _SPLIT = re.compile(r"~[0-9a-f]{8}/(.*)", re.DOTALL)
-_NO_ID = "A record of it has no id that can be used, so it is left out."
 _SHARED_ID = "Several people have one id there, so that one can be shown for another in what is asked for by it."
 _UNDECODABLE = "Some text of it is not in the encoding that it should be in, so it is left out."
 
@@ -50,7 +49,7 @@ def people_in(rows: Iterable[Row], id_column: str, told_apart_by: Callable[[Row]
         if record_id and len(record_id) <= MAX_RECORD_ID and scrub(record_id) == record_id:
             groups.setdefault(record_id, []).append(row)
         else:
-            remark(_NO_ID)
+            remark(NO_ID)
         if row.undecodable:
             remark(_UNDECODABLE)
     return [person for record_id, group in groups.items() for person in _within(group, record_id, id_column, told_apart_by)]

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import orjson
 
-from integrations.connectors.base import MAX_RECORDS, Connector, Deadline, DetailKeys, Health, Limits, parsed
+from integrations.connectors.base import MAX_ASKED, MAX_RECORDS, Connector, Deadline, DetailKeys, Health, Limits, parsed
 from integrations.connectors.http import segment
 from integrations.connectors.hubspot.answers import CrmObject, Page
 from integrations.connectors.hubspot.options import HubSpotOptions, HubSpotSecrets
@@ -19,6 +19,7 @@ from integrations.connectors.hubspot.related import Related
 from integrations.connectors.hubspot.search import MERGED, PHONES, Group, by_number, by_text, hints, living, matches, searched
 from integrations.connectors.hubspot.session import Session
 from integrations.connectors.mapping import FieldMapping
+from integrations.connectors.recording import record_candidates
 from integrations.errors import ConfigurationError
 from integrations.phone import Number
 from integrations.profile import JSON, Match, SourceRecord
@@ -83,11 +84,13 @@ class HubSpotConnector(Connector):
         return self.session.path("objects", "contacts")
 
     async def find(self, number: Number, deadline: Deadline) -> list[SourceRecord]:
-        body = self._body(by_number(number), MAX_RECORDS)
+        body = self._body(by_number(number), MAX_ASKED)
         page = await self.session.request("POST", f"{self._contacts}/search", deadline, json=body)
         # HubSpot compares without country code, so a hit may be another country's number.
-        people = [(contact, matches(contact, lambda stored: self.holds(number, stored))) for contact in self._people(page)]
-        return [self._person(contact, matched) for contact, matched in people if matched]
+        contacts = self._people(page)
+        record_candidates(len(contacts))
+        people = [(contact, matches(contact, lambda stored: self.holds(number, stored))) for contact in contacts]
+        return [self._person(contact, matched) for contact, matched in people if matched][:MAX_RECORDS]
 
     async def search(self, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
         groups = by_text(sought)

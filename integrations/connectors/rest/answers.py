@@ -8,16 +8,13 @@ from dataclasses import fields
 from jmespath.exceptions import JMESPathError
 
 from integrations.connectors.base import MAX_RECORDS, Availability, AvailabilityOption
-from integrations.connectors.expressions import compiled
+from integrations.connectors.expressions import columns_of, compiled
 from integrations.connectors.http import Answer, retry_after
 from integrations.connectors.recording import record_dropped
 from integrations.connectors.rest.shape import Rule, Step
 from integrations.errors import AuthFailed, InvalidResponse, RateLimited, SourceError, SourceUnavailable
 from integrations.never import drop_never, scrub
-from integrations.phone import Number
-from integrations.profile import JSON, Match, SourceRecord
-from integrations.sought import MAX_HITS
-from integrations.stored_numbers import holds
+from integrations.profile import JSON
 
 _OPTION = tuple(field.name for field in fields(AvailabilityOption))
 MAX_TEXT = 500
@@ -32,21 +29,22 @@ def _search(expression: str, tree: JSON, connector: str) -> JSON:
 
 
 def records_in(step: Step, body: JSON, connector: str) -> list[dict[str, JSON]]:
-    """The raw records, at most MAX_HITS, without what nobody may see: an expression could rename it.
+    """The raw records, without what nobody may see: an expression could rename it. Raises InvalidResponse where none are to be
+    had in the described place.
 
-    Raises InvalidResponse where none are to be had in the described place.
+    Nobody is what an answer without anything says, and what one says that has nothing in that place.
     """
     body, dropped = drop_never(body)
     record_dropped(dropped)
-    if step.found and not _search(step.found, body, connector):
+    if body is None or (step.found and not _search(step.found, body, connector)):
         return []
     records = _search(step.records, body, connector)
+    if records is None and (not body or (isinstance(body, dict) and columns_of([step.records]) <= set(body))):
+        return []
     records = [records] if isinstance(records, dict) else records
-    # A body that is itself an empty list names nobody and is no object either: not what was described.
-    astray = step.records == "@" and not records
-    if not isinstance(records, list) or astray or any(not isinstance(raw, dict) for raw in records):
+    if not isinstance(records, list) or any(not isinstance(raw, dict) for raw in records):
         raise InvalidResponse(connector, "no records where the description says they are")
-    return records[:MAX_HITS]
+    return [raw for raw in records if raw]
 
 
 def says_not_found(rules: Iterable[Rule], answer: Answer, connector: str) -> bool:
@@ -112,14 +110,3 @@ def _own(step: Step, name: str, raw: JSON, connector: str) -> str:
     except InvalidResponse:
         return ""
     return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
-
-
-def why_matched(record: SourceRecord, number: Number | None, region: str) -> tuple[Match, ...] | None:
-    """Why the record was found; None if the phone numbers that it holds say that it is somebody else's.
-
-    A record without a mapped number is taken for what the system says it is: it was asked by this number.
-    """
-    held = [phone for phone in (record.fields.get("phone"), *record.fields.get("phones", [])) if phone]
-    if number is None or not held:
-        return ()
-    return tuple(Match("phone", phone) for phone in held if holds(phone, number, region)) or None

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cached_property
 from typing import ClassVar
 
 from integrations.connectors.base import (
-    MAX_RECORDS,
+    MAX_CANDIDATES,
     Availability,
     AvailabilityQuestion,
     Connector,
     Deadline,
     DetailKeys,
     Health,
+    usable,
 )
 from integrations.connectors.mapping import FieldMapping
-from integrations.connectors.rest.answers import availability_in, own_id, page_of, says_not_found, why_matched
+from integrations.connectors.rest.answers import availability_in, own_id, page_of, says_not_found
 from integrations.connectors.rest.asking import Asking
 from integrations.connectors.rest.auth import RestSecrets, SignedDoor, sign_in
-from integrations.connectors.rest.requests import Inputs, days, inputs_of, phone_inputs, request_of, with_days
+from integrations.connectors.rest.finding import Finding
+from integrations.connectors.rest.requests import days, inputs_of, phone_inputs, request_of, with_days
 from integrations.connectors.rest.shape import BY_PHONE, RestOptions, Step
 from integrations.connectors.rest.steps import MappedStep, lookup_steps, sampled, search_steps
 from integrations.errors import InvalidResponse
 from integrations.phone import Number
 from integrations.profile import JSON, SourceRecord
-from integrations.sought import By, Sought
+from integrations.sought import MAX_HITS, By, Sought
 
 
 class RestConnector(Connector):
@@ -79,22 +80,30 @@ class RestConnector(Connector):
         return bool(described[capability]) if capability in described else super().can(capability)
 
     async def find(self, number: Number, deadline: Deadline) -> list[SourceRecord]:
+        if not self.steps:  # it knows services and nobody
+            return []
+        (first, mapping), trusted = self.steps[0], self.options.phone.trusted
+        finding = Finding(self.asking, self.steps, lambda raw: self._record(first, mapping, raw), self.settings.region, trusted)
         for inputs in phone_inputs(number, self.options.phone, self._named):
-            if found := await self._look_up(inputs, "", number, deadline):
+            if found := await finding.people(number, inputs, deadline):
                 return found
         return []
 
     async def search(self, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
         inputs = {"query": sought.text, "email": sought.text if sought.by is By.EMAIL else ""}
         found = [(*one, raw) for one in self.searching for raw in await self.asking.records(one[0], inputs, deadline)]
-        return [self._record(step, mapping, raw) for step, mapping, raw in found]
+        people = usable(lambda one: self._record(*one), found[:MAX_CANDIDATES])
+        return sorted(people, key=lambda person: not sought.fits(person.fields))[:MAX_HITS]
 
     async def details(self, keys: DetailKeys, deadline: Deadline) -> list[SourceRecord]:
         inputs = inputs_of(keys, self.settings.details_by)
-        records = await self._look_up(inputs, inputs["customer_id"] or inputs["account_id"] or inputs["email"], None, deadline)
+        (first, mapping), *rest = self.steps
+        known_id = inputs["customer_id"] or inputs["account_id"] or inputs["email"]
+        raws = await self.asking.records(first, inputs, deadline)
+        records = [self._record(first, mapping, raw, known_id) for raw in raws[:2]]
         if len(records) > 1:  # such as a couple with one e-mail address: what belongs to whom cannot be told
             raise InvalidResponse(self.key, "several records where one person's was asked for")
-        return records
+        return [await self.asking.more(record, rest[0], inputs, deadline) if rest else record for record in records]
 
     def wants_details(self, keys: DetailKeys) -> bool:
         """A system that is asked by phone number has said all it knows by then."""
@@ -122,7 +131,7 @@ class RestConnector(Connector):
 
     async def health(self, deadline: Deadline) -> Health:
         described = self.options.health
-        await (self.asking.records(described, {}, deadline) if described else self.door.sign_in(deadline))
+        await (self.asking.records(described, {}, deadline, missing_ok=False) if described else self.door.sign_in(deadline))
         return Health("healthy")
 
     async def warm_up(self, deadline: Deadline) -> None:
@@ -130,20 +139,6 @@ class RestConnector(Connector):
 
     async def close(self) -> None:
         await self.door.close()
-
-    async def _look_up(self, inputs: Inputs, known_id: str, number: Number | None, deadline: Deadline) -> list[SourceRecord]:
-        if not self.steps:  # it knows services and nobody
-            return []
-        (first, mapping), *rest = self.steps
-        records = []
-        for raw in (await self.asking.records(first, inputs, deadline))[:MAX_RECORDS]:
-            record = self._record(first, mapping, raw, known_id)
-            if (matched := why_matched(record, number, self.settings.region)) is not None:
-                records.append(replace(record, matched=matched))
-        # Of several people, nothing more is asked about any until one is picked.
-        if rest and len(records) == 1:
-            return [await self.asking.more(records[0], rest[0], inputs, deadline)]
-        return records
 
     def _record(self, step: Step, mapping: FieldMapping, raw: JSON, known_id: str = "") -> SourceRecord:
         record_id = own_id(step, raw, self.key) or known_id

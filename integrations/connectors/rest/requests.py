@@ -77,6 +77,8 @@ def phone_inputs(number: Number, phone: Phone, named: Collection[str]) -> Iterat
     for notation, form in product(dict.fromkeys([phone.format, *phone.variants]), number.forms):
         asked = number if form == number.e164 else replace(number, e164=form)
         own = {name: written(asked, other) for name, other in _NOTATIONS.items() if name in named}
+        if "phone_variants" in named:
+            own["phone_variants"] = ",".join(asked.variants())
         yield {"phone": written(asked, notation), **own}
 
 

@@ -24,11 +24,11 @@ from integrations.never import is_never
 # What a step can be asked with. ``phone`` is the number in the format that ``phone.format`` names; ``date`` is today, or
 # the day that is asked for, and ``date_to`` thirty days later.
 INPUTS = (
-    "phone", "phone_e164", "phone_nsn", "phone_national", "phone_digits", "customer_id", "email", "account_id", "call_sid",
-    "service_type", "location", "date", "date_to", "query",
+    "phone", "phone_e164", "phone_nsn", "phone_national", "phone_digits", "phone_variants", "customer_id", "email",
+    "account_id", "call_sid", "service_type", "location", "date", "date_to", "query",
 )  # fmt: skip
 # What is known as soon as the phone rings.
-BY_PHONE = {"phone", "phone_e164", "phone_nsn", "phone_national", "phone_digits", "date", "date_to"}
+BY_PHONE = {"phone", "phone_e164", "phone_nsn", "phone_national", "phone_digits", "phone_variants", "date", "date_to"}
 # What tells of nobody: asked with these alone, a system would answer the same whoever calls.
 _OF_NOBODY = {"date", "date_to", "call_sid", "service_type", "location", "query"}
 _ASKS_ABOUT_NOBODY = (
@@ -219,6 +219,7 @@ class Lookup(_Part):
 class Phone(_Part):
     format: PhoneFormat = "e164"
     variants: list[PhoneFormat] = Field([], max_length=4)
+    trusted: bool = False
 
 
 class Auth(_Part):
@@ -264,7 +265,8 @@ class RestOptions(ConnectorOptions):
         json_schema_extra={"enum": ["", *names()]},
     )
     phone: Phone = Field(
-        Phone.model_validate({}), description="How {phone} is written, and what else to try if nobody is found."
+        Phone.model_validate({}),
+        description="How {phone} is written, and what else to try; trusted: nobody is checked.",
     )
     auth: Auth = Field(Auth.model_validate({}), description="How to sign in: type, and what the type needs.")
     lookup: Lookup | None = Field(None, description="One or two steps: what to send, and which field is where in the answer.")

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from integrations.connectors.base import MAX_RECORDS, Connector, ConnectorOptions, Deadline, Health, Limits
 from integrations.connectors.mapping import FieldMapping
+from integrations.connectors.recording import record_candidates
 from integrations.connectors.salesforce.objects import STANDARD, ObjectOptions, Searched, in_words, searched
 from integrations.connectors.salesforce.search import Row, Search, sampled_rows
 from integrations.connectors.salesforce.session import SalesforceSecrets, Session, Usage
@@ -83,11 +84,9 @@ class SalesforceConnector(Connector):
 
     async def find(self, number: Number, deadline: Deadline) -> list[SourceRecord]:
         # The index covers every field of the type phone, fax numbers among them.
-        people = [
-            (row, one, matched)
-            for row, one in self._known(await self._search.by_number(number, deadline))
-            if (matched := self._matches(one, row, number))
-        ]
+        known = self._known(await self._search.by_number(number, deadline))
+        record_candidates(len(known))
+        people = [(row, one, matched) for row, one in known if (matched := self._matches(one, row, number))]
         return [self._person(*person) for person in people][:MAX_RECORDS]
 
     async def search(self, sought: Sought, deadline: Deadline) -> list[SourceRecord]:

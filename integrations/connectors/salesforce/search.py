@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from integrations.connectors.base import MAX_RECORDS, Deadline, parsed, records_within
+from integrations.connectors.base import MAX_ASKED, Deadline, parsed, records_within
 from integrations.connectors.salesforce.objects import Searched
 from integrations.connectors.salesforce.session import Session, explain
 from integrations.errors import InvalidResponse
@@ -74,7 +74,7 @@ class Search:
     async def by_number(self, number: Number, deadline: Deadline) -> list[Row]:
         """Wherever a number stands; the index knows it however it is written."""
         if self.indexed:
-            return await self._indexed(" OR ".join(terms(number)), "PHONE", MAX_RECORDS, deadline)
+            return await self._indexed(" OR ".join(terms(number)), "PHONE", MAX_ASKED, deadline)
         return await self._queried({one.name: query(one, number.variants()) for one in self.objects}, deadline)
 
     async def by_text(self, sought: Sought, deadline: Deadline) -> list[Row]:
@@ -156,7 +156,7 @@ def query(one: Searched, variants: Iterable[str]) -> str:
     values = ", ".join(f"'{escaped(variant)}'" for variant in variants)
     condition = " OR ".join(f"{field} IN ({values})" for field in one.phones)
     # Names were held against what Salesforce allows as one; values are escaped.
-    return f"SELECT {', '.join(one.fields)} FROM {one.name} WHERE {condition} LIMIT {MAX_RECORDS}"  # noqa: S608
+    return f"SELECT {', '.join(one.fields)} FROM {one.name} WHERE {condition} LIMIT {MAX_ASKED}"  # noqa: S608
 
 
 def escaped(value: str) -> str:

@@ -7,10 +7,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from integrations.connectors.base import Connector, Deadline, DetailKeys
+from integrations.connectors.recording import remarks
 from integrations.errors import InvalidResponse, SourceError
 from integrations.phone import Number
-from tests.connectors.contract import NUMBER, ConnectorContract
-from tests.connectors.http_stub import Stub, Write, hang, reply, reset
+from tests.connectors.contract import EMPTY, MISSING, NO_ITEMS, NULL, NUMBER, ConnectorContract
+from tests.connectors.http_stub import Stub, Write, current_request, hang, reply, reset
 from tests.connectors.rest.conftest import BY_PHONE, rest
 
 ROSA = {"id": 7, "name": "Rosa Castillo", "phone": "(415) 555-0123"}
@@ -19,7 +20,8 @@ KEYS = DetailKeys(record_ids={"clients": "c-7"}, email="rosa@mail.org", account_
 
 class TestContract(ConnectorContract):
     empty_answer = {"people": []}
-    wrong_types = ({"people": "none"}, {"people": ["x"]}, {"people": [{"name": "no id"}]}, {"people": 5}, {})
+    wrong_types = ({"people": "none"}, {"people": ["x"]}, {"people": 5}, {"persons": []})
+    nobody = (MISSING, EMPTY, NULL, NO_ITEMS)
 
     def connector(self, stub: Stub) -> Connector:
         return rest(stub)
@@ -34,8 +36,151 @@ async def test_people_are_found_by_phone_and_mapped(stub: Stub) -> None:
 
 
 async def test_a_hit_whose_own_number_is_another_is_not_shown(stub: Stub) -> None:
-    stub.answer(reply({"people": [{**ROSA, "phone": "+44 20 7946 0123"}, {**ROSA, "id": 8, "phone": None}]}))
-    assert [record.record_id for record in await rest(stub).find(NUMBER, Deadline(5))] == ["8"]
+    stub.answer(reply({"people": [{**ROSA, "phone": "+44 20 7946 0123"}, {**ROSA, "id": 8}]}))
+    with remarks() as said:
+        assert [record.record_id for record in await rest(stub).find(NUMBER, Deadline(5))] == ["8"]
+    assert said == []
+
+
+@pytest.mark.parametrize(
+    "phone", [None, "", "ask Ann", {"number": "(415) 555-0123"}, [], [{"value": "4155550123"}], "555-0123", 0]
+)
+async def test_who_has_no_number_that_can_be_compared_is_no_match_and_told(stub: Stub, phone: object) -> None:
+    stub.answer(reply({"people": [{**ROSA, "phone": phone}]}))
+    with remarks() as said:
+        assert await rest(stub).find(NUMBER, Deadline(5)) == []
+    assert said == ["It named somebody without a number that can be compared, so they are not taken for the caller."]
+
+
+async def test_the_same_people_whatever_is_asked_are_nobody(stub: Stub) -> None:
+    stub.answer(reply({"people": [{"id": number, "name": f"No. {number}", "phone": ""} for number in range(10)]}))
+    assert await rest(stub).find(NUMBER, Deadline(5)) == []
+
+
+@pytest.mark.parametrize("place", [0, 16, 60, 499])
+async def test_everybody_is_held_against_the_number_before_the_rest_is_cut(stub: Stub, place: int) -> None:
+    people = [{"id": number, "name": "X", "phone": f"415555{number:04}"} for number in range(1000, 1500)]
+    people[place] = ROSA
+    stub.answer(reply({"people": people}))
+    assert [record.record_id for record in await rest(stub).find(NUMBER, Deadline(5))] == ["7"]
+
+
+async def test_more_people_than_can_be_compared_is_told(stub: Stub) -> None:
+    people = [{"id": number, "name": "X", "phone": f"415555{number:04}"} for number in range(1000, 1501)]
+    stub.answer(reply({"people": people}))
+    with remarks() as said:
+        assert await rest(stub).find(NUMBER, Deadline(5)) == []
+    assert said == ["It names more people than can be held against the number, so somebody may be missing."]
+
+
+WITHOUT_PHONE = {"steps": [{**BY_PHONE["steps"][0], "map": {"id": "id", "name": "name"}}]}
+
+
+async def test_a_system_that_names_no_numbers_is_believed_only_where_that_is_said(stub: Stub) -> None:
+    stub.answer(reply({"people": [ROSA]}))
+    with remarks() as said:
+        assert await rest(stub, lookup=WITHOUT_PHONE).find(NUMBER, Deadline(5)) == []
+        (record,) = await rest(stub, lookup=WITHOUT_PHONE, phone={"trusted": True}).find(NUMBER, Deadline(5))
+    assert (record.fields["name"], record.matched) == ("Rosa Castillo", ())
+    assert "nobody is taken for the caller" in said[0]
+    assert "could not be checked" in said[1]
+
+
+async def test_trust_is_no_reason_not_to_look(stub: Stub) -> None:
+    stub.answer(reply({"people": [{**ROSA, "phone": "4155550199"}]}))
+    assert await rest(stub, phone={"trusted": True}).find(NUMBER, Deadline(5)) == []
+
+
+NUMBER_IN_SECOND_STEP = {
+    "steps": [
+        {**BY_PHONE["steps"][0], "map": {"id": "id", "name": "name"}},
+        {"path": "/people/{record_id}", "map": {"phone": "phone", "notes": "notes"}},
+    ]
+}
+
+
+def by_id(numbers: dict[str, Any]) -> Write:
+    async def answer(writer: Any) -> None:
+        path = current_request.get().path
+        if path.startswith("/people?"):
+            await reply({"people": [{"id": key, "name": f"No. {key}"} for key in numbers]})(writer)
+        else:
+            number = numbers[path.rpartition("/")[2]]
+            await (number if callable(number) else reply({"phone": number, "notes": "met"}))(writer)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("numbers", "found"),
+    [
+        ({"7": "4155550123"}, ["7"]),
+        ({"7": "4155550199"}, []),
+        ({"7": None}, []),
+        ({"7": "4155550199", "8": "(415) 555-0123", "9": ""}, ["8"]),
+        ({"7": reply({}, 404)}, []),
+        ({"7": reply({}, 500), "8": "4155550123"}, ["8"]),
+    ],
+)
+async def test_a_number_that_only_the_second_step_tells_is_compared_there(
+    stub: Stub, numbers: dict[str, Any], found: list[str]
+) -> None:
+    stub.answer(by_id(numbers))
+    records = await rest(stub, lookup=NUMBER_IN_SECOND_STEP).find(NUMBER, Deadline(5))
+    assert [record.record_id for record in records] == found
+    assert all(record.matched and record.fields["notes"] == "met" for record in records)
+
+
+async def test_a_second_step_that_cannot_tell_whose_number_it_is_is_a_failure(stub: Stub) -> None:
+    stub.answer(by_id({"7": reply({}, 500), "8": "4155550199"}))
+    with pytest.raises(SourceError):
+        await rest(stub, lookup=NUMBER_IN_SECOND_STEP).find(NUMBER, Deadline(5))
+
+
+JOSE = '{"people": [{"id": 7, "name": "José", "phone": "4155550123"}]}'
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b"\xef\xbb\xbf" + JOSE.encode(), "application/json"),
+        (JOSE.encode(), "application/json; charset=UTF-8"),
+        (JOSE.encode("latin-1"), "application/json; charset=ISO-8859-1"),
+        (JOSE.encode("cp1252"), 'application/json;charset="windows-1252"; x=y'),
+        (JOSE.encode("utf-16"), "application/json; charset=utf-16"),
+        (JOSE.encode(), "application/json; charset=klingon"),
+    ],
+)
+async def test_an_answer_is_read_in_its_encoding(stub: Stub, body: bytes, content_type: str) -> None:
+    stub.answer(reply(body, Content_Type=content_type))
+    (record,) = await rest(stub).find(NUMBER, Deadline(5))
+    assert record.fields["name"] == "José"
+
+
+@pytest.mark.parametrize("charset", ["idna", "punycode", "unicode_escape", "base64", "rot13", "utf-7", "x" * 300])
+async def test_an_encoding_that_is_none_is_not_used(stub: Stub, charset: str) -> None:
+    stub.answer(reply(JOSE.encode("latin-1"), Content_Type=f"application/json; charset={charset}"))
+    with pytest.raises(InvalidResponse):
+        await rest(stub).find(NUMBER, Deadline(5))
+
+
+@pytest.mark.parametrize("answer", [reply(b"", 204), reply(b"  "), reply({}), reply({"people": None}), reply({}, 404)])
+async def test_an_answer_that_says_nothing_is_nobody(stub: Stub, answer: Write) -> None:
+    stub.answer(answer)
+    assert await rest(stub).find(NUMBER, Deadline(5)) == []
+
+
+async def test_a_health_check_that_is_not_there_is_no_health(stub: Stub) -> None:
+    stub.answer(reply({}, 404))
+    with pytest.raises(InvalidResponse):
+        await rest(stub, health={"path": "/gone"}).health(Deadline(5))
+
+
+async def test_a_record_without_an_id_costs_itself_and_is_told(stub: Stub) -> None:
+    stub.answer(reply({"people": [{**ROSA, "id": None}, {**ROSA, "id": 8}, {**ROSA, "id": "9" * 191}]}))
+    with remarks() as said:
+        assert [record.record_id for record in await rest(stub).find(NUMBER, Deadline(5))] == ["8"]
+    assert said == ["A record of it has no id that can be used, so it is left out."]
 
 
 async def test_other_notations_are_tried_until_one_finds_somebody(stub: Stub) -> None:
@@ -57,7 +202,7 @@ async def test_defaults_and_types_of_a_map(stub: Stub) -> None:
     }
     stub.answer(reply({"people": [{"id": 1, "account": 42, "owed_cents": 1250, "auto": False}]}))
     lookup = {"steps": [{**BY_PHONE["steps"][0], "map": mapping}]}
-    (record,) = await rest(stub, lookup=lookup).find(NUMBER, Deadline(5))
+    (record,) = await rest(stub, lookup=lookup, phone={"trusted": True}).find(NUMBER, Deadline(5))
     assert record.fields == {
         "language": "`English`",
         "account_id": "42",
@@ -90,7 +235,7 @@ async def test_a_second_step_uses_what_the_first_one_found(stub: Stub) -> None:
     assert record.fields["outstanding_balance"] == {"amount_minor": 1250, "currency": "USD"}
 
 
-@pytest.mark.parametrize("failure", [reply({}, 500), reply({}, 404), reply({}, 403), reply(b"<html>"), reset, hang])
+@pytest.mark.parametrize("failure", [reply({}, 500), reply({}, 410), reply({}, 403), reply(b"<html>"), reset, hang])
 async def test_a_second_step_that_fails_costs_only_what_it_would_have_told(stub: Stub, failure: Write) -> None:
     stub.answer(reply({"people": [ROSA]}), failure)
     deadline = Deadline(1)
@@ -108,7 +253,12 @@ async def test_a_second_step_is_not_asked_about_one_of_several(stub: Stub) -> No
 
 async def test_an_admins_change_counts_in_the_step_that_maps_the_field(stub: Stub) -> None:
     stub.answer(reply({"people": [ROSA]}), reply({"owed": "12.50", "total": "20", "plan": "gold"}))
-    changed = rest(stub, lookup=TWO_STEPS, mapping={"outstanding_balance": "total", "phone": False, "account_id": "phone"})
+    changed = rest(
+        stub,
+        lookup=TWO_STEPS,
+        phone={"trusted": True},
+        mapping={"outstanding_balance": "total", "phone": False, "account_id": "phone"},
+    )
     (record,) = await changed.find(NUMBER, Deadline(5))
     assert record.fields["outstanding_balance"]["amount_minor"] == 2000
     assert "phone" not in record.fields
@@ -236,7 +386,7 @@ async def test_a_page_address_that_is_no_web_address_is_dropped(stub: Stub) -> N
     lookup = {"steps": [{**BY_PHONE["steps"][0], "map": {"id": "id", "url": "link"}}]}
     for link, kept in [("javascript:alert(1)", ""), ("https://crm.example/7", "https://crm.example/7")]:
         stub.answer(reply({"people": [{"id": 1, "link": link}]}))
-        (record,) = await rest(stub, lookup=lookup).find(NUMBER, Deadline(5))
+        (record,) = await rest(stub, lookup=lookup, phone={"trusted": True}).find(NUMBER, Deadline(5))
         assert record.url == kept
 
 
@@ -245,9 +395,6 @@ async def test_a_page_address_that_is_no_web_address_is_dropped(stub: Stub) -> N
     [
         {"records": "sort_by(people, &age)"},
         {"found": "length(total) > `0`"},
-        {"map": {"id": "length(id)", "name": "name"}},
-        {"map": {"id": "@"}},
-        {"map": {"id": "active"}},
     ],
 )
 async def test_values_of_other_types_than_described_are_an_unreadable_answer(stub: Stub, changes: dict[str, Any]) -> None:
@@ -255,6 +402,15 @@ async def test_values_of_other_types_than_described_are_an_unreadable_answer(stu
     with pytest.raises(InvalidResponse) as raised:
         await rest(stub, lookup={"steps": [{**BY_PHONE["steps"][0], **changes}]}).find(NUMBER, Deadline(5))
     assert "Rosa" not in str(raised.value)
+
+
+@pytest.mark.parametrize("path", ["length(id)", "@", "active"])
+async def test_what_cannot_be_an_id_is_none(stub: Stub, path: str) -> None:
+    stub.answer(reply({"people": [{**ROSA, "active": True}]}))
+    lookup = {"steps": [{**BY_PHONE["steps"][0], "map": {"id": path, "phone": "phone"}}]}
+    with remarks() as said:
+        assert await rest(stub, lookup=lookup).find(NUMBER, Deadline(5)) == []
+    assert said
 
 
 async def test_a_rule_that_cannot_be_applied_does_not_fit(stub: Stub) -> None:

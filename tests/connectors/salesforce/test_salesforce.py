@@ -154,8 +154,8 @@ async def test_the_index_is_asked_for_the_number_and_for_mapped_fields_only(stub
     assert body == {
         "q": "4155550123 OR 14155550123",
         "in": "PHONE",
-        "sobjects": [{"name": name, "limit": 10} for name in ("Contact", "Lead", "Account")],
-        "overallLimit": 30,
+        "sobjects": [{"name": name, "limit": 100} for name in ("Contact", "Lead", "Account")],
+        "overallLimit": 300,
     }
     assert asked_of == {
         "Contact": [
@@ -187,7 +187,7 @@ async def test_queries_compare_every_notation_in_one_request(stub: Stub) -> None
     assert parse_qs(address.query)["q"] == [
         "SELECT Id, Name, Phone FROM Account WHERE Phone IN ('+14155550123', '14155550123', '4155550123', "
         "'(415) 555-0123', '415-555-0123', '415.555.0123', '415 555 0123', '+1 415-555-0123', '1-415-555-0123', "
-        "'+1 (415) 555-0123') LIMIT 10"
+        "'+1 (415) 555-0123') LIMIT 100"
     ]
 
 
@@ -291,7 +291,7 @@ def test_what_is_never_shown_cannot_be_asked_for_under_another_name(stub: Stub, 
 def test_a_value_cannot_leave_its_quotes(stub: Stub, value: str, inside: str) -> None:
     assert escaped(value) == inside
     account = salesforce(stub).objects["account"]
-    assert query(account, [value]).endswith(f" WHERE Phone IN ('{inside}') LIMIT 10")
+    assert query(account, [value]).endswith(f" WHERE Phone IN ('{inside}') LIMIT 100")
 
 
 @pytest.mark.parametrize("region_code", ["+14155550123", "+442079460018", "+41446681800"])

@@ -1,4 +1,5 @@
-"""Text of databases that is not what they say it is: bytes of another encoding cost their value, and nothing else."""
+"""Which encodings texts of other systems may be in, and what becomes of bytes that are none: they cost their value, and
+nothing else."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from integrations.errors import ConfigurationError
 
 USUAL = "utf-8"
 # Codecs of Python's that are no encodings of a table.
-_NO_ENCODINGS = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "utf-7", "undefined"}
+_NO_ENCODINGS = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "utf_7", "undefined"}
+_WIDE = {"utf-16", "utf-16le", "utf-16be", "utf-32", "utf-32le", "utf-32be"}
 _ASCII = b"+1 (415) 555-0123 az AZ"
 _OWN = "connie_kept_"
 # What ``kept()`` makes of a byte that is no text.
@@ -29,12 +31,24 @@ def checked_encoding(name: str) -> str:
     """The encoding of a table's texts as Python calls it. Raises ConfigurationError saying what to change."""
     try:
         found = codecs.lookup(name).name if name.isascii() else ""
-        usable = found not in _NO_ENCODINGS and _ASCII.decode(found) == _ASCII.decode("ascii")
+        usable = found.replace("-", "_") not in _NO_ENCODINGS and _ASCII.decode(found) == _ASCII.decode("ascii")
     except (LookupError, UnicodeError, ValueError, TypeError):
         usable = False
     if not usable:
         raise ConfigurationError("encoding: this is not an encoding of texts. Use one like utf-8, cp1252 or latin-1.")
     return found
+
+
+def charset_of(content_type: str) -> str:
+    """The encoding that a Content-Type names; ``""`` for UTF-8, and for what is none."""
+    named = content_type[:200].casefold().partition("charset=")[2].partition(";")[0].strip(" \"'")
+    if named.startswith(("utf-16", "utf-32")):
+        return named if named in _WIDE else ""
+    try:
+        found = checked_encoding(named)
+    except ConfigurationError:
+        return ""
+    return "" if found == USUAL else found
 
 
 def kept(raw: bytes, encoding: str) -> str:

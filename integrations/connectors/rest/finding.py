@@ -1,0 +1,103 @@
+"""Who has a number, in a described system: everybody whom it names is held against the number, whatever it compared."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from integrations.coercion import MAX_ITEMS
+from integrations.connectors.base import MAX_CANDIDATES, MAX_RECORDS, Deadline, usable
+from integrations.connectors.mapping import FieldMapping
+from integrations.connectors.recording import record_candidates, remark
+from integrations.connectors.rest.asking import Asking
+from integrations.connectors.rest.requests import Inputs
+from integrations.connectors.rest.steps import MappedStep
+from integrations.errors import SourceError
+from integrations.phone import Number
+from integrations.profile import JSON, Match, SourceRecord
+from integrations.stored_numbers import as_text, holds, numbers_in
+
+PHONES = ("phone", "phones")
+_NOT_COMPARABLE = "It named somebody without a number that can be compared, so they are not taken for the caller."
+_NOT_MAPPED = "It does not say which number whom it names has, so nobody is taken for the caller: map phone, or say trusted."
+_UNCHECKED = "It does not say which number whom it names has, so that could not be checked."
+_TOO_MANY = "It names more people than can be held against the number, so somebody may be missing."
+Read = Callable[[dict[str, JSON]], SourceRecord]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One question. ``read`` makes a raw record of the first step one of the portal's; ``trusted``: where no number is mapped,
+    the system's answer is taken for it."""
+
+    asking: Asking
+    steps: list[MappedStep]
+    read: Read
+    region: str
+    trusted: bool
+
+    async def people(self, number: Number, inputs: Inputs, deadline: Deadline) -> list[SourceRecord]:
+        """Everybody whose mapped numbers, of either step, hold this one. Raises SourceError."""
+        (step, mapping), *later = self.steps
+        raws = await self.asking.records(step, inputs, deadline)
+        record_candidates(len(raws))
+        if len(raws) > MAX_CANDIDATES:
+            remark(_TOO_MANY)
+        if not any(name in mapping for _step, mapping in self.steps for name in PHONES):
+            return await self._unchecked(raws, inputs, deadline)
+        held = [(raw, self._numbers(mapping, raw)) for raw in raws[:MAX_CANDIDATES]]
+        known = [(raw, why) for raw, stored in held if (why := self._why(mapping, stored, number))]
+        people = usable(lambda one: replace(self.read(one[0]), matched=one[1]), known)[:MAX_RECORDS]
+        if people or not later or not any(name in later[0][1] for name in PHONES):
+            if not people and any(not self._comparable(stored) for _raw, stored in held):
+                remark(_NOT_COMPARABLE)
+            return await self._completed(people, inputs, deadline)
+        return await self._by_second_step([raw for raw, _stored in held], number, inputs, deadline)
+
+    async def _unchecked(self, raws: list[dict[str, JSON]], inputs: Inputs, deadline: Deadline) -> list[SourceRecord]:
+        if raws:
+            remark(_UNCHECKED if self.trusted else _NOT_MAPPED)
+        people = usable(self.read, raws[:MAX_RECORDS]) if self.trusted else []
+        return await self._completed(people, inputs, deadline)
+
+    async def _completed(self, people: list[SourceRecord], inputs: Inputs, deadline: Deadline) -> list[SourceRecord]:
+        """Of several people, nothing more is asked about any until one is picked."""
+        if len(people) == 1 and len(self.steps) > 1:
+            return [await self.asking.more(people[0], self.steps[1], inputs, deadline)]
+        return people
+
+    async def _by_second_step(
+        self, raws: list[dict[str, JSON]], number: Number, inputs: Inputs, deadline: Deadline
+    ) -> list[SourceRecord]:
+        """Whose number stands in what the second step tells, which is asked about each."""
+        if len(raws) > MAX_RECORDS:
+            remark(_TOO_MANY)
+        second = self.steps[1]
+        asked = (self.asking.told(one, second, inputs, deadline) for one in usable(self.read, raws[:MAX_RECORDS]))
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        people = []
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                continue
+            record, stored = answer[0], self._numbers(second[1], answer[1]) if answer[1] else []
+            if why := self._why(second[1], stored, number):
+                people.append(replace(record, matched=why))
+            elif not self._comparable(stored):
+                remark(_NOT_COMPARABLE)
+        failed = next((answer for answer in answers if isinstance(answer, BaseException)), None)
+        if failed and (not people or not isinstance(failed, SourceError)):
+            raise failed
+        return people
+
+    def _numbers(self, mapping: FieldMapping, raw: dict[str, JSON]) -> list[tuple[str, str]]:
+        """Each mapped number as it is stored, with the field that it is mapped to."""
+        held = [(name, mapping.found(name, raw)) for name in PHONES]
+        several = ((name, value if isinstance(value, list) else [value]) for name, value in held)
+        return [(name, text) for name, values in several for value in values[:MAX_ITEMS] if (text := as_text(value))]
+
+    def _why(self, mapping: FieldMapping, stored: list[tuple[str, str]], number: Number) -> tuple[Match, ...]:
+        return tuple(Match("phone", one) for _name, one in stored if holds(one, number, self.region))
+
+    def _comparable(self, stored: list[tuple[str, str]]) -> bool:
+        return any(numbers_in(one, self.region).numbers for _name, one in stored)
