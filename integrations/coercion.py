@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, tzinfo
 from decimal import Decimal, InvalidOperation
 
-from integrations import figures, money
+from integrations import days, figures, money
 from integrations.emails import address_in
 from integrations.never import REMOVED, is_never, scrub
 from integrations.profile import JSON, Field, FieldType, Sensitivity
@@ -60,7 +59,8 @@ def coerce(definition: Field, raw: JSON, habits: Habits = _NO_HABITS) -> JSON:
     if raw is False and definition.type is not FieldType.FLAG:
         return None  # how a well-known ERP answers for a field of any type that is not set
     try:
-        value = _SHAPES[definition.type](raw, habits)
+        shape = _birthday if definition.name == "date_of_birth" else _SHAPES[definition.type]
+        value = shape(raw, habits)
     except (TypeError, ValueError, KeyError, InvalidOperation, OverflowError) as error:
         raise WrongType(f"{definition.name} is not {definition.type.value}") from error
     if definition.type not in _EXEMPT:
@@ -120,30 +120,16 @@ def _flag(raw: JSON, _habits: Habits) -> bool | None:
     return truth(raw)
 
 
-def _date(raw: JSON, habits: Habits) -> str | None:
-    moment = _moment(raw, habits)
-    return moment[:10] if moment else None
+def _day(raw: JSON, habits: Habits) -> str | None:
+    return days.day(raw, habits.zone, habits.region)
+
+
+def _birthday(raw: JSON, habits: Habits) -> str | None:
+    return days.day(raw, habits.zone, habits.region, of_birth=True)
 
 
 def _moment(raw: JSON, habits: Habits) -> str | None:
-    if isinstance(raw, datetime):
-        return _aware(raw, habits.zone).isoformat()
-    if isinstance(raw, date):
-        return raw.isoformat()
-    text = str(raw).strip()
-    if not text or text.startswith("0000-00-00"):
-        return None
-    if re.fullmatch(r"\d{13}", text):  # HubSpot's milliseconds since the epoch
-        return datetime.fromtimestamp(int(text) / 1000, UTC).isoformat()
-    if re.fullmatch(r"\d{9,10}", text):  # Stripe's seconds since the epoch
-        return datetime.fromtimestamp(int(text), UTC).isoformat()
-    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
-        return date.fromisoformat(text).isoformat()
-    return _aware(datetime.fromisoformat(text), habits.zone).isoformat()
-
-
-def _aware(moment: datetime, zone: tzinfo) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+    return days.moment(raw, habits.zone, habits.region)
 
 
 def _number(raw: JSON, habits: Habits) -> int | float | None:
@@ -223,7 +209,7 @@ _SHAPES: dict[FieldType, Callable[[JSON, Habits], JSON]] = {
     FieldType.PHONE: _text,
     FieldType.PHONES: _texts,
     FieldType.EMAIL: _email,
-    FieldType.DATE: _date,
+    FieldType.DATE: _day,
     FieldType.MOMENT: _moment,
     FieldType.FLAG: _flag,
     FieldType.NUMBER: _number,

@@ -52,7 +52,7 @@ class FieldType(StrEnum):
     PHONE = "phone"
     PHONES = "phones"  # list of text
     EMAIL = "email"
-    DATE = "date"  # ISO 8601 date
+    DATE = "date"  # ISO 8601 date, as far as it is known: 1974-12-03, 1974-12 or 1974
     MOMENT = "moment"  # ISO 8601 date, or date and time with zone
     FLAG = "flag"  # true or false
     NUMBER = "number"
@@ -91,9 +91,9 @@ def _table() -> Iterable[Field]:
             ("status", "Status", s.ACCOUNT, t.TEXT),
             ("vip_status", "VIP", s.IDENTITY, t.FLAG),
             ("restricted", "Restricted record", s.ACCOUNT, t.FLAG),
-            ("member_since", "Member since", s.ACCOUNT, t.MOMENT),
+            ("member_since", "Member since", s.ACCOUNT, t.DATE),
             ("last_contact", "Last contact", s.ACCOUNT, t.MOMENT),
-            ("last_visit", "Last visit", s.ACCOUNT, t.MOMENT),
+            ("last_visit", "Last visit", s.ACCOUNT, t.DATE),
             ("preferred_agent", "Preferred agent", s.ACCOUNT, t.TEXT),
             ("owner", "Owner", s.CRM, t.TEXT),
             ("recent_orders", "Recent orders", s.ORDERS, t.ORDERS),
@@ -114,7 +114,7 @@ def _table() -> Iterable[Field]:
         ],
         Sensitivity.FINANCIAL: [
             ("outstanding_balance", "Outstanding balance", s.PAYMENTS, t.MONEY),
-            ("last_payment", "Last payment", s.PAYMENTS, t.MOMENT),
+            ("last_payment", "Last payment", s.PAYMENTS, t.DATE),
             ("payment_method", "Payment method", s.PAYMENTS, t.TEXT),
             ("auto_pay_enabled", "Auto-pay", s.PAYMENTS, t.FLAG),
         ],

@@ -11,6 +11,7 @@ from django.utils.dateformat import format as format_date
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from integrations import days
 from integrations.money import amounts, in_major
 from integrations.profile import JSON, FieldType
 from integrations.stored_numbers import in_words
@@ -54,11 +55,13 @@ class Reader:
         return in_words(value, self.region)
 
     def moment(self, value: str) -> str:
-        """A day, or a day and a time; masked ones stay as they are."""
+        """A day as far as it is known, or a day and a time; masked ones stay as they are."""
         try:
+            if shown := days.PARTIAL_FORMATS.get(len(value)):
+                return format_date(date.fromisoformat(f"{value}-01-01"[:10]), shown)
             if len(value) == 10:
-                return format_date(date.fromisoformat(value), "j M Y")
-            return format_date(datetime.fromisoformat(value).astimezone(self.zone), "j M Y, g:i a")
+                return format_date(date.fromisoformat(value), days.day_format(self.region))
+            return format_date(datetime.fromisoformat(value).astimezone(self.zone), days.moment_format(self.region))
         except ValueError:
             return value
 
@@ -73,7 +76,9 @@ class Reader:
 
     def is_today(self, moment: str) -> bool:
         try:
-            return datetime.fromisoformat(moment).astimezone(self.zone).date() == timezone.now().astimezone(self.zone).date()
+            begins = datetime.fromisoformat(moment)
+            day = begins.astimezone(self.zone).date() if begins.tzinfo else begins.date()
+            return day == timezone.now().astimezone(self.zone).date()
         except ValueError:
             return False
 

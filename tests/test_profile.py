@@ -74,9 +74,9 @@ def test_a_source_value_takes_the_fields_shape(field: str, raw: object, value: o
 
 
 def test_a_time_without_zone_is_read_in_the_organisations() -> None:
-    value = coerce(FIELDS["last_visit"], datetime(2026, 1, 5, 9, 30), Habits(ZoneInfo("America/Los_Angeles")))
+    value = coerce(FIELDS["last_contact"], datetime(2026, 1, 5, 9, 30), Habits(ZoneInfo("America/Los_Angeles")))
     assert value == "2026-01-05T09:30:00-08:00"
-    assert coerce(FIELDS["last_visit"], datetime(2026, 1, 5, tzinfo=UTC)) == "2026-01-05T00:00:00+00:00"
+    assert coerce(FIELDS["last_contact"], datetime(2026, 1, 5, 1, tzinfo=UTC)) == "2026-01-05T01:00:00+00:00"
 
 
 @pytest.mark.parametrize(

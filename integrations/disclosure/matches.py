@@ -8,6 +8,7 @@ from datetime import date
 
 from django.utils.dateformat import format as format_date
 
+from integrations.days import day_format
 from integrations.disclosure.fields import Disclosed, disclosed_fields
 from integrations.disclosure.policy import Gate, Policy
 from integrations.lookup.result import LookupResult
@@ -40,7 +41,7 @@ def cards_of(result: LookupResult, policy: Policy) -> tuple[MatchCard, ...]:
     """The people to choose among, with the first field that tells them apart."""
     # As before a check: what callers are asked for tells nobody apart on the screen.
     shown = [disclosed_fields(person, policy, result.vocabulary, Gate.VERIFY) for person in result.people]
-    hints = [{name: _hint(fields.get(name)) for name in DISAMBIGUATORS} for fields in shown]
+    hints = [{name: _hint(fields.get(name), policy.region) for name in DISAMBIGUATORS} for fields in shown]
     telling = max(DISAMBIGUATORS, key=lambda name: len({hint[name] for hint in hints}))
     return tuple(
         _card(person, fields, hint[telling], result, policy)
@@ -82,23 +83,23 @@ def marks_of(person: CallerProfile, organization_id: int) -> frozenset[str]:
     )
 
 
-def _hint(shown: Disclosed | None) -> str:
+def _hint(shown: Disclosed | None, region: str) -> str:
     """A field in few words; ``""`` where it is not there or not to be seen."""
     if shown is None or shown.withheld:
         return ""
     text = str(shown.value)
     # A year or a day is enough to tell people apart.
-    if shown.definition.type is FieldType.DATE:
+    if shown.definition.name == "date_of_birth":
         text = text[:4]
-    elif shown.definition.type is FieldType.MOMENT:
-        text = _day(text)
+    elif shown.definition.type in (FieldType.DATE, FieldType.MOMENT):
+        text = _day(text, region)
     return f"{shown.definition.label}: {text}"
 
 
-def _day(moment: str) -> str:
+def _day(moment: str, region: str) -> str:
     """Of ``2026-10-01T09:30:00Z`` the day, as people write it; what is no day is left as it is."""
     try:
-        return format_date(date.fromisoformat(moment[:10]), "j M Y")
+        return format_date(date.fromisoformat(moment[:10]), day_format(region))
     except ValueError:
         return moment[:10]
 

@@ -106,7 +106,7 @@ async def test_several_people_show_a_disambiguator_and_nothing_else(world: World
 
 async def test_what_tells_people_apart_is_what_differs(world: World) -> None:
     shown = await show(world, world.ann, result_of(world, ROSA, {**ROSA, "last_visit": "2025-01-01"}))
-    assert [card.disambiguator for card in shown.matches] == ["Last visit: 1 Oct 2026", "Last visit: 1 Jan 2025"]
+    assert [card.disambiguator for card in shown.matches] == ["Last visit: Oct 1, 2026", "Last visit: Jan 1, 2025"]
     entry = await AccessEntry.objects.aget()
     assert [field["field"] for field in entry.fields] == ["name", "last_visit"]
 

@@ -52,7 +52,7 @@ def test_the_answer_is_shown_in_plain_words_with_source_and_time(bea: Client, wo
     for words in (
         "Something is free: meals",
         "Mission kitchen",
-        "4 May 2026",
+        "May 4, 2026",
         "Bring &lt;an&gt; ID",
         "Care places",
         "asked at",
@@ -80,7 +80,7 @@ def test_without_javascript_it_is_a_page_with_the_form_and_a_way_back(bea: Clien
         ({"fails": "crash"}, "no answer from Care places"),
         ({"places": [{**PLACE, "next_at": "ask at the desk"}]}, "ask at the desk"),
         ({"places": [{**PLACE, "next_at": "2026-05-04T10:00"}]}, "2026-05-04T10:00"),
-        ({"places": [{**PLACE, "next_at": "2026-05-04T10:00:00Z"}]}, "4 May 2026, "),
+        ({"places": [{**PLACE, "next_at": "2026-05-04T10:00:00Z"}]}, "May 4, 2026, "),
     ],
 )
 def test_what_the_system_says_is_worded(bea: Client, world: World, services: Any, options: Any, words: str) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import cached_property
 
-from integrations.coercion import Habits
+from integrations.coercion import Habits, WrongType, coerce
 from integrations.connectors.mapping import FieldMapping
 from integrations.connectors.rows import Column, Filed, UnusableRow, column_name
 from integrations.errors import ConfigurationError
@@ -20,9 +18,6 @@ from integrations.profile import JSON, Field, FieldType
 from integrations.sought import words_of
 from integrations.stored_numbers import as_text, numbers_in
 
-# Where people write the day first (unlike the United States).
-_MONTH_FIRST = frozenset({"US", "PH", "FM", "MH", "PW", "AS", "GU", "MP", "PR", "VI"})
-_WRITTEN_DATE = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4}|\d{2})(?=$|\s)")
 # Who types fewer letters of a name finds whole words only; more letters are compared with what was found.
 _BEGINNINGS = (3, 4, 5)
 
@@ -90,10 +85,10 @@ class Filing:
         return is_never(name) or is_never(self.labels.get(name, ""))
 
     @cached_property
-    def _dated(self) -> frozenset[str]:
-        """The columns that a field of dates is read from as they are."""
-        read = self.mapping.expressions.items()
-        return frozenset(text for name, text in read if self.vocabulary[name].type in (FieldType.DATE, FieldType.MOMENT))
+    def _dated(self) -> Mapping[str, Field]:
+        """The columns that a field of dates is read from as they are, with that field."""
+        fields = ((text, self.vocabulary[name]) for name, text in self.mapping.expressions.items())
+        return {text: field for text, field in fields if field.type in (FieldType.DATE, FieldType.MOMENT)}
 
     def _numbers(self, cells: Mapping[str, str]) -> tuple[list[list[str]], list[str]]:
         """[column, as written, E.164] for each number of the row that can call, and the columns with what is none."""
@@ -119,16 +114,9 @@ class Filing:
 
     def _as_iso(self, column: str, cell: str) -> str:
         """Dates as they are written in the organisation's country, in the order of the rest of the world's programs."""
-        if column not in self._dated:
-            return cell
-        written = _WRITTEN_DATE.match(cell)
-        if not written:
-            return cell
-        first, second, year = (int(part) for part in written.groups())
-        month, day = (first, second) if self.habits.region in _MONTH_FIRST else (second, first)
         try:
-            return date(_full(year), month, day).isoformat()
-        except ValueError:
+            return str(coerce(self._dated[column], cell, self.habits) or cell) if column in self._dated else cell
+        except WrongType:
             return cell
 
 
@@ -169,11 +157,3 @@ def folded(text: str) -> str:
     """As it is compared: without accents and capitals."""
     plain = unicodedata.normalize("NFKD", text)
     return "".join(letter for letter in plain if not unicodedata.combining(letter)).casefold().strip()
-
-
-def _full(year: int) -> int:
-    """Two digits mean a year that has been: nobody is born, or was last seen, in years to come."""
-    if year >= 100:
-        return year
-    this_century = date.today().year // 100 * 100 + year
-    return this_century if this_century <= date.today().year else this_century - 100

@@ -49,7 +49,7 @@ async def test_found_maps_the_contact(stub: Stub) -> None:
         "phone": "(415) 555-0123",
         "language": "es",
         "vip_status": True,
-        "member_since": "2019-03-12T09:00:00+00:00",
+        "member_since": "2019-03-12",
         "last_contact": "2026-11-18T16:20:00+00:00",
         "lifecycle_stage": "customer",
         "address": "12 Harbour View, San Francisco, CA, 94111",

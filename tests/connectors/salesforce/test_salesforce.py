@@ -90,7 +90,7 @@ async def test_a_contact_is_mapped(stub: Stub, recording: str, search: str) -> N
         "phones": ["415-555-0177"],
         "company": "Riverside Volunteers",
         "owner": "Bea Alvarez",
-        "member_since": "2019-03-12T09:00:00+00:00",
+        "member_since": "2019-03-12",
         "last_contact": "2026-11-18",
         "address": "12 Harbour View, San Francisco, CA, 94111",
         "date_of_birth": "1941-05-02",
