@@ -7,6 +7,7 @@ exist behind a connector's boundary: ``coercion.coerce()`` drops or blanks them 
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -170,6 +171,25 @@ class SourceRecord:
     unreadable: tuple[str, ...] = ()
     stale: bool = False
     outdated: tuple[str, ...] = ()
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether the system says that only the tier ``admin`` may see it, or says something of that which cannot be read."""
+        return self.fields.get("restricted") is True or "restricted" in self.unreadable
+
+
+def same_id(written: str) -> str:
+    """A record's id without what makes no other one of it in the eyes of people: case, width, blanks, leading zeros.
+
+    Raises ValueError, a sentence, for what is no id but the address of a page.
+    """
+    text = "".join(sign for sign in unicodedata.normalize("NFKC", written) if unicodedata.category(sign)[0] not in "CZ")
+    if "://" in text:
+        raise ValueError("Enter the id alone, without the address of the page.")
+    whole, _point, fraction = text.partition(".")
+    if whole.isdecimal() and not fraction.strip("0"):
+        return whole.lstrip("0") or "0"
+    return text.casefold()
 
 
 def refs_of(records: Iterable[SourceRecord]) -> frozenset[Ref]:

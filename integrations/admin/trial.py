@@ -13,7 +13,6 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from integrations.disclosure import Context, Disclosure, Viewer, disclose
-from integrations.disclosure.context import seen_by
 from integrations.disclosure.policy import policy_of
 from integrations.disclosure.viewers import people_of, viewer_of_person
 from integrations.errors import AuditUnavailable, ConfigurationError
@@ -30,6 +29,9 @@ _OUTCOMES = {
     "not_found": _("It answered and does not know this number."),
 }
 
+
+# A trial as one viewer may have it made.
+Tried = Callable[[Viewer], Awaitable[Trial]]
 
 # More than any system says of one person.
 MAX_SAMPLE = 64 * 1024
@@ -69,7 +71,11 @@ def report_on(request: HttpRequest, connector: Connector, typed: str) -> Report 
         return _("A withheld number cannot be tried. Enter one that the system knows.")
     if not isinstance(number, Number):
         return number.reason
-    report = _report(request, connector, lambda: try_out(connector.organization_id, connector.pk, number))
+    report = _report(
+        request,
+        connector,
+        lambda viewer: try_out(connector.organization_id, connector.pk, number, with_restricted=viewer.with_restricted),
+    )
     return report if isinstance(report, str) else replace(report, variants=number.variants())
 
 
@@ -85,7 +91,11 @@ def report_on_sample(request: HttpRequest, connector: Connector, text: str) -> R
         # Its own text is about the place; what stands there is not repeated.
         place = {"line": problem.lineno, "column": problem.colno}
         return _("This is not JSON: look at line %(line)d, column %(column)d.") % place
-    report = _report(request, connector, lambda: try_sample(connector.organization_id, connector.pk, sample))
+    report = _report(
+        request,
+        connector,
+        lambda viewer: try_sample(connector.organization_id, connector.pk, sample, with_restricted=viewer.with_restricted),
+    )
     if isinstance(report, str):
         return report
     told = _("Read without asking anyone: %(found)d of %(mapped)d fields have something there.")
@@ -96,7 +106,7 @@ def report_on_sample(request: HttpRequest, connector: Connector, text: str) -> R
     return replace(report, outcome=f"{told % found} {first}".strip())
 
 
-def _report(request: HttpRequest, connector: Connector, tried: Callable[[], Awaitable[Trial]]) -> Report | str:
+def _report(request: HttpRequest, connector: Connector, tried: Tried) -> Report | str:
     organization = connector.organization
     person = next((own for own in people_of(request.user) if own.organization_id == organization.pk), None)
     if person is None:
@@ -111,10 +121,8 @@ def _report(request: HttpRequest, connector: Connector, tried: Callable[[], Awai
         return str(problem)
 
 
-async def _shown(
-    connector: Connector, tried: Callable[[], Awaitable[Trial]], viewer: Viewer, tiers: list[tuple[int, str]]
-) -> Report:
-    trial = await _as_seen_by(viewer, await tried())
+async def _shown(connector: Connector, tried: Tried, viewer: Viewer, tiers: list[tuple[int, str]]) -> Report:
+    trial = await tried(viewer)
     reader = Reader(ZoneInfo(connector.organization.timezone), connector.organization.region)
     context = Context(purpose=_("Trying the system %(name)s") % {"name": connector.name})
     shown = await disclose(trial.result, viewer, context)
@@ -140,15 +148,6 @@ async def _shown(
         tiers=[name for _pk, name in tiers],
         people=[f"{match.name or _('Name not shown')} {match.disambiguator}" for match in shown.matches],
     )
-
-
-async def _as_seen_by(viewer: Viewer, trial: Trial) -> Trial:
-    """A restricted client looks as a caller whom nobody knows, in all that is told of the trial."""
-    if before := trial.before:
-        seen = await seen_by(viewer, before.result)
-        if len(seen.people) < len(before.result.people):
-            return replace(before, result=seen)
-    return replace(trial, result=await seen_by(viewer, trial.result))
 
 
 def _value(name: str, shown: Disclosure, trial: Trial, reader: Reader) -> str:

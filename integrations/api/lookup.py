@@ -108,7 +108,8 @@ class LookupView(ApiView):
         seconds = (asked.get("deadline_ms") or DEFAULT_DEADLINE_MS) / 1000
         call = NamedCall(organization_id, CallFacts(caller_id, context.call_sid, context.task_sid))
         showing = Showing(client.viewer, context, call if context.call_sid else None)
-        question = Question(organization_id, caller_id, seconds, refresh=bool(asked.get("refresh")))
+        counts, refresh = client.viewer.with_restricted, bool(asked.get("refresh"))
+        question = Question(organization_id, caller_id, seconds, refresh=refresh, with_restricted=counts)
         await showing.prepare()  # at hand, nearly always
         return json_response(answer_of(await showing.disclose(await look_up(question))))
 

@@ -22,13 +22,14 @@ from pydantic import Field as PydanticField
 from integrations import stored_numbers
 from integrations.coercion import Habits
 from integrations.connectors.expressions import compiled
+from integrations.connectors.leaving_out import is_left_out
 from integrations.connectors.mapping import FieldMapping
 from integrations.connectors.network import PUBLIC_ONLY, NetworkPolicy
 from integrations.connectors.recording import record_read, remark
 from integrations.errors import ConfigurationError, InvalidResponse
 from integrations.never import drop_never, scrub
 from integrations.phone import Number
-from integrations.profile import FIELDS, JSON, Field, FieldType, Match, SourceRecord
+from integrations.profile import FIELDS, JSON, Field, FieldType, Match, SourceRecord, same_id
 from integrations.sought import Sought
 from integrations.stored_numbers import with_country_code
 from integrations.words import shared_id
@@ -210,6 +211,11 @@ class Connector(ABC):
     def mapping(self) -> FieldMapping:
         return FieldMapping(self.field_table, self.settings.mapping, self.settings.vocabulary)
 
+    @classmethod
+    def record_key(cls, written: str) -> str:
+        """The same for every way in which people write one record's id. Raises ValueError, a sentence, for what is none."""
+        return same_id(written)
+
     @property
     def reads(self) -> dict[str, str]:
         """Field → expression, as it is configured."""
@@ -298,13 +304,12 @@ class Connector(ABC):
         if scrub(str(record_id)) != str(record_id):
             raise InvalidResponse(self.key, "a record's id is what nobody may see, like a card number: choose another id")
         raw, dropped = drop_never(raw)
-        record_read(dropped)
         shared = shared_id(self._external_id_of(raw))
         fields, unreadable = (mapping or self.mapping).read(raw, self.settings.habits)
         if self.settings.home not in ("", self.settings.region):
             fields = {name: self._from_abroad(name, value) for name, value in fields.items()}
             matched = tuple(replace(one, stored=with_country_code(one.stored, self.settings.region)) for one in matched)
-        return SourceRecord(
+        read = SourceRecord(
             connector=self.key,
             record_id=str(record_id),
             fields=fields,
@@ -313,6 +318,9 @@ class Connector(ABC):
             unreadable=unreadable,
             **extra,
         )
+        if not is_left_out(read):
+            record_read(dropped)
+        return read
 
     def _from_abroad(self, name: str, value: JSON) -> JSON:
         """A number with its country code, which goes without saying only where the system stands."""

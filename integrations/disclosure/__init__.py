@@ -13,12 +13,12 @@ from datetime import datetime
 from integrations.disclosure import audit
 from integrations.disclosure.context import (
     Context,
+    check_made_for,
     choice_on_record,
     clean_reason,
     fields_on_record,
     how_found,
     new_view_id,
-    seen_by,
     sources_of,
 )
 from integrations.disclosure.fields import Disclosed, disclosed_fields, shown_as
@@ -26,7 +26,6 @@ from integrations.disclosure.identity import gate_for
 from integrations.disclosure.masking import mask
 from integrations.disclosure.matches import MatchCard, cards_of, marks_of, match_id
 from integrations.disclosure.policy import Gate, Policy, policy_of
-from integrations.disclosure.restricted import is_restricted
 from integrations.disclosure.search import Found, allow_search, disclose_found
 from integrations.disclosure.viewers import Viewer
 from integrations.errors import AccessDenied
@@ -121,7 +120,7 @@ class Showing:
 
     async def disclose(self, result: LookupResult) -> Disclosure:
         """As ``disclose()``: an entry is committed for what is new, before anything of it is returned."""
-        result = await seen_by(self.viewer, result)
+        check_made_for(self.viewer, result)
         policy = await self.prepare()
         one = None if result.undecided or not result.people else result.people[0]
         gate = gate_for(one, policy, self.viewer, self.context) if one else Gate.CLOSED
@@ -141,7 +140,7 @@ class Showing:
             complete=result.complete,
             chosen=bool(result.choice.picked),
             found_by=result.sought.by if result.sought else None,
-            restricted=one is not None and await is_restricted(one, result, self.viewer),
+            restricted=one is not None and bool(one.refs & result.restricted),
             question=policy.question if any(shown.verify_first for shown in fields.values()) else "",
             checked=self.context.checked.outcome if policy.question and self.context.checked and gate is Gate.OPEN else "",
             set_aside=len(result.set_aside),
@@ -188,7 +187,7 @@ async def reveal(result: LookupResult, viewer: Viewer, name: str, context: Conte
 
     ``context.purpose`` is the reason. Raises AccessDenied (the denial committed) where no reveal is due, AuditUnavailable.
     """
-    result = await seen_by(viewer, result)
+    check_made_for(viewer, result)
     policy = await policy_of(viewer.tier_id)
     definition = result.vocabulary.get(name)
     one = None if result.undecided or not result.people else result.people[0]
@@ -218,14 +217,14 @@ async def pick(result: LookupResult, viewer: Viewer, wanted: str, context: Conte
 
     Empty, without an entry, when there is no such person (any more). Raises AuditUnavailable.
     """
-    result = await seen_by(viewer, result)
+    check_made_for(viewer, result)
     chosen = next((person for person in result.people if match_id(person, result.organization_id) == wanted), None)
     return await _choose(Event.PICK, [chosen], result, viewer, context) if chosen else frozenset()
 
 
 async def set_aside(result: LookupResult, viewer: Viewer, context: Context) -> frozenset[Ref]:
     """The records of all who were shown and are not who is calling, after the entry is committed. Raises AuditUnavailable."""
-    result = await seen_by(viewer, result)
+    check_made_for(viewer, result)
     return await _choose(Event.NOT_THIS_PERSON, result.people, result, viewer, context) if result.people else frozenset()
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 from integrations.disclosure.fields import Disclosed
 from integrations.disclosure.matches import DISAMBIGUATORS, MatchCard, tells
-from integrations.disclosure.restricted import as_seen_by
 from integrations.disclosure.viewers import Viewer
 from integrations.errors import AccessDenied
 from integrations.lookup.result import LookupResult
@@ -59,11 +58,16 @@ def clean_reason(text: str) -> str:
     return " ".join(visible.split()) if any(character.isalnum() for character in visible) else ""
 
 
-async def seen_by(viewer: Viewer, result: LookupResult) -> LookupResult:
-    """The result as far as it exists for this viewer. Raises AccessDenied for one of another organisation."""
+def check_made_for(viewer: Viewer, result: LookupResult) -> None:
+    """Raises AccessDenied for a result of another organisation, and for one in which people count whom this viewer must not
+    know of: it would have to be asked for anew."""
     if result.organization_id != viewer.organization_id:
         raise AccessDenied("a result of another organisation")
-    return await as_seen_by(viewer, result)
+    if viewer.with_restricted:
+        return
+    marked = any(record.is_marked for one in (*result.people, *result.set_aside) for record in one.records)
+    if result.with_restricted or marked:
+        raise AccessDenied("a result that tells of restricted people")
 
 
 def how_found(result: LookupResult) -> dict[str, str]:

@@ -13,7 +13,7 @@ from datetime import date
 from enum import StrEnum
 
 from integrations.disclosure import audit
-from integrations.disclosure.context import Context, clean_reason, how_found, seen_by
+from integrations.disclosure.context import Context, check_made_for, clean_reason, how_found
 from integrations.disclosure.matches import match_id
 from integrations.disclosure.policy import Gate, Policy, policy_of
 from integrations.disclosure.viewers import Viewer
@@ -124,9 +124,9 @@ async def skip_identity(result: LookupResult, viewer: Viewer, context: Context) 
 
 async def _the_one(result: LookupResult, policy: Policy, viewer: Viewer, context: Context) -> CallerProfile:
     """The one person whom there is to be checked."""
-    seen = await seen_by(viewer, result)
-    if policy.question and viewer.channel in _BESIDE_A_CALL and len(seen.people) == 1 and not seen.undecided:
-        return seen.people[0]
+    check_made_for(viewer, result)
+    if policy.question and viewer.channel in _BESIDE_A_CALL and len(result.people) == 1 and not result.undecided:
+        return result.people[0]
     detail = {"what": "identity_check"}
     await audit.record(
         viewer.entry(Event.DENIED, outcome="nobody to check", subject=result.subject, detail=detail, **context.facts)

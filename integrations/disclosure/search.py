@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from integrations.disclosure import audit
-from integrations.disclosure.context import Context, choice_on_record, clean_reason, how_found, seen_by
+from integrations.disclosure.context import Context, check_made_for, choice_on_record, clean_reason, how_found
 from integrations.disclosure.matches import MatchCard, cards_of
 from integrations.disclosure.policy import Policy, policy_of
 from integrations.disclosure.viewers import Viewer
@@ -45,7 +45,7 @@ async def disclose_found(result: LookupResult, viewer: Viewer, context: Context)
     if result.sought is None:
         raise AccessDenied("not a search")
     policy = await _allowed(viewer, result.sought, context)
-    result = await seen_by(viewer, result)
+    check_made_for(viewer, result)
     shown = replace(result, people=result.people[:MOST_SHOWN])
     matches = cards_of(shown, policy) if shown.people else ()
     entry = viewer.entry(

@@ -13,6 +13,8 @@ from integrations.models import ActorKind, ApiKey, Channel, Event, Organization,
 
 log = structlog.get_logger(__name__)
 
+UNRESTRICTED_TIER = "admin"
+
 
 @dataclass(frozen=True)
 class Viewer:
@@ -30,6 +32,11 @@ class Viewer:
     role: str = ""
     team: str = ""
     address: str = ""
+
+    @property
+    def with_restricted(self) -> bool:
+        """Whether restricted people exist for this viewer: what a lookup has to be told of who is looking."""
+        return self.tier == UNRESTRICTED_TIER
 
     def entry(self, event: Event, **facts: object) -> audit.Entry:
         """An audit entry of something that this viewer did."""

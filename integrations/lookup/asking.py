@@ -12,12 +12,14 @@ import structlog
 from asgiref.sync import async_to_sync
 
 from integrations.connectors.base import Connector, Deadline
+from integrations.connectors.leaving_out import leaving_out
 from integrations.connectors.recording import remarks
 from integrations.errors import ConfigurationError, OverBudget, RateLimited, SourceError, SourceTimeout, SourceUnavailable
 from integrations.flights import Flights
 from integrations.lookup.attempts import OVER_BUDGET, Attempt, attempts
 from integrations.lookup.background import run_in_background
 from integrations.lookup.cache import Kept, Outcome, Page, may_be_kept
+from integrations.lookup.restricted import Restricted, trace_of
 from integrations.lookup.result import Renewal, SourceOutcome, SourceStatus
 from integrations.lookup.sources import Source, plan_with
 from integrations.lookup.store import store
@@ -39,7 +41,7 @@ Request = Callable[[Connector, Deadline], Awaitable[list[SourceRecord]]]
 class Inquiry:
     """One question to one source. ``name`` tells it apart from the other questions about the same number. ``counts``: whether
     it is one of those of which the source allows so many a second. ``follows``: whoever asks shows what is kept meanwhile,
-    and waits for what replaces it."""
+    and waits for what replaces it. ``leaves_out``: who is to be taken out of the answer, if anybody is."""
 
     source: Source
     name: str
@@ -48,18 +50,23 @@ class Inquiry:
     refresh: bool = False
     counts: bool = True
     follows: bool = False
+    leaves_out: Restricted | None = None
 
     @property
     def entry(self) -> str:
-        return f"{self.source.fingerprint}:{self.name}"
+        """Under which the answer is kept. One who is taken out leaves the answer of nobody, which is kept as that one is: so
+        there is one for those to whom they count, and another for all others."""
+        return f"{self.source.fingerprint}:{self.name}{f':-{self.leaves_out.mark}' if self.leaves_out else ''}"
 
 
 @dataclass
 class Settled:
-    """How one question to one source ended."""
+    """How one question to one source ended, and who was taken out of the answer, if it was one."""
 
     outcome: SourceOutcome
     records: list[SourceRecord]
+    left_out: tuple[SourceRecord, ...] = ()
+    inquiry: Inquiry | None = None
 
     @property
     def is_asked_again(self) -> bool:
@@ -69,15 +76,22 @@ class Settled:
         """What replaces a kept answer whose source was asked again: ``answer``, or the kept one where there is none."""
         if answer.outcome.status.answered:
             return answer
-        outcome = replace(self.outcome, renewal=Renewal.FAILED, message=answer.outcome.message)
-        return Settled(outcome, self.records)
+        return replace(self, outcome=replace(self.outcome, renewal=Renewal.FAILED, message=answer.outcome.message))
+
+    def without(self, gone: Sequence[SourceRecord]) -> Settled:
+        """The same, worded as if these records had never been in it."""
+        taken = {id(record) for record in gone}
+        records = [record for record in self.records if id(record) not in taken]
+        told = {"status": _found(records), "unreadable": _unreadable(records)} | ({} if records else {"message": ""})
+        left_out = (*self.left_out, *(trace_of(record) for record in gone))
+        return replace(self, outcome=replace(self.outcome, **told), records=records, left_out=left_out)  # type: ignore[arg-type]
 
 
 class Asked:
     """A question that is on its way to its source. Over with the earlier of the source's deadline and ``overall``."""
 
     def __init__(self, inquiry: Inquiry, page: Page, overall: Deadline) -> None:
-        self.source = inquiry.source
+        self.source, self._inquiry = inquiry.source, inquiry
         self._began = time.monotonic()
         # The question ends by the source's own deadline, which tells the breaker; this only bounds the waiting for it.
         self.deadline = overall.within(self.source.timeout_s + GRACE_S)
@@ -100,7 +114,8 @@ class Asked:
             return failed(self.source, SourceTimeout(self.source.key), seconds)
         try:
             outcome = self.task.result()
-            return answered(self.source, list(outcome.unpacked()), seconds, remarks=outcome.remarks)
+            settled = answered(self.source, list(outcome.unpacked()), seconds, remarks=outcome.remarks)
+            return replace(settled, left_out=outcome.left_out, inquiry=self._inquiry)
         except (SourceError, ConfigurationError) as error:
             return failed(self.source, error, seconds)
 
@@ -131,13 +146,13 @@ def at_hand(inquiry: Inquiry, page: Page) -> Settled | None:
     attempts.note(Attempt(source.fingerprint, inquiry.name, cached=True, outcome=outcome))
     is_fresh = source.terms.is_fresh(kept)
     records = kept.records if is_fresh else source.terms.as_stale(kept, inquiry.vocabulary)
-    settled = answered(source, list(records), 0.0, kept)
+    settled = replace(answered(source, list(records), 0.0, kept), left_out=kept.left_out, inquiry=inquiry)
     if is_fresh and not inquiry.refresh:
         return settled
     if not inquiry.follows:
         _refresh_behind(inquiry, page)
         return settled
-    return Settled(replace(settled.outcome, renewal=Renewal.PENDING), settled.records)
+    return replace(settled, outcome=replace(settled.outcome, renewal=Renewal.PENDING))
 
 
 def _refresh_behind(inquiry: Inquiry, page: Page) -> None:
@@ -167,10 +182,8 @@ async def _call(inquiry: Inquiry, page: Page) -> Outcome:
     source = inquiry.source
     attempt = Attempt.begin(source.fingerprint, inquiry.name, trial=source.breaker.pause is not None)
     try:
-        with remarks() as said:
-            records = tuple(await _tried(inquiry, Deadline(source.timeout_s), attempt))
-        attempt.outcome = str(_found(records))
-        note_unsure(source.fingerprint, records)
+        outcome = await _read(inquiry, attempt)
+        attempt.outcome = str(_found(outcome.records))
     except ConfigurationError:
         attempt.outcome = str(SourceStatus.UNAVAILABLE)
         raise
@@ -184,10 +197,29 @@ async def _call(inquiry: Inquiry, page: Page) -> Outcome:
     source.pace.took(attempt.ms / 1000)
     if source.breaker.succeeded():
         await store().tell_pause(source.fingerprint, None)
-    keeps_s = source.terms.keeps_s(records)
-    if keeps_s and may_be_kept(records, inquiry.vocabulary):
-        await page.put(inquiry.entry, Kept(records, time.time(), tuple(said)), keeps_s)
-    return Outcome(records, remarks=tuple(said))
+    await keep(inquiry, page, outcome)
+    return outcome
+
+
+async def _read(inquiry: Inquiry, attempt: Attempt) -> Outcome:
+    """What the source answers, without whom the question leaves out: from here on they are nobody."""
+    out = inquiry.leaves_out
+    with remarks() as said, leaving_out(out.holds if out else None):
+        records = tuple(await _tried(inquiry, Deadline(inquiry.source.timeout_s), attempt))
+    note_unsure(inquiry.source.fingerprint, records)
+    if out is None:
+        return Outcome(records, remarks=tuple(said))
+    counted, left_out = out.split(records)
+    # What is said of nobody else's records would tell that there are some.
+    return Outcome(counted, remarks=tuple(said) if counted or not left_out else (), left_out=left_out)
+
+
+async def keep(inquiry: Inquiry, page: Page, outcome: Outcome) -> None:
+    """Keep an answer for as long as the source's terms say."""
+    keeps_s = inquiry.source.terms.keeps_s(outcome.records)
+    if keeps_s and may_be_kept(outcome.records, inquiry.vocabulary):
+        left_out = outcome.left_out if may_be_kept(outcome.left_out, inquiry.vocabulary) else ()
+        await page.put(inquiry.entry, Kept(outcome.records, time.time(), outcome.remarks, left_out), keeps_s)
 
 
 async def _tried(inquiry: Inquiry, deadline: Deadline, attempt: Attempt) -> list[SourceRecord]:
@@ -250,7 +282,7 @@ def answered(
         cached=kept is not None,
         age_s=round(kept.age_s, 1) if kept else 0.0,
         message=" ".join(kept.remarks if kept else remarks),
-        unreadable=tuple(sorted({name for record in records for name in record.unreadable})),
+        unreadable=_unreadable(records),
     )
     return Settled(outcome, records)
 
@@ -266,6 +298,10 @@ def failed(source: Source, error: SourceError | ConfigurationError, seconds: flo
 
 def _found(records: Sequence[SourceRecord]) -> SourceStatus:
     return (SourceStatus.NOT_FOUND, SourceStatus.FOUND, SourceStatus.MANY)[min(len(records), 2)]
+
+
+def _unreadable(records: Sequence[SourceRecord]) -> tuple[str, ...]:
+    return tuple(sorted({name for record in records for name in record.unreadable}))
 
 
 def _ms(seconds: float) -> float:

@@ -31,11 +31,13 @@ SWEEP_EVERY_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One source's answer and when it came, by the wall clock; ``remarks`` is what its connector said of it."""
+    """One source's answer and when it came, by the wall clock; ``remarks`` is what its connector said of it, ``left_out`` what
+    tells of whom it was emptied (``lookup.restricted``): for how long it is good, they count as nobody."""
 
     records: tuple[SourceRecord, ...]
     at: float
     remarks: tuple[str, ...] = ()
+    left_out: tuple[SourceRecord, ...] = ()
 
     @property
     def age_s(self) -> float:
@@ -86,11 +88,13 @@ def may_be_kept(records: tuple[SourceRecord, ...], vocabulary: Mapping[str, Fiel
 
 @dataclass
 class Outcome:
-    """How asking a source ended: its records and what its connector said of them, or why there are none."""
+    """How asking a source ended: its records and what its connector said of them, or why there are none; and who was taken
+    out, as in ``Kept``."""
 
     records: tuple[SourceRecord, ...] = ()
     error: SourceError | None = None
     remarks: tuple[str, ...] = ()
+    left_out: tuple[SourceRecord, ...] = ()
 
     def unpacked(self) -> tuple[SourceRecord, ...]:
         """Raises the error."""

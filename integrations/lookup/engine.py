@@ -8,15 +8,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
-from datetime import UTC, datetime
+from dataclasses import replace
 
 from integrations.connectors import close_clients
 from integrations.connectors.base import Deadline
 from integrations.flights import Flights
 from integrations.lookup.background import cancel_background, run_in_background
-from integrations.lookup.result import LookupResult, LookupStatus, Question
+from integrations.lookup.result import LookupResult, Question
 from integrations.lookup.sources import plan_of, take_all
-from integrations.lookup.stages import Stages
+from integrations.lookup.stages import Stages, withheld
 from integrations.lookup.store import store
 from integrations.phone import Number
 
@@ -73,12 +73,12 @@ async def _begin(question: Question, *, follows: bool = False) -> Stages | Looku
     """The lookup to make, or its result where there is none to make."""
     deadline = Deadline(question.deadline_s)
     plan = await plan_of(question.organization_id)
+    if plan.restricted and not question.with_restricted:
+        question = replace(question, choice=plan.restricted.hidden_from(question.choice))
     number = question.caller_id if isinstance(question.caller_id, Number) else None
     if number or question.choice.found_by:
         return Stages(plan, number, deadline, question, follows=follows)
-    return LookupResult(
-        question.organization_id, question.caller_id, LookupStatus.WITHHELD, (), (), datetime.now(UTC), plan.vocabulary
-    )
+    return withheld(plan, question.caller_id)
 
 
 async def close_sources() -> None:

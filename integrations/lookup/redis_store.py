@@ -41,7 +41,7 @@ _TROUBLE = (RedisError, OSError, TimeoutError, ConfigurationError)
 def sealed(outcome: Outcome) -> bytes:
     """Encrypted."""
     error = outcome.error
-    facts: dict[str, Any] = {"records": outcome.records, "remarks": outcome.remarks}
+    facts: dict[str, Any] = {"records": outcome.records, "remarks": outcome.remarks, "left_out": outcome.left_out}
     if error:
         facts |= {"error": error.status, "connector": error.connector}
         facts |= {name: getattr(error, name) for name in ("retry_after", "scopes") if hasattr(error, name)}
@@ -65,7 +65,8 @@ def _outcome(facts: dict[str, Any]) -> Outcome:
         if "scopes" in facts:
             return Outcome(error=MissingScope(facts["connector"], scopes=facts["scopes"]))
         return Outcome(error=kind(facts["connector"]))
-    return Outcome(tuple(_record(record) for record in facts["records"]), remarks=tuple(facts["remarks"]))
+    records, left_out = (tuple(_record(record) for record in facts[name]) for name in ("records", "left_out"))
+    return Outcome(records, remarks=tuple(facts["remarks"]), left_out=left_out)
 
 
 def _record(facts: dict[str, Any]) -> SourceRecord:
@@ -95,12 +96,12 @@ class RedisPage(Page):
         at, _space, content = raw.partition(b" ")
         try:
             found = opened(content)
-            return Kept(found.records, float(at), found.remarks)
+            return Kept(found.records, float(at), found.remarks, found.left_out)
         except ConfigurationError:
             return None
 
     async def put(self, name: str, kept: Kept, keeps_s: int) -> None:
-        content = f"{kept.at} ".encode() + sealed(Outcome(kept.records, remarks=kept.remarks))
+        content = f"{kept.at} ".encode() + sealed(Outcome(kept.records, remarks=kept.remarks, left_out=kept.left_out))
         await self._store.write(self.key, name, content, keeps_s, [_index(name, record) for record in kept.records])
 
     async def once(self, name: str, ask: Callable[[], Awaitable[Outcome]], seconds: float) -> Outcome:

@@ -90,6 +90,12 @@ class Choice:
         """After somebody was said not to be calling, whoever is left is not taken for the caller by elimination."""
         return bool(self.rejected) and not self.picked
 
+    def without(self, gone: frozenset[Ref]) -> Choice:
+        """The choice as far as it is not about the people with these records: one person was picked, several may have been
+        said not to be calling."""
+        picked = frozenset() if self.picked & gone else self.picked
+        return Choice(picked, self.rejected - gone, self.before - gone, self.found_by if picked else None)
+
     def allows(self, refs: frozenset[Ref]) -> bool:
         """Whether the person with these records may be the caller."""
         return not refs & self.rejected and (not self.picked or bool(refs & self.picked))
@@ -101,7 +107,8 @@ class LookupResult:
 
     ``people`` are the callers after linking and the agent's choice: who was picked before first, then the most complete.
     ``set_aside`` are those whom the choice leaves out. ``vocabulary`` holds every field that may occur. ``sought``:
-    with what they were searched for instead of by the caller's id.
+    with what they were searched for instead of by the caller's id. ``restricted``: the records of those among them whom only
+    the tier ``admin`` may see, where they count (``with_restricted``).
     """
 
     organization_id: int
@@ -114,6 +121,8 @@ class LookupResult:
     choice: Choice = Choice()
     set_aside: tuple[CallerProfile, ...] = ()
     sought: Sought | None = None
+    with_restricted: bool = False
+    restricted: frozenset[Ref] = frozenset()
 
     @property
     def complete(self) -> bool:
@@ -153,13 +162,15 @@ def status_of(outcomes: tuple[SourceOutcome, ...], match_count: int) -> LookupSt
 
 @dataclass(frozen=True)
 class Question:
-    """One lookup to make. ``refresh`` asks the sources even where an answer is at hand."""
+    """One lookup to make. ``refresh`` asks the sources even where an answer is at hand. ``with_restricted``: people whom only
+    the tier ``admin`` may see count; else they are nobody. That is all that a lookup knows of who is looking."""
 
     organization_id: int
     caller_id: CallerId
     deadline_s: float = 6.0
     refresh: bool = False
     choice: Choice = Choice()
+    with_restricted: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < self.deadline_s <= 6.0:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from integrations.connectors.base import Connector, Deadline
 from integrations.lookup.asking import Inquiry, Request, Settled, ask, at_hand
 from integrations.lookup.cache import Page
+from integrations.lookup.linked import take_out_linked
 from integrations.lookup.merge import link, merge
 from integrations.lookup.result import LookupResult, status_of
 from integrations.lookup.sources import Plan, Source, plan_of
@@ -26,8 +27,8 @@ OVERALL_S = 6.0
 _ENTRY = {By.NAME: "search", By.EMAIL: "search", By.NUMBER: "find"}
 
 
-async def search(organization_id: int, sought: Sought) -> LookupResult:
-    """Everybody whom the systems find, by name. Never raises for what a system does.
+async def search(organization_id: int, sought: Sought, *, with_restricted: bool = False) -> LookupResult:
+    """Everybody whom the systems find, by name. Never raises for what a system does. ``with_restricted`` as in ``Question``.
 
     ``sources`` are those that were asked; there are none where no system can be searched in this way. No details are
     asked for: nobody has been picked yet.
@@ -37,19 +38,22 @@ async def search(organization_id: int, sought: Sought) -> LookupResult:
     about = sought.number or f"search:{sought.written.casefold()}"
     page = await store().page(organization_id, about, [source.fingerprint for source in searched.values()])
     deadline, request = Deadline(OVERALL_S), _request(sought)
+    leaves_out = None if with_restricted else plan.restricted
 
     async def ask_all(sources: Iterable[Source]) -> dict[str, Settled]:
-        inquiries = {source.key: Inquiry(source, _ENTRY[sought.by], request, plan.vocabulary) for source in sources}
+        name, words = _ENTRY[sought.by], plan.vocabulary
+        inquiries = {source.key: Inquiry(source, name, request, words, leaves_out=leaves_out) for source in sources}
         settled = await asyncio.gather(*(_settled(inquiry, page, deadline) for inquiry in inquiries.values()))
         return dict(zip(inquiries, settled, strict=True))
 
     settled = await ask_all(source for source in searched.values() if source.stands_in_for not in searched)
     failed = {key for key, one in settled.items() if not one.outcome.status.answered}
     settled |= await ask_all(source for source in searched.values() if source.stands_in_for in failed)
-    return _result(plan, sought, [settled[key] for key in searched if key in settled])
+    await take_out_linked(settled, page)
+    return _result(plan, sought, [settled[key] for key in searched if key in settled], with_restricted)
 
 
-def _result(plan: Plan, sought: Sought, settled: Sequence[Settled]) -> LookupResult:
+def _result(plan: Plan, sought: Sought, settled: Sequence[Settled], with_restricted: bool) -> LookupResult:
     priority = {source.key: source.priority for source in plan.sources}
     groups = link([record for one in settled for record in one.records])
     people = [merge(records, priority, plan.vocabulary, plan.region) for records in groups]
@@ -63,6 +67,8 @@ def _result(plan: Plan, sought: Sought, settled: Sequence[Settled]) -> LookupRes
         at=datetime.now(UTC),
         vocabulary=plan.vocabulary,
         sought=sought,
+        with_restricted=with_restricted,
+        restricted=plan.restricted.refs_among(people) if plan.restricted and with_restricted else frozenset(),
     )
 
 

@@ -21,6 +21,7 @@ from integrations.errors import ConfigurationError
 from integrations.lookup.breaker import Breaker
 from integrations.lookup.cache import Terms
 from integrations.lookup.limiter import Budget, Limiter
+from integrations.lookup.restricted import Restricted, restricted_in
 from integrations.lookup.stored_rows import StoredRows
 from integrations.models import Connector as ConnectorRow
 from integrations.models import Organization
@@ -113,6 +114,7 @@ class Plan:
     vocabulary: Mapping[str, Field]
     sources: tuple[Source, ...]
     region: str  # for numbers that carry no country
+    restricted: Restricted | None = None  # None where no system marks anybody, and nobody is listed
 
 
 def _load_plan(organization_id: int) -> Plan:
@@ -127,7 +129,9 @@ def _read_plan(organization: Organization) -> Plan:
     # Who stands in for a system that is switched off takes its place.
     rows = organization.connectors.filter(enabled=True).order_by("priority", "key")
     sources = tuple(_sources(organization, vocabulary, list(rows)).values())
-    return Plan(organization.pk, vocabulary, sources, organization.region)
+    listed = restricted_in(organization.pk, kinds())
+    marked = any("restricted" in source.connector.reads for source in sources if source.connector)
+    return Plan(organization.pk, vocabulary, sources, organization.region, listed if marked or listed.listed else None)
 
 
 def every_source(organization: Organization, rows: Sequence[ConnectorRow]) -> dict[int, Source]:

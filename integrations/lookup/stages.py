@@ -14,13 +14,14 @@ from datetime import UTC, datetime
 from integrations.connectors.base import Deadline, DetailKeys
 from integrations.lookup.asking import Asked, Inquiry, Request, Settled, at_hand
 from integrations.lookup.cache import NO_PAGE, Page
+from integrations.lookup.linked import take_out, take_out_linked
 from integrations.lookup.merge import link, merge, sure_key
-from integrations.lookup.result import LookupResult, Question, SourceOutcome, SourceStatus, status_of
+from integrations.lookup.result import LookupResult, LookupStatus, Question, SourceOutcome, SourceStatus, status_of
 from integrations.lookup.sources import Plan, Source
 from integrations.lookup.store import store
 from integrations.models.encryption import blind_index
-from integrations.phone import Number
-from integrations.profile import CallerProfile, Field, SourceRecord, refs_of
+from integrations.phone import CallerId, Number
+from integrations.profile import CallerProfile, Field, Ref, SourceRecord, refs_of
 from integrations.sought import Sought
 
 # Stage 2 waits for every source of stage 1, so that it is only ever asked about the one person that all agree on; but
@@ -48,6 +49,8 @@ class Stages:
         self.caller_id = question.caller_id
         self.deadline = deadline
         self.choice = question.choice
+        self.with_restricted = question.with_restricted
+        self.leaves_out = None if question.with_restricted else plan.restricted
         self.refresh = question.refresh
         self.follows = follows
         self.page: Page = NO_PAGE
@@ -65,6 +68,21 @@ class Stages:
 
     async def steps(self) -> AsyncGenerator[None]:
         """Asks, and yields each time that ``result()`` has something new; the last time when it is final."""
+        try:
+            await self._begin()
+            await self._go_on()
+            if self.found and self._under_way:
+                yield
+            while self._under_way:
+                is_news = await self._wait_for_some()
+                await self._go_on()
+                if is_news and self._under_way:
+                    yield
+        finally:
+            self._abandon()
+        yield
+
+    async def _begin(self) -> None:
         fingerprints = [source.fingerprint for source in self.plan.sources]
         self.page = await store().page(self.plan.organization_id, self._about, fingerprints)
         for source in sorted(self.plan.sources, key=lambda source: (not source.essential, -source.pace.usual_s)):
@@ -72,20 +90,32 @@ class Stages:
                 self._fetch_from(source, self.choice.found_by)
             elif source.asked_by_phone and not source.stands_in_for:
                 self._find_in(source)
-        try:
-            self._ask_for_details()
-            if self.found and self._under_way:
-                yield
-            while self._under_way:
-                if await self._wait_for_some():
-                    self._ask_for_details()
-                    if self._under_way:
-                        yield
-                else:
-                    self._ask_for_details()
-        finally:
-            self._abandon()
-        yield
+
+    async def _go_on(self) -> None:
+        if self.leaves_out and (gone := await self._taken_out()):
+            was_searched = self.choice.found_by
+            self.choice = self.choice.without(gone)
+            if was_searched and not self.choice.found_by:
+                # Whoever was picked is nobody to whoever asks: to them, the call is still that of its number.
+                self._abandon()
+                self._forget()
+                await self._begin()
+        self._ask_for_details()
+
+    async def _taken_out(self) -> frozenset[Ref]:
+        """Of whom the answers so far say that they are not to count."""
+        if any(settled.left_out for settled in self.details.values()):
+            # They are about the one person whom there is.
+            await take_out([record for records in self._candidates() for record in records], self.found, self.page)
+            self._abandon_details()
+        return await take_out_linked(self.found, self.page)
+
+    def _forget(self) -> None:
+        for asked in (self.finding, self.detailing, self.finding_again, self.detailing_again):
+            asked.clear()
+        self.found.clear()
+        self.details.clear()
+        self.asked_details.clear()
 
     @property
     def _under_way(self) -> tuple[Asked, ...]:
@@ -137,7 +167,9 @@ class Stages:
         self._ask(inquiry, self.details, self.detailing, self.detailing_again)
 
     def _inquiry(self, source: Source, name: str, request: Request) -> Inquiry:
-        return Inquiry(source, name, request, self.plan.vocabulary, self.refresh, follows=self.follows)
+        return Inquiry(
+            source, name, request, self.plan.vocabulary, self.refresh, follows=self.follows, leaves_out=self.leaves_out
+        )
 
     async def _wait_for_some(self) -> bool:
         """Until something settles, patience runs out, or a deadline has passed, by which what is open counts as timed out.
@@ -264,6 +296,9 @@ class Stages:
 
     def result(self) -> LookupResult:
         """What is known so far."""
+        if not (self.number or self.choice.found_by):
+            return withheld(self.plan, self.caller_id)
+        restricted = self.plan.restricted if self.with_restricted else None
         found = [record for settled in self.found.values() for record in settled.records]
         more = [record for settled in self.details.values() for record in settled.records]
         # For each who asks about a number that is known: the same answers, under the same configuration, make the same people.
@@ -281,6 +316,8 @@ class Stages:
             choice=self.choice,
             set_aside=set_aside,
             sought=self.choice.found_by,
+            with_restricted=self.with_restricted,
+            restricted=restricted.refs_among(people) if restricted else frozenset(),
         )
 
     def _people(self, found: Sequence[SourceRecord], more: Sequence[SourceRecord]) -> tuple[_People, _People]:
@@ -346,3 +383,8 @@ class Stages:
         if source.stands_in_for:
             return "It stands in for another system and was not needed."
         return "It is not asked by phone number."
+
+
+def withheld(plan: Plan, caller_id: CallerId) -> LookupResult:
+    """The result for a caller who hides their number: nobody is looked up."""
+    return LookupResult(plan.organization_id, caller_id, LookupStatus.WITHHELD, (), (), datetime.now(UTC), plan.vocabulary)

@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from integrations.connectors.base import Connector, Deadline, DetailKeys
+from integrations.connectors.leaving_out import is_left_out, leaving_out
 from integrations.connectors.recording import Sent, recording, remarks
 from integrations.errors import ConfigurationError, InvalidResponse, SourceError
 from integrations.lookup.asking import answered, failed
 from integrations.lookup.engine import look_up
 from integrations.lookup.merge import link, merge, sure_key
+from integrations.lookup.restricted import Restricted
 from integrations.lookup.result import LookupResult, Question, SourceOutcome, status_of
 from integrations.lookup.sources import Plan, Source, plan_and_source
 from integrations.never import drop_never
@@ -26,8 +28,7 @@ from integrations.profile import JSON, SourceRecord
 class Trial:
     """``result`` is unfiltered, for ``disclosure`` only. ``mapping`` is field → expression, as the system is configured;
     ``note`` says why nothing was asked, if nothing was. ``dropped``: the keys that were in what came and may not exist behind
-    a connector. ``records``: how many a pasted sample held, of which the first is read. ``before``: how it stood before
-    anything was asked about the person found, if that was; for whoever may not know that there is one."""
+    a connector. ``records``: how many a pasted sample held, of which the first is read."""
 
     result: LookupResult
     sent: tuple[Sent, ...]
@@ -35,40 +36,45 @@ class Trial:
     note: str = ""
     dropped: tuple[str, ...] = ()
     records: int = 0
-    before: Trial | None = None
 
 
-async def try_out(organization_id: int, connector_id: int, number: Number) -> Trial:
-    """Ask one connector, enabled or not, as a lookup would. Never raises for what the system does."""
+async def try_out(organization_id: int, connector_id: int, number: Number, *, with_restricted: bool) -> Trial:
+    """Ask one connector, enabled or not, as a lookup would. Never raises for what the system does. ``with_restricted`` as in
+    ``Question``."""
     plan, source = await plan_and_source(organization_id, connector_id)
     began, deadline = time.monotonic(), Deadline(source.timeout_s)
-    before: Trial | None = None
+    out = None if with_restricted else plan.restricted or Restricted()
     secrets = source.connector.settings.secrets if source.connector else {}
-    with recording(secrets, (*number.variants(), number.nsn, number.digits)) as recorded:
+    shown = (*number.variants(), number.nsn, number.digits)
+    with recording(secrets, shown) as recorded, leaving_out(out.holds if out else None):
         try:
             if source.connector is None:
                 raise ConfigurationError(f"{source.key} is not set up correctly")
             known = _by_number if source.asked_by_phone else _by_others
-            before, own, keys = await known(plan, source, source.connector, number, deadline)
-            trial = before = replace(before, sent=tuple(recorded.sent))
+            trial, own, keys = await known(plan, source, source.connector, number, deadline, out)
             if keys and source.connector.wants_details(keys):
+                asked_before = tuple(recorded.sent)
                 recorded.knows = True
                 with remarks() as said:
-                    records = (*own, *await source.connector.details(keys, deadline))
+                    more = await source.connector.details(keys, deadline)
+                if any(is_left_out(record) for record in more):
+                    nobody = _result(plan, number, [], answered(source, [], 0.0).outcome)
+                    return replace(trial, result=nobody, sent=asked_before)
+                records = (*own, *more)
                 found = answered(source, list(records[:1]), time.monotonic() - began, remarks=said).outcome
-                trial = Trial(_result(plan, number, [records] if records else [], found), (), before.mapping)
+                trial = Trial(_result(plan, number, [records] if records else [], found, out), (), trial.mapping)
             elif keys and not own:
                 nobody = _result(plan, number, [], answered(source, [], 0.0).outcome)
-                trial = replace(before, result=nobody, note="Nothing is known about the caller that it could be asked with.")
+                trial = replace(trial, result=nobody, note="Nothing is known about the caller that it could be asked with.")
         except (SourceError, ConfigurationError) as error:
             outcome = failed(source, error, time.monotonic() - began).outcome
             if isinstance(error, InvalidResponse) and error.detail:  # for who set it up; an agent could do nothing about it
                 outcome = replace(outcome, message=f"{error.public_message} In detail: {error.detail}")
             trial = Trial(_result(plan, number, [], outcome), (), {})
-    return replace(trial, sent=tuple(recorded.sent), dropped=tuple(sorted(recorded.dropped)), before=before)
+    return replace(trial, sent=tuple(recorded.sent), dropped=tuple(sorted(recorded.dropped)))
 
 
-async def try_sample(organization_id: int, connector_id: int, sample: JSON) -> Trial:
+async def try_sample(organization_id: int, connector_id: int, sample: JSON, *, with_restricted: bool) -> Trial:
     """What the mapping makes of the first record of a pasted sample, without asking anyone.
 
     Raises ConfigurationError for a sample that cannot be read, and for a system that is not set up; its text is a sentence
@@ -82,36 +88,46 @@ async def try_sample(organization_id: int, connector_id: int, sample: JSON) -> T
         records = source.connector.read_sample(kept)
     except SourceError as error:
         raise ConfigurationError(f"This is not what the system would send: {error.detail}.") from None
-    if not records:
+    out = None if with_restricted else plan.restricted or Restricted()
+    if not records or (out and out.holds(records[0])):
         raise ConfigurationError("Nothing in the sample is a record that this system looks for.")
     outcome = answered(source, records[:1], 0.0).outcome
-    result = _result(plan, Withheld(), [(records[0],)], outcome)
+    result = _result(plan, Withheld(), [(records[0],)], outcome, out)
     return Trial(result, (), source.connector.reads, dropped=tuple(sorted(dropped)), records=len(records))
 
 
 _Known = tuple[Trial, tuple[SourceRecord, ...], DetailKeys | None]
 
 
-async def _by_number(plan: Plan, source: Source, connector: Connector, number: Number, deadline: Deadline) -> _Known:
+async def _by_number(
+    plan: Plan, source: Source, connector: Connector, number: Number, deadline: Deadline, out: Restricted | None
+) -> _Known:
     """Who has the number; the one person's record, and with what details of them can be asked for."""
     began = time.monotonic()
     with remarks() as said:
-        people = link(await connector.find(number, deadline))
+        records = await connector.find(number, deadline)
+    people = link([record for record in records if not is_left_out(record)])
+    if not people and records:
+        said.clear()
     found = answered(source, [records[0] for records in people], time.monotonic() - began, remarks=said).outcome
-    before = Trial(_result(plan, number, people, found), (), connector.reads)
+    before = Trial(_result(plan, number, people, found, out), (), connector.reads)
     if len(people) != 1 or not connector.can("details"):
         return before, (), None
     own = people[0][0]
     return before, (own,), DetailKeys({source.key: own.record_id}, phone=number.e164, hints=own.hints)
 
 
-async def _by_others(plan: Plan, source: Source, connector: Connector, number: Number, deadline: Deadline) -> _Known:
+async def _by_others(
+    plan: Plan, source: Source, connector: Connector, number: Number, deadline: Deadline, out: Restricted | None
+) -> _Known:
     """The same for a system that is asked by what another one knows of the caller."""
     # In a context of its own: what the others are sent is not what this one is sent.
-    others = await asyncio.create_task(look_up(Question(plan.organization_id, number)), context=Context())
+    question = Question(plan.organization_id, number, with_restricted=out is None)
+    others = await asyncio.create_task(look_up(question), context=Context())
     nobody = _result(plan, number, [], answered(source, [], 0.0).outcome)
     note = "It is asked by what another system knows of the caller, and no other system found exactly one person."
-    before = Trial(replace(nobody, people=others.people), (), connector.reads, note)
+    known = replace(nobody, people=others.people, with_restricted=others.with_restricted, restricted=others.restricted)
+    before = Trial(known, (), connector.reads, note)
     if len(others.people) != 1:
         return replace(before, result=nobody), (), None
     person = others.people[0]
@@ -120,7 +136,11 @@ async def _by_others(plan: Plan, source: Source, connector: Connector, number: N
 
 
 def _result(
-    plan: Plan, caller: Number | Withheld, groups: list[tuple[SourceRecord, ...]], outcome: SourceOutcome
+    plan: Plan,
+    caller: Number | Withheld,
+    groups: list[tuple[SourceRecord, ...]],
+    outcome: SourceOutcome,
+    out: Restricted | None = None,
 ) -> LookupResult:
     people = tuple(merge(group, {}, plan.vocabulary, plan.region) for group in groups)
     return LookupResult(
@@ -131,4 +151,6 @@ def _result(
         sources=(outcome,),
         at=datetime.now(UTC),
         vocabulary=plan.vocabulary,
+        with_restricted=bool(people) and out is None,
+        restricted=(plan.restricted or Restricted()).refs_among(people) if out is None else frozenset(),
     )

@@ -64,7 +64,8 @@ async def _found(visit: Visit, sought: Sought, reason: str) -> dict[str, Any]:
     context = visit.context(purpose=reason)
     try:
         await allow_search(visit.viewer, sought, context)
-        found = await disclose_found(await search(visit.organization.pk, sought), visit.viewer, context)
+        result = await search(visit.organization.pk, sought, with_restricted=visit.viewer.with_restricted)
+        found = await disclose_found(result, visit.viewer, context)
     except AccessDenied:
         return {"problem": _("You may not search in this way. The attempt is on record.")}
     except AuditUnavailable as problem:
@@ -82,7 +83,7 @@ async def pick_found(request: HttpRequest, visit: Visit, call: Call) -> None:
     context = visit.context(purpose=typed.reason)
     try:
         await allow_search(visit.viewer, typed.sought, context)
-        result = await search(visit.organization.pk, typed.sought)
+        result = await search(visit.organization.pk, typed.sought, with_restricted=visit.viewer.with_restricted)
         refs = await pick(result, visit.viewer, posted(request, "match_id"), context)
     except AccessDenied:
         return

@@ -240,7 +240,13 @@ async def looked_up(visit: Visit, *, refresh: bool = False) -> LookupResult:
 
 async def _question(visit: Visit, *, refresh: bool) -> Question:
     choice = await sync_to_async(choice_of)(visit.call) if visit.call else Choice()
-    return Question(visit.organization.pk, visit.caller_id, refresh=refresh, choice=choice)
+    return Question(
+        visit.organization.pk,
+        visit.caller_id,
+        refresh=refresh,
+        choice=choice,
+        with_restricted=visit.viewer.with_restricted,
+    )
 
 
 def _asks_anew(request: HttpRequest) -> bool:

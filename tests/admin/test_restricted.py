@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from html import unescape
 from typing import Any
 
 import pytest
@@ -10,7 +11,10 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
+from integrations.connectors import kinds
+from integrations.lookup.restricted import restricted_in
 from integrations.models import Connector, Person, RestrictedRecord
+from integrations.profile import SourceRecord
 from tests.admin.conftest import admin_changes, denials
 from tests.factories import World, make_connector
 
@@ -82,3 +86,48 @@ def test_who_is_listed_is_not_exchanged_for_another(world: World, crm: Connector
     log_in(world.ann).post(url, listed(crm, record_id="102", note="moved"))
     row.refresh_from_db()
     assert (row.record_id, row.note) == ("101", "moved")
+
+
+SALESFORCE = "0035e00000AbCdEAAV"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [SALESFORCE, SALESFORCE[:15], SALESFORCE.lower(), SALESFORCE.upper(), f"Contact/{SALESFORCE}", f" {SALESFORCE} ",
+     f"https://riverside.lightning.force.com/lightning/r/Contact/{SALESFORCE}/view",
+     f"https://riverside.my.salesforce.com/{SALESFORCE[:15]}"],
+)  # fmt: skip
+def test_a_salesforce_record_is_the_same_however_its_id_is_written(world: World, log_in: LogIn, written: str) -> None:
+    crm = make_connector(world.riverside, "sf", "salesforce")
+    assert log_in(world.ann).post(reverse(ADD), listed(crm, record_id=written)).status_code == 302
+    restricted = restricted_in(world.riverside.pk, kinds())
+    assert restricted.holds(SourceRecord("sf", f"Contact/{SALESFORCE}", {}))
+    # Another record, whose id differs in one capital only.
+    assert not restricted.holds(SourceRecord("sf", "Contact/0035e00000AbcdEAAF", {}))
+    again = log_in(world.ann).post(reverse(ADD), listed(crm, record_id=SALESFORCE))
+    assert "This record is listed already." in again.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("kind", "written", "says"),
+    [
+        ("salesforce", SALESFORCE[:15].lower(), "tells capital from small letters"),
+        ("salesforce", SALESFORCE[:15].upper(), "tells capital from small letters"),
+        ("salesforce", "0035e00000AbCdEAA9", "do not fit"),
+        ("salesforce", "101", "15 or 18 letters and digits"),
+        ("hubspot", "Rosa Castillo", "A HubSpot record id is a number"),
+        ("hubspot", "https://app.hubspot.com/contacts/1/record/0-1/101", "without the address of the page"),
+        ("database", "https://intranet.example/clients/101", "without the address of the page"),
+    ],
+)
+def test_an_id_that_the_system_cannot_mean_is_refused(world: World, log_in: LogIn, kind: str, written: str, says: str) -> None:
+    system = make_connector(world.riverside, "system", kind)
+    answer = log_in(world.ann).post(reverse(ADD), listed(system, record_id=written))
+    assert says in unescape(answer.content.decode())
+    assert not RestrictedRecord.objects.exists()
+
+
+@pytest.mark.parametrize("written", ["00101", "101.0", "\uff11\uff10\uff11", "1 0 1", "\u200b101"])
+def test_a_number_is_the_same_with_zeros_or_wide_digits(world: World, crm: Connector, log_in: LogIn, written: str) -> None:
+    assert log_in(world.ann).post(reverse(ADD), listed(crm, record_id=written)).status_code == 302
+    assert restricted_in(world.riverside.pk, kinds()).holds(SourceRecord("crm", "101", {}))

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from integrations.profile import same_id
+
 
 def _flag_as_text(value: Any) -> Any:
     return str(value).lower() if isinstance(value, bool) else value
@@ -88,3 +90,10 @@ class Problem(_Detail):
         """Those that it names as missing or needed."""
         contexts = [self.context, *(error.context for error in self.errors)]
         return [scope for context in contexts for name in context if name.endswith("Scopes") for scope in context[name]]
+
+
+def contact_key(written: str) -> str:
+    """The id of a contact, however it is written. Raises ValueError, a sentence, for what is none."""
+    if not (key := same_id(written)).isdecimal():
+        raise ValueError("A HubSpot record id is a number, the last one in the address of the record's page.")
+    return key

@@ -13,7 +13,7 @@ import orjson
 
 from integrations.connectors.base import MAX_ASKED, MAX_RECORDS, Connector, Deadline, DetailKeys, Health, Limits, parsed
 from integrations.connectors.http import segment
-from integrations.connectors.hubspot.answers import CrmObject, Page
+from integrations.connectors.hubspot.answers import CrmObject, Page, contact_key
 from integrations.connectors.hubspot.options import HubSpotOptions, HubSpotSecrets
 from integrations.connectors.hubspot.related import Related
 from integrations.connectors.hubspot.search import MERGED, PHONES, Group, by_number, by_text, hints, living, matches, searched
@@ -78,6 +78,10 @@ class HubSpotConnector(Connector):
         read = [*self.mapping.expressions.values(), self.options.external_id or ""]
         mapped = re.findall(r"properties\.\"?(\w+)", " ".join(read))
         return sorted({*mapped, *_ALWAYS})
+
+    @classmethod
+    def record_key(cls, written: str) -> str:
+        return contact_key(written)
 
     @property
     def _contacts(self) -> str:

@@ -16,6 +16,7 @@ from integrations.connectors.base import (
     Health,
     usable,
 )
+from integrations.connectors.leaving_out import is_left_out
 from integrations.connectors.mapping import FieldMapping
 from integrations.connectors.rest.answers import availability_in, own_id, page_of, says_not_found
 from integrations.connectors.rest.asking import Asking
@@ -84,10 +85,12 @@ class RestConnector(Connector):
             return []
         (first, mapping), trusted = self.steps[0], self.options.phone.trusted
         finding = Finding(self.asking, self.steps, lambda raw: self._record(first, mapping, raw), self.settings.region, trusted)
+        found: list[SourceRecord] = []
         for inputs in phone_inputs(number, self.options.phone, self._named):
-            if found := await finding.people(number, inputs, deadline):
-                return found
-        return []
+            found += await finding.people(number, inputs, deadline)
+            if not all(is_left_out(record) for record in found):
+                break
+        return found
 
     async def search(self, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
         inputs = {"query": sought.text, "email": sought.text if sought.by is By.EMAIL else ""}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from integrations.coercion import MAX_ITEMS
 from integrations.connectors.base import MAX_CANDIDATES, MAX_RECORDS, Deadline, usable
+from integrations.connectors.leaving_out import is_left_out
 from integrations.connectors.mapping import FieldMapping
 from integrations.connectors.recording import record_candidates, remark
 from integrations.connectors.rest.asking import Asking
@@ -48,7 +49,8 @@ class Finding:
             return await self._unchecked(raws, inputs, deadline)
         held = [(raw, self._numbers(mapping, raw)) for raw in raws[:MAX_CANDIDATES]]
         known = [(raw, why) for raw, stored in held if (why := self._why(mapping, stored, number))]
-        people = usable(lambda one: replace(self.read(one[0]), matched=one[1]), known)[:MAX_RECORDS]
+        people = usable(lambda one: replace(self.read(one[0]), matched=one[1]), known)
+        people = sorted(people, key=is_left_out)[:MAX_RECORDS]
         if people or not later or not any(name in later[0][1] for name in PHONES):
             if not people and any(not self._comparable(stored) for _raw, stored in held):
                 remark(_NOT_COMPARABLE)
@@ -62,10 +64,12 @@ class Finding:
         return await self._completed(people, inputs, deadline)
 
     async def _completed(self, people: list[SourceRecord], inputs: Inputs, deadline: Deadline) -> list[SourceRecord]:
-        """Of several people, nothing more is asked about any until one is picked."""
-        if len(people) == 1 and len(self.steps) > 1:
-            return [await self.asking.more(people[0], self.steps[1], inputs, deadline)]
-        return people
+        """Of several people, nothing more is asked about any until one is picked; of those who are left out, nothing ever."""
+        counted = [one for one in people if not is_left_out(one)]
+        if len(counted) != 1 or len(self.steps) == 1:
+            return people
+        left_out = [one for one in people if one is not counted[0]]
+        return [await self.asking.more(counted[0], self.steps[1], inputs, deadline), *left_out]
 
     async def _by_second_step(
         self, raws: list[dict[str, JSON]], number: Number, inputs: Inputs, deadline: Deadline
@@ -74,7 +78,9 @@ class Finding:
         if len(raws) > MAX_RECORDS:
             remark(_TOO_MANY)
         second = self.steps[1]
-        asked = (self.asking.told(one, second, inputs, deadline) for one in usable(self.read, raws[:MAX_RECORDS]))
+        named = usable(self.read, raws[:MAX_RECORDS])
+        left_out = [one for one in named if is_left_out(one)]
+        asked = (self.asking.told(one, second, inputs, deadline) for one in named if not is_left_out(one))
         answers = await asyncio.gather(*asked, return_exceptions=True)
         people = []
         for answer in answers:
@@ -88,7 +94,7 @@ class Finding:
         failed = next((answer for answer in answers if isinstance(answer, BaseException)), None)
         if failed and (not people or not isinstance(failed, SourceError)):
             raise failed
-        return people
+        return people + left_out
 
     def _numbers(self, mapping: FieldMapping, raw: dict[str, JSON]) -> list[tuple[str, str]]:
         """Each mapped number as it is stored, with the field that it is mapped to."""

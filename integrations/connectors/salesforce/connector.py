@@ -10,7 +10,8 @@ from pydantic import Field
 from integrations.connectors.base import MAX_RECORDS, Connector, ConnectorOptions, Deadline, Health, Limits
 from integrations.connectors.mapping import FieldMapping
 from integrations.connectors.recording import record_candidates
-from integrations.connectors.salesforce.objects import STANDARD, ObjectOptions, Searched, in_words, searched
+from integrations.connectors.salesforce.ids import record_key
+from integrations.connectors.salesforce.objects import STANDARD, ObjectOptions, Searched, in_words, searched, told
 from integrations.connectors.salesforce.search import Row, Search, sampled_rows
 from integrations.connectors.salesforce.session import SalesforceSecrets, Session, Usage
 from integrations.errors import InvalidResponse
@@ -59,6 +60,10 @@ class SalesforceConnector(Connector):
         _ = self.session, self.objects
         return FieldMapping(self.field_table, self.settings.mapping, self.settings.vocabulary)
 
+    @classmethod
+    def record_key(cls, written: str) -> str:
+        return record_key(written)
+
     @property
     def reads(self) -> dict[str, str]:
         """Field → expression, with its object's name where objects differ."""
@@ -66,7 +71,7 @@ class SalesforceConnector(Connector):
         for one in self.objects.values():
             for field, expression in one.mapping.expressions.items():
                 by_field.setdefault(field, {})[one.name] = expression
-        return {field: _told(texts) for field, texts in by_field.items()}
+        return {field: told(texts) for field, texts in by_field.items()}
 
     @property
     def usage(self) -> Usage | None:
@@ -139,9 +144,3 @@ def _current(rows: list[Row]) -> list[Row]:
     organisation or household is not another person."""
     accounts = {row.get("AccountId") for row in rows if row.attributes.type == "Contact"}
     return [row for row in rows if row.get("IsConverted") is not True and row.Id not in accounts]
-
-
-def _told(texts: dict[str, str]) -> str:
-    """One expression if all objects share it, else each object's."""
-    shared = set(texts.values())
-    return shared.pop() if len(shared) == 1 else "; ".join(f"{name}: {text}" for name, text in texts.items())

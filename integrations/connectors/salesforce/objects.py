@@ -111,6 +111,12 @@ class Searched:
         return sorted(_read_by(expression, "fields.email")) if expression else []
 
 
+def told(texts: Mapping[str, str]) -> str:
+    """One expression if all objects share it, else each object's."""
+    shared = set(texts.values())
+    return shared.pop() if len(shared) == 1 else "; ".join(f"{name}: {text}" for name, text in texts.items())
+
+
 def searched(
     options: tuple[ObjectOptions, ...],
     changes: Mapping[str, str | bool],

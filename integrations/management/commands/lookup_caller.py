@@ -69,7 +69,8 @@ class Command(PortalCommand):
 
 async def _disclosed(organization_id: int, caller_id: CallerId, viewer: Viewer) -> Disclosure:
     try:
-        return await disclose(await look_up(Question(organization_id, caller_id)), viewer, Context())
+        question = Question(organization_id, caller_id, with_restricted=viewer.with_restricted)
+        return await disclose(await look_up(question), viewer, Context())
     finally:
         await close_sources()
 
