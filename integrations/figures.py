@@ -107,3 +107,18 @@ def _ungrouped(figure: str, sign: str) -> str:
 
 def _joined(whole: str, rest: str) -> Decimal:
     return bounded(Decimal(f"{whole}.{rest}"))
+
+
+def seconds(raw: object, most: float) -> float | None:
+    """How long somebody asks us to wait, in a header or an answer: from 0 to ``most``; None for what is no number."""
+    if isinstance(raw, str):
+        raw = Decimal(raw.strip()) if _PLAIN.fullmatch(raw.strip()) else None
+    if isinstance(raw, bool) or not isinstance(raw, int | float | Decimal) or raw != raw:
+        return None
+    return float(min(max(raw, 0), most))
+
+
+def count(raw: object, most: int) -> int:
+    """A number of things that an answer names, from 0 to ``most``; 0 for what is none."""
+    found = seconds(raw, most)
+    return int(found) if found is not None else 0

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import codecs
 import ipaddress
+import json
+import math
 import re
 import socket
 import ssl
@@ -44,10 +46,13 @@ from integrations.errors import (
     SourceTimeout,
     SourceUnavailable,
 )
+from integrations.figures import MAX_TEXT, seconds
 from integrations.profile import JSON
 
 MAX_BODY = 2 * 1024 * 1024
 KEEP_ALIVE_S = 30
+# Whoever asks for more has written a date wrong, or wants us gone for good.
+LONGEST_PAUSE_S = 3_600.0
 USER_AGENT = "connie-portal"
 
 
@@ -65,8 +70,24 @@ class Answer:
         try:
             text: bytes | str = self.body.decode(charset) if charset else self.body.removeprefix(codecs.BOM_UTF8)
             return orjson.loads(text)
-        except (orjson.JSONDecodeError, UnicodeError):
+        except orjson.JSONDecodeError:
+            return _leniently(text, connector)
+        except UnicodeError:
             raise InvalidResponse(connector, "the body is not JSON") from None
+
+
+def _leniently(text: bytes | str, connector: str) -> JSON:
+    """An answer with numbers that are too large, or none (Python and pandas write ``NaN``): these cost themselves only."""
+    try:
+        found = json.loads(text.decode() if isinstance(text, bytes) else text, parse_int=_whole)
+        orjson.dumps(found)  # what cannot be written again, like half a character, must not come in
+    except (ValueError, TypeError, RecursionError):
+        raise InvalidResponse(connector, "the body is not JSON") from None
+    return found
+
+
+def _whole(text: str) -> int | float:
+    return int(text) if len(text) < 20 else math.inf
 
 
 _NOT_IN_PATH = re.compile(r"[\\#? ]")
@@ -218,13 +239,14 @@ def raise_for_status(connector: str, answer: Answer) -> None:
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds to wait, from a number of seconds or a date; None when the header is absent or unreadable."""
-    value = headers.get("retry-after", "").strip()
-    if value.isdigit():
-        return float(value)
+    value = headers.get("retry-after", "").strip()[:MAX_TEXT]
+    if not value.startswith("-") and (wait := seconds(value, LONGEST_PAUSE_S)) is not None:
+        return wait
     try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (TypeError, ValueError):
+        left = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
+    except (TypeError, ValueError, OverflowError):
         return None
+    return min(max(left, 0.0), LONGEST_PAUSE_S)
 
 
 def _check_path(path: str) -> None:

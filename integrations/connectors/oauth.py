@@ -20,8 +20,10 @@ from integrations.connectors.base import Deadline
 from integrations.connectors.http import Answer, HttpDoor
 from integrations.connectors.network import NetworkPolicy
 from integrations.errors import AuthFailed, ConfigurationError, InvalidResponse, SourceError, SourceTimeout
+from integrations.figures import seconds
 
 # A token is renewed this long before it expires, so that none expires on its way.
+LONGEST_LIFE_S = 30 * 24 * 3_600.0
 MARGIN_S = 60.0
 DEFAULT_LIFE_S = 1_800.0
 ASSERTION_LIFE_S = 180
@@ -124,16 +126,10 @@ class AccessTokens:
         if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
             raise InvalidResponse(self.connector, "the answer to the sign-in holds no token")
         self._token = token
-        life = max(_seconds(body.get("expires_in")) - MARGIN_S, MARGIN_S)
+        told = seconds(body.get("expires_in"), LONGEST_LIFE_S)
+        life = max((DEFAULT_LIFE_S if told is None else told) - MARGIN_S, MARGIN_S)
         self._expires_at = time.monotonic() + life
         self._renew_at = time.monotonic() + life * RENEWED_FROM
-
-
-def _seconds(raw: object) -> float:
-    try:
-        return float(str(raw))
-    except ValueError:
-        return DEFAULT_LIFE_S
 
 
 def assertion(private_key: str, claims: Mapping[str, str]) -> str:

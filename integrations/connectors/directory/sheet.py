@@ -15,6 +15,7 @@ from integrations.connectors.network import NetworkPolicy
 from integrations.connectors.oauth import JWT_BEARER, AccessTokens, assertion, rsa_key
 from integrations.connectors.rows import Table, table_of
 from integrations.errors import ConfigurationError, InvalidResponse, MissingScope
+from integrations.figures import count
 from integrations.profile import JSON
 
 SCOPE = "https://www.googleapis.com/auth/spreadsheets.readonly"
@@ -131,6 +132,10 @@ class _Tab:
     rows: int
 
 
+MOST_ROWS = 10_000_000
+
+
 def _rows(properties: Mapping[str, JSON]) -> int:
     """A tab that is a chart has no rows."""
-    return int(properties.get("gridProperties", {}).get("rowCount", 0))
+    grid = properties.get("gridProperties")
+    return count(grid.get("rowCount"), MOST_ROWS) if isinstance(grid, dict) else 0

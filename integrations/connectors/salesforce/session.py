@@ -33,7 +33,7 @@ LIMIT_PAUSE_S = 300.0
 # From this share of the day's requests on, an admin is warned.
 WARN_FROM = 0.8
 # The total, and not an app's own share ("per-app-api-usage=…").
-_USAGE = re.compile(r"(?<![\w-])api-usage=(\d+)/(\d+)")
+_USAGE = re.compile(r"(?<![\w-])api-usage=([0-9]{1,15})/([0-9]{1,15})(?![0-9])")
 # What the code says better than the status. Salesforce's messages repeat what was asked, so they are never passed on.
 _BY_CODE: Mapping[str, type[SourceError]] = {
     "INVALID_SESSION_ID": AuthFailed,
