@@ -178,6 +178,7 @@ MAILERS = {"default": mailer_settings(env_str("CONNIE_EMAIL_URL"), DATA_DIR)}
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English")]
 USE_I18N = USE_TZ = True
+FORMAT_MODULE_PATH = ["connie_portal.formats"]
 TIME_ZONE = "UTC"
 
 # -- Browser safety ----------------------------------------------------------------------------------------------

@@ -68,13 +68,21 @@ def day_format(region: str) -> str:
     return _FORMATS["month" if region in MONTH_FIRST else "year" if region in YEAR_FIRST else "day"]
 
 
-def time_format(region: str, *, seconds: bool = False) -> str:
-    shown = "g:i:s a" if seconds else "g:i a"
-    return shown if region in TWELVE_HOURS else shown.replace("g", "H").removesuffix(" a")
+def time_format(region: str) -> str:
+    return "g:i a" if region in TWELVE_HOURS else "H:i"
 
 
-def moment_format(region: str, *, seconds: bool = False) -> str:
-    return f"{day_format(region)}, {time_format(region, seconds=seconds)}"
+def moment_format(region: str) -> str:
+    return f"{day_format(region)}, {time_format(region)}"
+
+
+def locale_of(region: str) -> str:
+    """The English whose dates are ordered so: Django knows formats by language alone."""
+    if region in YEAR_FIRST:
+        return "en-ca"
+    if region in MONTH_FIRST:
+        return "en"
+    return "en-gb" if region in TWELVE_HOURS else "en-ie"
 
 
 class Partial(str):

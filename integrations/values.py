@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.dateformat import format as format_date
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -24,6 +25,13 @@ _APPOINTMENT_WORDS = {
     "completed": gettext_lazy("completed"),
     "no_show": gettext_lazy("did not come"),
 }
+
+
+@contextmanager
+def at_home(zone: ZoneInfo, region: str) -> Iterator[None]:
+    """Within it pages are drawn with the times of this zone, in the order of this country."""
+    with timezone.override(zone), translation.override(days.locale_of(region)):
+        yield
 
 
 class Reader:

@@ -8,12 +8,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.utils.formats import date_format
 
-from integrations import days
 from integrations.coercion import Habits, WrongType, coerce
 from integrations.lookup.merge import merge
 from integrations.profile import FIELDS, SourceRecord
-from integrations.values import Reader
+from integrations.values import Reader, at_home
 
 LA = ZoneInfo("America/Los_Angeles")
 
@@ -150,7 +150,10 @@ def test_dates_are_told_as_the_country_writes_them(region: str, day: str, moment
     reader = Reader(LA, region)
     assert reader.moment("2026-11-20") == day
     assert reader.moment("2026-11-20T14:30:00-08:00") == moment
-    assert days.moment_format(region, seconds=True).endswith(("g:i:s a", "H:i:s"))
+    # The pages that Django draws, like the admin's, write them the same way.
+    with at_home(LA, region):
+        assert date_format(datetime(2026, 11, 20, 14, 30, tzinfo=LA), "DATETIME_FORMAT") == moment
+        assert date_format(date(2026, 11, 20), "DATE_FORMAT") == day
 
 
 def test_a_day_a_year_and_a_moment_that_fit_are_no_disagreement() -> None:

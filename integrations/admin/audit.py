@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dateformat import format as date_format
+from django.utils.formats import get_format
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -55,7 +56,7 @@ class AccessEntryAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("when"), ordering="seq")
     def when(self, entry: AccessEntry) -> str:
-        return date_format(timezone.localtime(entry.at), "j M Y, g:i:s a")
+        return date_format(timezone.localtime(entry.at), get_format("DATETIME_FORMAT").replace(":i", ":i:s"))
 
     @admin.display(description=_("outcome"))
     def ending(self, entry: AccessEntry) -> Any:

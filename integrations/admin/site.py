@@ -11,11 +11,12 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import SimpleTemplateResponse
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.csp import CSP
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csp import csp_override
 from unfold.sites import UnfoldAdminSite
+
+from integrations.values import at_home
 
 # Unfold's scripts evaluate expressions of its templates, and its dialogs are frames of the admin's own pages. Nobody else
 # can frame these pages, and nothing of them can be sent elsewhere all the same.
@@ -44,7 +45,7 @@ class PortalAdminSite(UnfoldAdminSite):  # type: ignore[misc]  # Unfold has no t
         return bool(request.user.is_active and (administered(request) is None or administered(request)))
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
-        told = _refusals_on_record(_in_their_zone(view))
+        told = _refusals_on_record(_at_home(view))
         guarded: Callable[..., Any] = csp_override(ADMIN_CSP)(super().admin_view(told, cacheable))
         return guarded
 
@@ -58,14 +59,14 @@ class PortalAdminSite(UnfoldAdminSite):  # type: ignore[misc]  # Unfold has no t
         return redirect_to_login(request.GET.get("next") or reverse("admin:index"), reverse("login"))
 
 
-def _in_their_zone(view: Callable[..., Any]) -> Callable[..., Any]:
+def _at_home(view: Callable[..., Any]) -> Callable[..., Any]:
     """Drawn at once, because a page that is drawn after the view has ended would be drawn in UTC."""
 
     @wraps(view)
     def telling(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        from integrations.admin.tenancy import zone_of
+        from integrations.admin.tenancy import place_of
 
-        with timezone.override(zone_of(request)):
+        with at_home(*place_of(request)):
             response = view(request, *args, **kwargs)
             return response.render() if isinstance(response, SimpleTemplateResponse) else response
 

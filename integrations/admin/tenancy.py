@@ -41,12 +41,14 @@ def administered(request: HttpRequest) -> frozenset[int] | None:
     return request._administered  # type: ignore[attr-defined, no-any-return]
 
 
-def zone_of(request: HttpRequest) -> ZoneInfo:
-    """In which times are shown: the zone of the organisations that the user administers; UTC where they have several."""
+def place_of(request: HttpRequest) -> tuple[ZoneInfo, str]:
+    """In whose times and order dates are shown: those of the organisations that the user administers; UTC and the usual
+    order where they have several."""
     ids = administered(request)
     organizations = Organization.objects.tenants() if ids is None else Organization.objects.filter(pk__in=ids)
-    zones = list(organizations.values_list("timezone", flat=True).order_by("timezone").distinct()[:2])
-    return ZoneInfo(zones[0] if len(zones) == 1 else "UTC")
+    places = list(organizations.order_by().values_list("timezone", "region").distinct())
+    zones, regions = {zone for zone, _region in places}, {region for _zone, region in places}
+    return ZoneInfo(zones.pop() if len(zones) == 1 else "UTC"), regions.pop() if len(regions) == 1 else "US"
 
 
 def record_refusal(request: HttpRequest, what: str, organization_id: int | None = None) -> None:

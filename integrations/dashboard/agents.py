@@ -24,6 +24,7 @@ from integrations.errors import ConfigurationError
 from integrations.models import Call, Channel, Organization, Person, Role, User
 from integrations.models.encryption import decrypt, encrypt
 from integrations.phone import MAX_RAW_LENGTH, NotANumber, Number, classify
+from integrations.values import at_home
 
 # The session's key for a number whose search has to wait for a log-in (encrypted, and when), and how long it waits.
 TYPED = "typed"
@@ -115,7 +116,7 @@ def _page(request: HttpRequest, *, problem: str = "", typed: str = "", status: i
     }
     if person is None:
         return render(request, "integrations/dashboard/no_organization.html", context, status=403)
-    with timezone.override(ZoneInfo(person.organization.timezone)):
+    with at_home(ZoneInfo(person.organization.timezone), person.organization.region):
         context["calls"] = [_row(call, person.organization) for call in recent_calls(person.organization_id, person.pk)]
         context["greeting"] = _("Who is calling?")
         return render(request, "integrations/dashboard/agents.html", context, status=status)

@@ -14,7 +14,6 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, Js
 from django.http.request import UnreadablePostError
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
@@ -30,7 +29,7 @@ from integrations.lookup.availability import knows_services
 from integrations.panel.cards import lay_out, row_of
 from integrations.panel.visits import Visit, enter, enter_page
 from integrations.phone import NotANumber, Number, Withheld, classify
-from integrations.values import Reader
+from integrations.values import Reader, at_home
 
 MAX_REASON = 500
 # How long a script that cannot read a stream waits for each of its answers.
@@ -136,7 +135,7 @@ async def caller(request: HttpRequest, org: str, key: str) -> HttpResponseBase:
 
 
 def _board(shown: Disclosure, visit: Visit) -> dict[str, Any]:
-    with timezone.override(visit.zone):
+    with at_home(visit.zone, visit.organization.region):
         board = lay_out(shown, _reader(visit))
     return {"board": board, "number": board.number, "view_id": shown.view_id}
 
@@ -266,7 +265,7 @@ async def draw_page(
         context["knows_services"] = await knows_services(visit.organization.pk)
 
     def draw() -> HttpResponse:
-        with timezone.override(visit.zone):
+        with at_home(visit.zone, visit.organization.region):
             return render(request, f"integrations/panel/{template}", context, status=status)
 
     # The context processors read the session.
