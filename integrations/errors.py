@@ -118,12 +118,27 @@ class MissingScope(AuthFailed):
 
 
 class InvalidResponse(SourceError):
+    """``foreign``: what answers there may be no server of the kind that is spoken to."""
+
     status = "invalid_response"
     public_message = "It sent an answer that could not be read."
+
+    def __init__(self, connector: str, detail: str = "", *, foreign: bool = False) -> None:
+        super().__init__(connector, detail)
+        self.foreign = foreign
 
 
 class MissingColumn(InvalidResponse):
     """``detail``: a sentence for the admin that names it; whoever takes a call can do nothing about it."""
+
+
+class OutOfReach(SourceUnavailable):
+    """For who tries a private address: whether anything listens there is not told."""
+
+    public_message = (
+        "It cannot be reached, or what is there does not answer as such a system does. "
+        "Look at its address, and whether it runs."
+    )
 
 
 class AuditUnavailable(PortalError):

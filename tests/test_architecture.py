@@ -18,7 +18,7 @@ HTTP_CLIENTS = {"httpx", "httpx_aiohttp", "aiohttp", "requests", "urllib3", "url
 _NOUNS = "errors phone stored_numbers never* profile coercion figures money days words emails sought flights"
 NOUNS = [f"integrations.{noun}" for noun in _NOUNS.split()]
 MODELS = [*NOUNS, "integrations.models*"]
-REGISTRY = ["integrations.connectors", "integrations.connectors.{base,leaving_out,mapping,network,recording,rows}"]
+REGISTRY = ["integrations.connectors", "integrations.connectors.{aims,base,leaving_out,mapping,network,recording,rows}"]
 LOOKUP_RESULTS = ["integrations.lookup", "integrations.lookup.result"]
 DOMAIN = [*MODELS, *REGISTRY, "integrations.lookup*", "integrations.disclosure*", "integrations.calls*"]
 DELIVERY = [*DOMAIN, "integrations.{history,invitations,lists,periodic,values}"]
@@ -39,6 +39,7 @@ RULES = [
     Rule("integrations.connectors", [*NOUNS, *REGISTRY, "integrations.connectors.http"], django=False),
     Rule("integrations.connectors.network", NOUNS, django=False),
     Rule("integrations.connectors.leaving_out", NOUNS, django=False),
+    Rule("integrations.connectors.aims", [*NOUNS, "integrations.connectors.base"], django=False),
     Rule(
         "integrations.connectors.base",
         [*NOUNS, "integrations.connectors.{expressions,leaving_out,mapping,network,recording}"],

@@ -12,8 +12,9 @@ from django.contrib.auth import authenticate
 from django.contrib.sessions.models import Session
 from django.db import IntegrityError, connection, models, transaction
 from django.db.migrations.executor import MigrationExecutor
+from pytest_django.fixtures import Settings
 
-from integrations.models import ApiKey, AuditHead, Organization, Person, Tier, User
+from integrations.models import ApiKey, AuditHead, Connector, Organization, Person, Tier, User
 from integrations.models.keys import KeyField, NameField, folded
 from tests.factories import PASSWORD, World, make_api_key, make_organization
 
@@ -221,6 +222,39 @@ def test_names_of_before_get_their_one_spelling_and_none_is_lost(capsys: pytest.
         assert Tier.objects.get(pk=tier.pk).name == "front-desk"
         organization.refresh_from_db()
         assert organization.flex_roles["lead"]["tier"] == "front-desk"
+    finally:
+        MigrationExecutor(connection).migrate(leaves)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("everywhere", "options", "allowed"),
+    [
+        (False, {"url": "mysql://a@10.0.0.5/x"}, ["10.0.0.5"]),
+        (
+            False,
+            {"base_url": "https://a.internal", "auth": {"token_url": "https://b.internal/t"}},
+            ["a.internal", "b.internal"],
+        ),
+        (True, {"base_url": "http://127.0.0.1:8001"}, True),
+    ],
+)
+def test_who_was_allowed_any_private_address_keeps_the_one_that_is_used(
+    settings: Settings, everywhere: bool, options: dict[str, object], allowed: object
+) -> None:
+    settings.ALLOW_PRIVATE = everywhere
+    leaves = MigrationExecutor(connection).loader.graph.leaf_nodes()
+    try:
+        executor = MigrationExecutor(connection)
+        executor.migrate([("integrations", "0016_columns_that_identify")])
+        apps = executor.loader.project_state([("integrations", "0016_columns_that_identify")]).apps
+        organization = make_organization("oak")
+        rows = apps.get_model("integrations", "Connector").objects
+        for key, private in (("in", True), ("out", False)):
+            rows.create(organization_id=organization.pk, key=key, kind="rest", name=key, options=options, allow_private=private)
+        MigrationExecutor(connection).migrate(leaves)
+        found = dict(Connector.objects.filter(organization=organization).values_list("key", "allow_private"))
+        assert found == {"in": allowed, "out": []}
     finally:
         MigrationExecutor(connection).migrate(leaves)
 

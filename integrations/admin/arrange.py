@@ -18,7 +18,7 @@ _STEP = 10
 def make_copy(row: Connector, *, keeps_private: bool) -> Connector:
     """A system with the same settings under another key, switched off and without secrets. Within a transaction.
 
-    Unless ``keeps_private``, private addresses are closed to it: only a superuser opens them.
+    Unless ``keeps_private``, private addresses and other hosts are closed to it: only a superuser opens them.
     """
     Organization.objects.select_for_update().get(pk=row.organization_id)  # two copies at once get two keys
     columns = [column.attname for column in Connector._meta.concrete_fields if column.name not in _NOT_COPIED]
@@ -26,7 +26,8 @@ def make_copy(row: Connector, *, keeps_private: bool) -> Connector:
     made.key, made.name = _free_key(row), _("Copy of %(name)s") % {"name": row.name}
     made.name = made.name[: Connector._meta.get_field("name").max_length]
     made.enabled = False
-    made.allow_private = row.allow_private and keeps_private
+    if not keeps_private:
+        made.allow_private, made.hosts = [], []
     made.save()
     return made
 

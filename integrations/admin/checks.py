@@ -20,7 +20,19 @@ from integrations.profile import FIELDS
 
 SECRET = "secret_"  # noqa: S105 -- what the names of inputs for secrets begin with
 OBJECTS = ("options", "fields", "cache", "limits")
-_PLAIN = ("key", "name", "enabled", "priority", "essential", "timeout_ms", "allow_private", "region", "currency", "details_by")
+_PLAIN = (
+    "key",
+    "name",
+    "enabled",
+    "priority",
+    "essential",
+    "timeout_ms",
+    "allow_private",
+    "hosts",
+    "region",
+    "currency",
+    "details_by",
+)
 
 
 def connector_problems(row: Connector, data: Mapping[str, Any], secrets: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.utils.text import capfirst, format_lazy
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
+from pydantic import ValidationError
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
     UnfoldAdminIntegerFieldWidget,
@@ -18,10 +20,12 @@ from unfold.widgets import (
 
 from integrations.admin.checks import SECRET, connector_problems
 from integrations.admin.mapping_field import MappingField
-from integrations.admin.option_fields import PREFIX, option_fields, option_value
+from integrations.admin.option_fields import PREFIX, ListField, option_fields, option_value
 from integrations.admin.tenancy import TenantForm
 from integrations.connectors import kinds
+from integrations.connectors.aims import aimed_elsewhere
 from integrations.connectors.base import Limits
+from integrations.connectors.network import checked_host, checked_private
 from integrations.history import worded
 from integrations.lookup.cache import FRESH_S, NEGATIVE_S, STALE_S
 from integrations.models import Connector
@@ -51,10 +55,14 @@ class ConnectorForm(TenantForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._kept_secrets: dict[str, str] = dict(self.instance.secrets or {})
         # What has an input of its own is not shown twice.
         self.initial["options"] = {
             name: value for name, value in self._stored("options").items() if f"{PREFIX}{name}" not in self.fields
         }
+        for name, field in _opened(self.instance).items():
+            if name in self.fields:  # only a superuser's form has them
+                self.fields[name] = field
         if "fields" in self.fields:
             means = _(
                 "Where each field stands in the system's records. Enter another place, as a JMESPath expression, only where "
@@ -72,6 +80,7 @@ class ConnectorForm(TenantForm):
             data["options"] = self._entered("options", data.get("options", self.initial["options"]))
         for column in ("cache", "limits"):
             data[column] = self._entered(column, self._stored(column))
+        self._forget_what_was_for_another(data["options"])
         for name, sentence in connector_problems(self.instance, data, self._secrets()):
             self.add_error(*self._placed(name, sentence))
         return data
@@ -112,7 +121,23 @@ class ConnectorForm(TenantForm):
         return {name.removeprefix(SECRET): value for name, value in typed.items() if value}
 
     def _secrets(self) -> dict[str, str]:
-        return {**(self.instance.secrets or {}), **self._typed_secrets()}
+        return {**self._kept_secrets, **self._typed_secrets()}
+
+    def _forget_what_was_for_another(self, options: Any) -> None:
+        """A secret was entered for one server: before anything is asked of another, it is entered again."""
+        stored = dict(self.instance.secrets or {})
+        kind = kinds().get(self.instance.kind)
+        if not kind or not isinstance(options, dict) or not aimed_elsewhere(kind, self.instance.options, options):
+            return
+        self._kept_secrets, typed = {}, self._typed_secrets()
+        try:
+            used = kind.Secrets.in_use(kind.Options.model_validate(options))
+        except ValidationError:
+            used = frozenset(stored)
+        said = _("Enter this again: what is stored was entered for another address or another way to sign in.")
+        for name, secret in stored.items():
+            if secret and name in used and name not in typed:
+                self.add_error(f"{SECRET}{name}" if f"{SECRET}{name}" in self.fields else None, said)
 
     def save(self, commit: bool = True) -> Any:
         for column in _BEGINNINGS:
@@ -120,8 +145,50 @@ class ConnectorForm(TenantForm):
         self.instance.secrets = self._secrets()
         # A configuration file's reference no longer names a secret that was typed over.
         typed, references = self._typed_secrets(), self.instance.secret_refs.items()
-        self.instance.secret_refs = {name: reference for name, reference in references if name not in typed}
+        self.instance.secret_refs = {
+            name: reference for name, reference in references if name not in typed and name in self._kept_secrets
+        }
         return super().save(commit)
+
+
+class OpenedField(ListField):
+    """Names with commas between them, or the word for any."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return "true" if value is True else super().prepare_value(value)
+
+    def to_python(self, value: Any) -> Any:
+        return True if str(value).strip().lower() in ("true", "on") else super().to_python(value)
+
+    def clean(self, value: Any) -> Any:
+        entered = super().clean(value)
+        try:
+            return checked_private(entered, everywhere=settings.ALLOW_PRIVATE)
+        except ValueError as problem:
+            raise forms.ValidationError(str(problem)) from None
+
+    def validate(self, value: Any) -> None:
+        super().validate(["true"] if value is True else value)
+
+
+class HostsField(ListField):
+    def clean(self, value: Any) -> Any:
+        try:
+            return [checked_host(host) for host in super().clean(value)]
+        except ValueError as problem:
+            raise forms.ValidationError(str(problem)) from None
+
+
+def _opened(row: Connector) -> dict[str, forms.Field]:
+    """What only a superuser opens."""
+    private = _("Which private addresses it may reach: names, addresses or networks like 10.0.0.0/24, with commas between.")
+    hosts = _("A system of one vendor speaks to that vendor's hosts. Others that it may speak to, with commas between.")
+    return {
+        "allow_private": OpenedField(
+            label=_("Private addresses allowed"), required=False, initial=row.allow_private or [], help_text=private
+        ),
+        "hosts": HostsField(label=_("Other hosts allowed"), required=False, initial=row.hosts, help_text=hosts),
+    }
 
 
 def form_of(row: Connector) -> type[ConnectorForm]:
@@ -138,7 +205,7 @@ def fieldsets_of(row: Connector) -> list[tuple[Any, dict[str, list[str]]]]:
     brackets = ["options"] if _bracketed(row.kind) or set(row.options) - plain else []
     return [
         (None, {"fields": ["organization", "kind_label", "key", "name", "enabled", "essential", "how_it_does"]}),
-        (_("How it is reached"), {"fields": [*_reaching(row), *brackets, "allow_private"]}),
+        (_("How it is reached"), {"fields": [*_reaching(row), *brackets, "allow_private", "hosts"]}),
         (_("What is read, and by what it is asked"), {"fields": ["details_by", "region", "currency", "fields"]}),
         (_("Fine tuning"), {"fields": tuning}),
     ]

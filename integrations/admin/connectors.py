@@ -152,7 +152,7 @@ class ConnectorAdmin(TenantAdmin):
         return fieldsets_of(obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        closed = () if administered(request) is None else ("allow_private",)
+        closed = () if administered(request) is None else ("allow_private", "hosts")
         return ("organization", "kind_label", "how_it_does", *closed) if obj else ()
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> dict[str, Any]:
@@ -175,8 +175,10 @@ class ConnectorAdmin(TenantAdmin):
         if not change:
             obj.enabled = False  # until its options have been entered and checked
         super().save_model(request, obj, form, change)
-        if administered(request) is not None and "allow_private" in request.POST and not obj.allow_private:
-            record_refusal(request, "allow private addresses", obj.organization_id)
+        if administered(request) is not None:
+            for name, what in (("allow_private", "allow private addresses"), ("hosts", "allow other hosts")):
+                if request.POST.get(name) and not getattr(obj, name):
+                    record_refusal(request, what, obj.organization_id)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Counts the rows of lists, of which there may be hundreds of thousands, instead of reading each."""

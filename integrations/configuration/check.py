@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from integrations import connectors
 from integrations.configuration import schema
-from integrations.configuration.check_connector import check_connector
+from integrations.configuration.check_connector import check_connector, kept_for_another
 from integrations.configuration.check_people import check_across, check_people, person_facts
 from integrations.configuration.references import Secret, Unresolved, resolve
 from integrations.configuration.source import Problem, Problems, Source, Where
@@ -244,7 +244,8 @@ class _OrganizationCheck:
                     unresolved = self._secret_names(where) - values.keys()
                     own_fields = self._named("field")
                     found = check_connector(row, self.table, values, unresolved, self._vocabulary, own_fields)
-                    for place, sentence in found:
+                    kept = [name for name, secret in secrets.items() if secret and secret.unreferenced]
+                    for place, sentence in [*found, *kept_for_another(row, self._slug, kept)]:
                         self.problem((*where, *place), sentence)
             else:
                 self.problem(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from django.conf import settings
 from pydantic import ValidationError
@@ -12,10 +12,12 @@ from integrations.configuration import schema
 from integrations.configuration.source import Where
 from integrations.configuration.wording import findings
 from integrations.connectors import build, kind_named
+from integrations.connectors.aims import aimed_elsewhere
 from integrations.connectors.base import Connector, SourceSettings
 from integrations.connectors.mapping import FieldMapping
-from integrations.connectors.network import NetworkPolicy
+from integrations.connectors.network import policy_of
 from integrations.errors import ConfigurationError
+from integrations.models import Connector as StoredConnector
 from integrations.profile import Field
 
 _NAMED_FIELD = re.compile(r"^fields\.(?P<name>\w+): ")
@@ -40,6 +42,21 @@ def check_connector(
     if not found and not unresolved:
         found = list(_by_building(row, organization, secrets, vocabulary))
     yield from found
+
+
+def kept_for_another(row: schema.Connector, slug: str, kept: Iterable[str]) -> Iterator[tuple[Where, str]]:
+    """The secrets that would be kept as they are stored though the system is aimed elsewhere.
+
+    A reference is resolved anew at each import, by whoever set the variable or wrote the file: these may go anywhere.
+    """
+    stored = StoredConnector.objects.filter(organization__slug=slug, key=row.key).first()
+    if stored and (stored.kind != row.kind or aimed_elsewhere(kind_named(row.kind), stored.options, row.options)):
+        for name in kept:
+            yield (
+                ("secrets", name),
+                "What is stored was entered for another address or another way to sign in. Name a variable or a file that "
+                "holds the secret for this one.",
+            )
 
 
 def _by_models(
@@ -86,7 +103,7 @@ def _by_building(
         zone=organization.timezone,
         currency=row.currency or organization.currency,
         details_by=row.details_by,
-        network=NetworkPolicy(allow_private=row.allow_private, allow_loopback=row.allow_private and settings.ALLOW_PRIVATE),
+        network=policy_of(row.allow_private, row.hosts, everywhere=settings.ALLOW_PRIVATE),
         sources_dir=settings.SOURCES_DIR,
     )
     try:

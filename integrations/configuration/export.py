@@ -17,6 +17,7 @@ from integrations.models import Organization
 _PLACEHOLDER = "env:CHANGE_ME_"
 _COMMENT = "CHANGE_ME: set this environment variable to the secret, or name where it is"
 _KEYS = {"tier": "name", "field": "name", "connector": "key", "twilio": "account_sid", "person": "username", "api_key": "name"}
+_EMPTY_LISTS = ("allow_private", "hosts")
 _ORDER = ("twilio", "tier", "field", "connector", "person", "api_key")
 
 
@@ -63,7 +64,7 @@ def _entry(key: str, name: str, facts: Facts) -> Table:
 
 def _add(table: Table, name: str, value: Any) -> None:
     """``name = value``; nothing for an empty text, table or missing value, which are what an omitted key means."""
-    if value in ("", {}, None):
+    if value in ("", {}, None) or (value == [] and name in _EMPTY_LISTS):
         return
     secrets = [item for item in _items(value) if isinstance(item, Secret)]
     item = tomlkit.item(datetime.fromisoformat(value)) if name == "expires" else _toml(value)

@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.core.validators import RegexValidator, validate_email
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
+from integrations.connectors.network import checked_host, checked_private
 from integrations.models.connectors import field_name_validator, key_validator
 from integrations.models.keys import folded
 from integrations.models.organizations import (
@@ -83,6 +85,10 @@ def _origin(value: str) -> str:
     if value != bare or not parts.hostname or "@" in parts.netloc or re.search(r"[\s;,'\"*]", value):
         raise ValueError("Give a web address that is https:// and a host name, without a path, like https://flex.twilio.com.")
     return value
+
+
+def _private(value: bool | list[str]) -> bool | list[str]:
+    return checked_private(value, everywhere=settings.ALLOW_PRIVATE)
 
 
 def _moment(value: Any) -> Any:
@@ -189,7 +195,8 @@ class Connector(Table):
     priority: Annotated[int, Field(ge=0, le=2_147_483_647)] = 100
     essential: bool = False
     timeout_ms: Annotated[int, Field(ge=50, le=6_000)] | None = None
-    allow_private: bool = False
+    allow_private: Annotated[bool | list[str], AfterValidator(_private)] = []
+    hosts: Annotated[list[str], AfterValidator(lambda hosts: [checked_host(host) for host in hosts])] = []
     region: Annotated[str, _by_django(lambda code: code and validate_region(code))] = ""
     currency: Currency = ""
     cache: Cache = Cache()

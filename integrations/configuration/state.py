@@ -97,7 +97,7 @@ def _written(options: Facts) -> Facts:
 
 
 def _connector(row: Connector) -> Facts:
-    plain = ("kind", "name", "enabled", "priority", "essential", "timeout_ms", "allow_private", "region", "currency")
+    plain = ("kind", "name", "enabled", "priority", "essential", "timeout_ms", "allow_private", "hosts", "region", "currency")
     return {
         **{name: getattr(row, name) for name in (*plain, "cache", "limits")},
         "options": _written(row.options),

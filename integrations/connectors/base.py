@@ -70,6 +70,11 @@ class ConnectorOptions(BaseModel):
         None, description="Where an id stands that other systems have too, to recognise the same person."
     )
 
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Those of the one vendor that these options are for, beside those of the kind."""
+        return ()
+
     @field_validator("external_id")
     @classmethod
     def an_expression(cls, entered: str | None) -> str | None:
@@ -86,6 +91,11 @@ class ConnectorSecrets(BaseModel):
     """What an admin enters once and never sees again."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def in_use(cls, options: ConnectorOptions) -> frozenset[str]:
+        """Those that a system with these options signs in with: all, unless a kind knows better."""
+        return frozenset(cls.model_fields)
 
 
 @dataclass(frozen=True)
@@ -194,6 +204,8 @@ class Connector(ABC):
     field_table: ClassVar[Mapping[str, str]]
     default_timeout_ms: ClassVar[int] = 5_000
     default_limits: ClassVar[Limits] = Limits()
+    # Where a kind of one vendor's may be spoken to, unless a superuser allows another; ``*.`` is whatever is below.
+    vendor_hosts: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, settings: SourceSettings) -> None:
         self.settings = settings
@@ -206,6 +218,11 @@ class Connector(ABC):
     @cached_property
     def secrets(self) -> Any:
         return self.Secrets.model_validate(dict(self.settings.secrets))
+
+    @cached_property
+    def network(self) -> NetworkPolicy:
+        """Which addresses it may reach; the doors get this one."""
+        return self.settings.network.of_vendor((*self.vendor_hosts, *self.options.hosts))
 
     @cached_property
     def mapping(self) -> FieldMapping:

@@ -90,13 +90,15 @@ def _whole(text: str) -> int | float:
     return int(text) if len(text) < 20 else math.inf
 
 
+_PORTS = {"https": 443, "http": 80}
 _NOT_IN_PATH = re.compile(r"[\\#? ]")
 # What most paths are, and what needs no further look, by the client neither.
 _PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_~-]+)+")
 
 
 class HttpDoor:
-    """One connector's way to one host. Raises ConfigurationError for a base address or header that can never work."""
+    """One connector's way to one host. Raises ConfigurationError for a base address or header that can never work, and
+    for a host that is not open to it. ``option`` is what the address is called there."""
 
     def __init__(
         self,
@@ -105,9 +107,10 @@ class HttpDoor:
         network: NetworkPolicy,
         *,
         headers: Mapping[str, str] | None = None,
+        option: str = "base_url",
     ) -> None:
         self.connector = connector
-        self.base_url = checked_base_url(base_url, network)
+        self.base_url, network = checked_base_url(base_url, network, option)
         self._encoded_base = str(URL(self.base_url)).rstrip("/")
         self.network = network
         # Compressed bodies could unpack to anything: none is asked for, and none is accepted.
@@ -214,7 +217,7 @@ class HttpDoor:
         if isinstance(error, TimeoutError):
             return SourceTimeout(self.connector)
         if isinstance(error, aiohttp.ClientPayloadError | aiohttp.ClientResponseError):
-            return InvalidResponse(self.connector, "the answer is cut off or is not HTTP")
+            return InvalidResponse(self.connector, "the answer is cut off or is not HTTP", foreign=True)
         if isinstance(error, aiohttp.ClientError | OSError):
             return SourceUnavailable(self.connector, type(error).__name__)
         return error
@@ -262,25 +265,26 @@ def segment(value: str) -> str:
     return quote(value, safe="")
 
 
-def checked_base_url(url: str, network: NetworkPolicy) -> str:
-    """The address without a trailing slash. Raises ConfigurationError saying what to change."""
+def checked_base_url(url: str, network: NetworkPolicy, option: str = "base_url") -> tuple[str, NetworkPolicy]:
+    """The address without a trailing slash, and the policy towards its host. Raises ConfigurationError saying what is wrong."""
     try:
         parts = urlsplit(url)
-        host, _port = parts.hostname, parts.port
+        host, port = parts.hostname, parts.port
         URL(url)
     except ValueError:
-        raise ConfigurationError("base_url: this is not a web address.") from None
+        raise ConfigurationError(f"{option}: this is not a web address.") from None
     if parts.scheme not in {"https", "http"} or not host:
-        raise ConfigurationError("base_url: give a web address like https://api.example.org.")
-    if parts.scheme == "http" and not (network.allow_private and network.allow_loopback):
-        raise ConfigurationError("base_url: the address must begin with https://.")
+        raise ConfigurationError(f"{option}: give a web address like https://api.example.org.")
+    if parts.scheme == "http" and not network.allows_plain(host):
+        raise ConfigurationError(f"{option}: the address must begin with https://.")
     if host.rstrip(".").rpartition(".")[2].isdigit() and not _is_ip(host):
-        raise ConfigurationError("base_url: write the host as a name, or as a whole IP address.")
+        raise ConfigurationError(f"{option}: write the host as a name, or as a whole IP address.")
     if parts.username or parts.password or "@" in parts.netloc:
-        raise ConfigurationError("base_url: leave user name and password out of the address; they belong into the secrets.")
+        raise ConfigurationError(f"{option}: leave user name and password out of the address; they belong into the secrets.")
     if parts.query or parts.fragment:
-        raise ConfigurationError("base_url: leave out everything after '?' or '#'.")
-    return url.rstrip("/")
+        raise ConfigurationError(f"{option}: leave out everything after '?' or '#'.")
+    towards = network.towards(host, port or _PORTS[parts.scheme], option)
+    return url.rstrip("/"), towards
 
 
 def _is_ip(host: str) -> bool:

@@ -49,7 +49,7 @@ class AccessTokens:
         parts = urlsplit(token_url)
         self.connector = connector
         self._path = parts.path or "/"
-        self._door = HttpDoor(connector, f"{parts.scheme}://{parts.netloc}", network)
+        self._door = HttpDoor(connector, f"{parts.scheme}://{parts.netloc}", network, option="token_url")
         self._grant = grant
         self._token = ""
         self._expires_at = float("-inf")

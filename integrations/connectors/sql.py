@@ -88,7 +88,7 @@ class SqlDoor:
     ) -> None:
         self.connector = connector
         self.url = checked_url(url, folder)
-        self.network = network
+        self.network = network.towards(self.url.host, self.url.port, "url") if self.url.host else network
         self._password = password
         self._encoding = encoding and checked_encoding(encoding)
         self._closed = False

@@ -13,7 +13,16 @@ import structlog
 from django.core.cache import cache
 
 from integrations.connectors.base import Connector, Deadline, Health
-from integrations.errors import AuthFailed, ConfigurationError, RateLimited, SourceError, SourceTimeout
+from integrations.errors import (
+    AuthFailed,
+    ConfigurationError,
+    InvalidResponse,
+    OutOfReach,
+    RateLimited,
+    SourceError,
+    SourceTimeout,
+    SourceUnavailable,
+)
 from integrations.lookup.sources import Source, plan_and_source, plan_of
 
 log = structlog.get_logger(__name__)
@@ -93,13 +102,21 @@ async def _health(source: Source, connector: Connector, overall: Deadline) -> He
         async with asyncio.timeout(deadline.left()):
             return await connector.health(deadline)
     except TimeoutError:
-        return _of(SourceTimeout(source.key))
+        return _of(as_tried(source, SourceTimeout(source.key)))
     except (SourceError, ConfigurationError) as error:
-        return _of(error)
+        return _of(as_tried(source, error))
     except Exception as error:
         # Its text may hold what the system answered: the type only.
         log.error("source.crashed", connector=source.key, kind=source.kind, problem=type(error).__name__)
         return Health("unhealthy", _CRASHED)
+
+
+def as_tried(source: Source, error: SourceError | ConfigurationError) -> SourceError | ConfigurationError:
+    """A failure as it is told to whoever tries a system: of a private address not whether something listens there, and what,
+    or an admin could look through the network in which the portal stands."""
+    inside = source.connector is not None and source.connector.settings.network.reaches_inside
+    silent = isinstance(error, SourceTimeout | SourceUnavailable) or (isinstance(error, InvalidResponse) and error.foreign)
+    return OutOfReach(source.key) if inside and silent else error
 
 
 def _of(error: SourceError | ConfigurationError) -> Health:

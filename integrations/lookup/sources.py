@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import socket
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +17,7 @@ from pydantic import ValidationError
 
 from integrations.connectors import build, kinds
 from integrations.connectors.base import Connector, DetailKeys, Limits, SourceSettings
-from integrations.connectors.network import NetworkPolicy
+from integrations.connectors.network import LOOPBACK, policy_of
 from integrations.errors import ConfigurationError
 from integrations.lookup.breaker import Breaker
 from integrations.lookup.cache import Terms
@@ -260,11 +261,7 @@ def settings_of(row: ConnectorRow, organization: Organization, vocabulary: Mappi
         zone=organization.timezone,
         currency=row.currency or organization.currency,
         details_by=row.details_by,
-        network=NetworkPolicy(
-            allow_private=row.allow_private,
-            allow_loopback=row.allow_private and settings.ALLOW_PRIVATE,
-            own=own_addresses(),
-        ),
+        network=policy_of(row.allow_private, row.hosts, everywhere=settings.ALLOW_PRIVATE, own=own_addresses()),
         sources_dir=settings.SOURCES_DIR,
         concurrency=int(row.limits.get("concurrency") or SourceSettings.concurrency),
     )
@@ -272,14 +269,26 @@ def settings_of(row: ConnectorRow, organization: Organization, vocabulary: Mappi
 
 @cache
 def own_addresses() -> frozenset[tuple[str, int]]:
-    """Where the portal's own database and Redis listen, which no connector may reach."""
+    """Where the portal itself, its database and its Redis listen, which no connector may reach."""
     found: set[tuple[str, int]] = set()
-    for url, port in ((settings.DATABASE_URL, 3306), (settings.REDIS_URL, 6379)):
+    for url, port in ((settings.DATABASE_URL, 3306), (settings.REDIS_URL, 6379), (settings.PUBLIC_URL, 443)):
         parts = urlsplit(url)
+        port = parts.port or (80 if parts.scheme == "http" else port)
         if parts.hostname:
-            for answer in socket.getaddrinfo(parts.hostname, parts.port or port, type=socket.SOCK_STREAM):
-                found.add((str(answer[4][0]), int(answer[4][1])))
+            found |= {(parts.hostname, port), *_addresses(parts.hostname, port)}
+    # Whatever it listens on is this machine too; connectors may be built before it listens.
+    if settings.PORT:
+        found |= {(LOOPBACK, settings.PORT), ("localhost", settings.PORT), *_addresses(socket.gethostname(), settings.PORT)}
     return frozenset(found)
+
+
+def _addresses(host: str, port: int) -> set[tuple[str, int]]:
+    try:
+        found = {str(answer[4][0]) for answer in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
+    except OSError:
+        return set()  # the name itself is refused all the same
+    here = {LOOPBACK} if any(ipaddress.ip_address(one.partition("%")[0]).is_loopback for one in found) else set()
+    return {(one, port) for one in found | here}
 
 
 _connectors: dict[int, tuple[SourceSettings, Connector]] = {}

@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 from integrations.connectors.base import Connector, Deadline, DetailKeys
 from integrations.connectors.leaving_out import is_left_out, leaving_out
 from integrations.connectors.recording import Sent, recording, remarks
-from integrations.errors import ConfigurationError, InvalidResponse, SourceError
+from integrations.errors import ConfigurationError, InvalidResponse, OutOfReach, SourceError
 from integrations.lookup.asking import answered, failed
 from integrations.lookup.engine import look_up
 from integrations.lookup.merge import link, merge, sure_key
+from integrations.lookup.probes import as_tried
 from integrations.lookup.restricted import Restricted
 from integrations.lookup.result import LookupResult, Question, SourceOutcome, status_of
 from integrations.lookup.sources import Plan, Source, plan_and_source
@@ -66,7 +67,10 @@ async def try_out(organization_id: int, connector_id: int, number: Number, *, wi
             elif keys and not own:
                 nobody = _result(plan, number, [], answered(source, [], 0.0).outcome)
                 trial = replace(trial, result=nobody, note="Nothing is known about the caller that it could be asked with.")
-        except (SourceError, ConfigurationError) as error:
+        except (SourceError, ConfigurationError) as problem:
+            error = as_tried(source, problem)
+            if isinstance(error, OutOfReach):
+                recorded.sent.clear()  # how long it took tells as much
             outcome = failed(source, error, time.monotonic() - began).outcome
             if isinstance(error, InvalidResponse) and error.detail:  # for who set it up; an agent could do nothing about it
                 outcome = replace(outcome, message=f"{error.public_message} In detail: {error.detail}")

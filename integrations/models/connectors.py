@@ -63,7 +63,7 @@ class Connector(models.Model):
 
     ``options`` and ``fields`` are checked by the kind's own models when saved; ``version`` grows with every save, so
     that every process notices a change. ``details_by`` names the connector whose record id is sent as customer id,
-    or ``field:account_id``, ``field:email``.
+    or ``field:account_id``, ``field:email``. ``allow_private`` is True or a list of names, addresses and networks.
     """
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="connectors")
@@ -78,9 +78,8 @@ class Connector(models.Model):
     timeout_ms = models.PositiveIntegerField(
         _("time to wait (ms)"), default=5_000, validators=[MinValueValidator(50), MaxValueValidator(6_000)]
     )
-    allow_private = models.BooleanField(
-        _("private addresses allowed"), default=False, help_text=_("Only a superuser can change this.")
-    )
+    allow_private = models.JSONField(_("private addresses allowed"), default=list, blank=True)
+    hosts = models.JSONField(_("other hosts allowed"), default=list, blank=True)
     region = models.CharField(
         _("country of its numbers"),
         max_length=2,

@@ -79,12 +79,13 @@ def test_a_copy_reaches_private_addresses_only_if_a_superuser_made_it(
     world: World, filled: Filled, log_in: LogIn, root: Client
 ) -> None:
     connector = filled[Connector]
-    connector.allow_private = True
+    connector.allow_private, connector.hosts = ["10.0.0.5"], ["crm.example.org"]
     connector.save()
     log_in(world.ann).post(copy_page(connector))
     root.post(copy_page(connector))
-    assert not Connector.objects.get(key="crm-copy").allow_private
-    assert Connector.objects.get(key="crm-copy-2").allow_private
+    anns, roots = (Connector.objects.get(key=key) for key in ("crm-copy", "crm-copy-2"))
+    assert (anns.allow_private, anns.hosts) == ([], [])
+    assert (roots.allow_private, roots.hosts) == (["10.0.0.5"], ["crm.example.org"])
 
 
 def test_a_system_changes_places_with_its_neighbour(world: World, filled: Filled, log_in: LogIn) -> None:

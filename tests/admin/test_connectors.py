@@ -14,6 +14,7 @@ from django.db import OperationalError, models
 from django.http import HttpRequest
 from django.test import Client
 from django.urls import reverse
+from pytest_django.fixtures import Settings
 
 from integrations.disclosure import audit
 from integrations.errors import AuditUnavailable
@@ -173,11 +174,30 @@ def test_a_connector_stands_in_only_for_one_of_its_own_organisation(world: World
 
 def test_private_addresses_are_opened_by_superusers_alone(world: World, filled: Filled, root: Client, log_in: LogIn) -> None:
     connector = filled[Connector]
-    save(log_in(world.ann), connector, allow_private="on")
-    assert not Connector.objects.get(pk=connector.pk).allow_private
-    assert denials(world.riverside) == ["allow private addresses"]
-    assert save(root, connector, allow_private="on").status_code == 302
-    assert Connector.objects.get(pk=connector.pk).allow_private
+    save(log_in(world.ann), connector, allow_private="10.0.0.5", hosts="crm.example.org")
+    kept = Connector.objects.get(pk=connector.pk)
+    assert (kept.allow_private, kept.hosts) == ([], [])
+    assert denials(world.riverside) == ["allow private addresses", "allow other hosts"]
+    assert save(root, connector, allow_private="10.0.0.5, db.internal", hosts="crm.example.org").status_code == 302
+    kept = Connector.objects.get(pk=connector.pk)
+    assert (kept.allow_private, kept.hosts) == (["10.0.0.5", "db.internal"], ["crm.example.org"])
+
+
+@pytest.mark.parametrize(
+    ("entered", "said"),
+    [("true", "CONNIE_ALLOW_PRIVATE=1"), ("8.8.8.8", "is not private"), ("0.0.0.0/0", "is not private"),
+     ("10.0.0.5/8", "is no network"), ("127.0.0.1", "is not private"), ("a b", "no host name"), ("https://x", "no network")],
+)  # fmt: skip
+def test_what_is_opened_is_named_and_private(filled: Filled, root: Client, entered: str, said: str) -> None:
+    answer = save(root, filled[Connector], allow_private=entered)
+    assert said in answer.context["errors"][0][0]
+    assert not Connector.objects.get(pk=filled[Connector].pk).allow_private
+
+
+def test_any_private_address_is_open_where_the_installation_says_so(filled: Filled, root: Client, settings: Settings) -> None:
+    settings.ALLOW_PRIVATE = True
+    assert save(root, filled[Connector], allow_private="true").status_code == 302
+    assert Connector.objects.get(pk=filled[Connector].pk).allow_private is True
 
 
 def test_an_empty_secret_keeps_what_is_stored_and_a_new_one_replaces_it(world: World, filled: Filled, log_in: LogIn) -> None:

@@ -63,7 +63,7 @@ def test_the_example_is_imported_without_the_kinds_that_do_not_exist_yet(run: Co
         {"token": "env:RIVERSIDE_HUBSPOT_TOKEN"},
     )
     assert crm.cache == {"fresh_s": 300, "stale_s": 3600, "negative_s": 60}
-    assert (clients.allow_private, clients.timeout_ms, clients.options["join"]["key"]) == (True, 2000, "customer_id")
+    assert (clients.allow_private, clients.timeout_ms, clients.options["join"]["key"]) == (["10.0.0.5"], 2000, "customer_id")
     assert organization.api_keys.get().hash == hash_api_key("planted-studio_key-value")
     assert organization.twilio_accounts.get().auth_tokens == ["planted-twilio_token-value"]
     ann = organization.people.get().user

@@ -91,3 +91,26 @@ def test_a_reference_that_looks_like_a_placeholder_is_one_and_has_to_be_set(type
     Connector.objects.update(secret_refs={"token": "env:CHANGE_ME_CRM_TOKEN"})
     done = run("config", "import", str(write(run("config", "export", "riverside").out)))
     assert (done.code, "CHANGE_ME_CRM_TOKEN is not set" in done.err) == (2, True), done.out + done.err
+
+
+def test_what_was_typed_does_not_go_to_another_server(
+    typed: ApiKey, run: Command, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Connector.objects.update(options={"base_url": "https://api.hubapi.com"})
+    exported = run("config", "export", "riverside").out
+    elsewhere = write(exported.replace("https://api.hubapi.com", "https://eu.hubapi.com"))
+    done = run("config", "import", str(elsewhere), "--yes")
+    assert (done.code, "was entered for another address" in done.err) == (2, True), done.out + done.err
+    assert Connector.objects.get().options == {"base_url": "https://api.hubapi.com"}
+    monkeypatch.setenv("CHANGE_ME_CRM_TOKEN", "for the new one")
+    assert run("config", "import", str(elsewhere), "--yes").code == 0
+    assert Connector.objects.get().secrets == {"token": "for the new one"}
+
+
+def test_what_is_opened_to_a_system_survives_an_export(typed: ApiKey, run: Command, write: Write) -> None:
+    Connector.objects.update(allow_private=["10.0.0.5"], hosts=["crm.example.org"])
+    exported = run("config", "export", "riverside").out
+    assert 'allow_private = ["10.0.0.5"]\nhosts = ["crm.example.org"]' in exported
+    done = run("config", "import", str(write(exported)), "--yes")
+    assert (done.code, "Nothing to change" in done.out) == (0, True), done.out + done.err
+    assert "8.8.8.8" in run("config", "import", str(write(exported.replace("10.0.0.5", "8.8.8.8"))), "--yes").err

@@ -34,6 +34,7 @@ class DirectoryConnector(RowsConnector):
     capabilities = frozenset({"find", "search", "health"})
     Options = DirectoryOptions
     Secrets = DirectorySecrets
+    vendor_hosts = ("sheets.googleapis.com", "oauth2.googleapis.com", "www.googleapis.com", "accounts.google.com")
     default_timeout_ms = 2_000
     field_table = {
         **{name: name for name, field in FIELDS.items() if field.sensitivity is not Sensitivity.NEVER},
@@ -133,5 +134,5 @@ class DirectoryConnector(RowsConnector):
             return None
         if not key:
             raise ConfigurationError("service_account: a Google Sheet needs the JSON key file of a service account.")
-        options, network = self.options, self.settings.network
+        options, network = self.options, self.network
         return Sheet(self.key, options.base_url, network, service_account(key), options.spreadsheet, options.tab)

@@ -36,6 +36,7 @@ class HubSpotConnector(Connector):
     capabilities = frozenset({"find", "details", "search", "health"})
     Options = HubSpotOptions
     Secrets = HubSpotSecrets
+    vendor_hosts = ("api.hubapi.com", "*.hubapi.com")
     default_timeout_ms = 3_000
     default_limits = Limits(rps=5, why="HubSpot answers five searches a second for the whole account; nothing else counts.")
     field_table = {
@@ -60,7 +61,7 @@ class HubSpotConnector(Connector):
 
     @cached_property
     def session(self) -> Session:
-        return Session(self.key, self.options, self.secrets, self.settings.network)
+        return Session(self.key, self.options, self.secrets, self.network)
 
     @cached_property
     def mapping(self) -> FieldMapping:

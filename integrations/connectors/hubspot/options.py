@@ -35,6 +35,10 @@ class HubSpotSecrets(ConnectorSecrets):
         SecretStr(""), description="For oauth: the refresh token that the account gave when it installed the app."
     )
 
+    @classmethod
+    def in_use(cls, options: ConnectorOptions) -> frozenset[str]:
+        return frozenset(_CARRIED[options.sign_in]) if isinstance(options, HubSpotOptions) else super().in_use(options)
+
 
 def carried_by(options: HubSpotOptions, secrets: HubSpotSecrets) -> dict[str, str]:
     """The secrets that the chosen sign-in uses. Raises ConfigurationError naming one that is missing."""

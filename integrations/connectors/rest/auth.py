@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 from pydantic import Field, SecretStr
 
-from integrations.connectors.base import ConnectorSecrets, Deadline
+from integrations.connectors.base import ConnectorOptions, ConnectorSecrets, Deadline
 from integrations.connectors.http import Answer, HttpDoor
 from integrations.connectors.network import NetworkPolicy
 from integrations.connectors.oauth import JWT_BEARER, AccessTokens, assertion, rsa_key
 from integrations.connectors.rest.requests import Request
-from integrations.connectors.rest.shape import Auth
+from integrations.connectors.rest.shape import Auth, RestOptions
 from integrations.errors import ConfigurationError
 from integrations.profile import JSON
 
@@ -43,6 +43,10 @@ class RestSecrets(ConnectorSecrets):
     issuer: SecretStr = Field(SecretStr(""), description="For jwt_bearer: who signs.")
     subject: SecretStr = Field(SecretStr(""), description="For jwt_bearer: on whose behalf.")
     audience: SecretStr = Field(SecretStr(""), description="For jwt_bearer: for whom.")
+
+    @classmethod
+    def in_use(cls, options: ConnectorOptions) -> frozenset[str]:
+        return frozenset(NEEDED[options.auth.type]) if isinstance(options, RestOptions) else super().in_use(options)
 
     def value(self, name: str) -> str:
         secret: SecretStr = getattr(self, name)

@@ -41,8 +41,8 @@ class RestConnector(Connector):
 
     @cached_property
     def door(self) -> SignedDoor:
-        signing_in = sign_in(self.key, self.options.auth, self.secrets, self.settings.network)
-        return SignedDoor(self.key, self.options.base_url, self.settings.network, signing_in)
+        signing_in = sign_in(self.key, self.options.auth, self.secrets, self.network)
+        return SignedDoor(self.key, self.options.base_url, self.network, signing_in)
 
     @cached_property
     def asking(self) -> Asking:

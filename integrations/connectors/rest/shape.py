@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from integrations.connectors.base import ConnectorOptions
 from integrations.connectors.expressions import compiled
-from integrations.connectors.rest.presets import names, with_preset
+from integrations.connectors.rest.presets import hosts_of, names, with_preset
 from integrations.errors import ConfigurationError
 from integrations.never import is_never
 
@@ -276,6 +276,10 @@ class RestOptions(ConnectorOptions):
     )
     health: Step | None = Field(None, description="One step that tells whether the system works, without a person's data.")
     errors: list[Rule] = Field([], description="What answers mean that their status does not tell.")
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        return hosts_of(self.preset)
 
     @model_validator(mode="before")
     @classmethod

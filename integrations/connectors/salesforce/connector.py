@@ -38,6 +38,7 @@ class SalesforceConnector(Connector):
     capabilities = frozenset({"find", "search", "health"})
     Options = SalesforceOptions
     Secrets = SalesforceSecrets
+    vendor_hosts = ("*.my.salesforce.com", "*.salesforce.com", "*.force.com", "*.salesforce.mil")
     default_timeout_ms = 3_000
     default_limits = Limits(
         concurrency=20, why="Salesforce lets all programs of an organisation together have 25 long requests open at a time."
@@ -46,7 +47,7 @@ class SalesforceConnector(Connector):
 
     @cached_property
     def session(self) -> Session:
-        return Session(self.key, self.options.base_url, self.settings.network, self.secrets)
+        return Session(self.key, self.options.base_url, self.network, self.secrets)
 
     @cached_property
     def objects(self) -> dict[str, Searched]:

@@ -72,6 +72,8 @@ class Command(BaseCommand):
                 f"The portal's database lacks {missing} change(s) that this version needs. Run: manage.py migrate"
             )
         listener = _listener(options["host"], options["listen_fd"]) if layout.web else None
+        if listener:
+            settings.PORT = int(listener.getsockname()[1])  # which no connector may reach
         if not options["one_of_several"]:
             self.stdout.write(f"Portal: {address(listener)}/" if listener else "A runner without a web process.")
             self.stdout.flush()

@@ -16,8 +16,17 @@ def names() -> list[str]:
     return sorted(path.stem for path in _HERE.glob("*.json"))
 
 
-@cache
+def hosts_of(name: str) -> tuple[str, ...]:
+    """The hosts of the one vendor that a preset describes; none for one that many systems answer."""
+    return tuple(_file(name).get("hosts", ())) if name in names() else ()
+
+
 def _preset(name: str) -> dict[str, Any]:
+    return {key: value for key, value in _file(name).items() if key != "hosts"}
+
+
+@cache
+def _file(name: str) -> dict[str, Any]:
     if name not in names():
         raise ValueError(f"There is no preset called {name!r}. Use one of: {', '.join(names())}.")
     loaded: dict[str, Any] = orjson.loads((_HERE / f"{name}.json").read_bytes())
