@@ -12,9 +12,9 @@ from django.utils.dateformat import format as format_date
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from integrations import days
+from integrations import codes, days
 from integrations.money import amounts, in_major
-from integrations.profile import JSON, FieldType
+from integrations.profile import JSON, Field, FieldType
 from integrations.stored_numbers import in_words
 
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
@@ -57,6 +57,12 @@ class Reader:
             FieldType.ORDERS: lambda v: [self.order(item) for item in v],
         }
         return shapes.get(kind, lambda v: [str(v)])(value)
+
+    def field(self, definition: Field, value: JSON) -> list[str]:
+        """A field's value as lines, what systems keep as a code in words."""
+        if isinstance(value, str):
+            value = codes.decoded(definition.name, value)
+        return self.lines(definition.type, value)
 
     def phone(self, value: str) -> str:
         """Numbers from abroad with their country code. What stands beside a number is left as it was written."""

@@ -160,4 +160,4 @@ def _value(name: str, shown: Disclosure, trial: Trial, reader: Reader) -> str:
         return _("found, not shown to you") if present else ""
     if field.effect is Effect.REVEAL:
         return _("found, shown with a reason")
-    return "; ".join(reader.lines(field.definition.type, field.value))
+    return "; ".join(reader.field(field.definition, field.value))

@@ -8,6 +8,7 @@ from datetime import date
 
 from django.utils.dateformat import format as format_date
 
+from integrations.codes import decoded
 from integrations.days import day_format
 from integrations.disclosure.fields import Disclosed, disclosed_fields
 from integrations.disclosure.policy import Gate, Policy
@@ -87,7 +88,7 @@ def _hint(shown: Disclosed | None, region: str) -> str:
     """A field in few words; ``""`` where it is not there or not to be seen."""
     if shown is None or shown.withheld:
         return ""
-    text = str(shown.value)
+    text = decoded(shown.definition.name, str(shown.value))
     # A year or a day is enough to tell people apart.
     if shown.definition.name == "date_of_birth":
         text = text[:4]

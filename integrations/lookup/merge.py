@@ -6,20 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from django.conf.locale import LANG_INFO
-
+from integrations.codes import decoded, language_of
 from integrations.emails import identity
 from integrations.money import amounts
 from integrations.profile import JSON, CallerProfile, Field, FieldType, Provenance, SourceRecord, Value
 from integrations.stored_numbers import comparable
 from integrations.words import shared_id
-
-# By code, by its English name and by its own: what systems write for a language.
-_LANGUAGE_CODES = {
-    word.casefold(): code.partition("-")[0]
-    for code, names in LANG_INFO.items()
-    for word in (code, names.get("name", code), names.get("name_local", code))
-}
 
 
 def link(records: Sequence[SourceRecord]) -> list[tuple[SourceRecord, ...]]:
@@ -104,9 +96,10 @@ def _value(definition: Field, holders: Sequence[SourceRecord], region: str) -> V
 def _same(definition: Field, one: JSON, other: JSON, region: str) -> bool:
     """Whether two sources say the same thing in different spellings."""
     if definition.name == "language":
-        return bool(_language(one) == _language(other))
+        return (language_of(str(one)) or _folded(str(one))) == (language_of(str(other)) or _folded(str(other)))
     if definition.type in (FieldType.DATE, FieldType.MOMENT):
         return _same_day(str(one), str(other))
+    one, other = (decoded(definition.name, value) if isinstance(value, str) else value for value in (one, other))
     return one == other or bool(_comparable(definition.type, one, region) == _comparable(definition.type, other, region))
 
 
@@ -117,10 +110,8 @@ def _same_day(one: str, other: str) -> bool:
     return one[:10].startswith(other[:10]) or other[:10].startswith(one[:10])
 
 
-def _language(value: JSON) -> JSON:
-    """``en``, ``en-US``, ``English`` and ``english`` are one language; what is no language's name is left as it is."""
-    word = str(value).strip().casefold().replace("_", "-")
-    return _LANGUAGE_CODES.get(word) or _LANGUAGE_CODES.get(word.partition("-")[0]) or word
+def _folded(text: str) -> str:
+    return " ".join(text.casefold().split())
 
 
 def _comparable(kind: FieldType, value: JSON, region: str) -> JSON:
@@ -133,5 +124,5 @@ def _comparable(kind: FieldType, value: JSON, region: str) -> JSON:
     if kind is FieldType.MONEY:
         return sorted((amount["currency"], amount["amount_minor"]) for amount in amounts(value))
     if isinstance(value, str):
-        return " ".join(value.casefold().split())
+        return _folded(value)
     return value

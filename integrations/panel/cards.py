@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from integrations.codes import decoded
 from integrations.disclosure import Disclosed, Disclosure
 from integrations.lookup import LookupStatus, Renewal, SourceOutcome, SourceStatus
 from integrations.models.people import Effect
@@ -128,7 +129,7 @@ def lay_out(shown: Disclosure, reader: Reader) -> Board:
     labels = {source.key: source.label for source in shown.sources}
     again = frozenset(source.key for source in shown.sources if source.renewal is Renewal.PENDING)
     rows = {name: row_of(disclosed, reader, labels, again=again) for name, disclosed in shown.fields.items()}
-    standing = _plain(shown, "status")
+    standing = decoded("status", _plain(shown, "status"))
     return Board(
         status=shown.status,
         number=shown.number_text,
@@ -163,11 +164,10 @@ def row_of(
     again: Collection[str] = (),
 ) -> Row:
     """One field as a row; ``labels`` are the sources' display names by key, ``again`` the keys of those being asked again."""
-    kind = shown.definition.type
     return Row(
         name=shown.definition.name,
         label=_(shown.definition.label),
-        lines=[] if shown.value is None else reader.lines(kind, shown.value),
+        lines=[] if shown.value is None else reader.field(shown.definition, shown.value),
         source=labels.get(shown.source, shown.source),
         age=age(shown.fetched_at),
         stale=shown.stale,
@@ -178,7 +178,7 @@ def row_of(
         asked_again=shown.source in again,
         # Masks that look alike would show two systems that "disagree" about the same three dots.
         conflicts=[
-            (labels.get(key, key), ", ".join(reader.lines(kind, value)))
+            (labels.get(key, key), ", ".join(reader.field(shown.definition, value)))
             for key, value in shown.conflicts
             if not shown.masked or value != shown.value
         ],

@@ -10,6 +10,7 @@ from typing import Any
 from asgiref.sync import async_to_sync
 from django.core.management.base import CommandParser
 
+from integrations.codes import decoded
 from integrations.disclosure import Context, Disclosed, Disclosure, Viewer, disclose
 from integrations.errors import AuditUnavailable
 from integrations.lookup import LookupStatus, Question, close_sources, look_up
@@ -18,7 +19,7 @@ from integrations.management.base import PortalCommand, operator
 from integrations.models import ActorKind, Channel, Organization, Tier
 from integrations.money import amounts, in_major
 from integrations.phone import CallerId, NotANumber, classify
-from integrations.profile import JSON, FieldType
+from integrations.profile import JSON, Field, FieldType
 from integrations.stored_numbers import in_words
 
 _ENDINGS = {
@@ -119,14 +120,14 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[s
 def _value(field: Disclosed, region: str) -> str:
     if field.revealable:
         return "hidden: reveal in the panel"
-    kind = field.definition.type
-    text = _text(kind, field.value, region) if not field.masked else str(field.value)
-    others = [_text(kind, value, region) if not field.masked else str(value) for _, value in field.conflicts]
+    values = [field.value, *(value for _source, value in field.conflicts)]
+    text, *others = (str(value) if field.masked else _text(field.definition, value, region) for value in values)
     return f"{text} (elsewhere: {'; '.join(others)})" if others else text
 
 
-def _text(kind: FieldType, value: JSON, region: str) -> str:
+def _text(definition: Field, value: JSON, region: str) -> str:
     """One line of a value: the shapes of several parts by what people ask about first."""
+    kind = definition.type
     if kind is FieldType.MONEY:
         return "; ".join(f"{in_major(amount)} {amount['currency']}" for amount in amounts(value))
     if kind is FieldType.FLAG:
@@ -142,7 +143,7 @@ def _text(kind: FieldType, value: JSON, region: str) -> str:
     if isinstance(value, list):
         return ", ".join(str(item) for item in value)
     # Line breaks and control characters of a note would break the table, or the terminal.
-    return " ".join(str(value).split()) if isinstance(value, str) else json.dumps(value)
+    return " ".join(decoded(definition.name, value).split()) if isinstance(value, str) else json.dumps(value)
 
 
 def _age(field: Disclosed, now: datetime) -> str:
