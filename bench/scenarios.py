@@ -153,6 +153,7 @@ def throughput(name: str, what: str, both: tuple[list[Figures], list[Figures]], 
 
 
 async def hang(bench: Bench) -> list[Row]:
+    await load(bench.ours.target("crowd"), 200, 20, fresh_numbers(200))  # so that it is warm, and has asked nothing that hangs
     rows = []
     async with bench.reference(20, 20, 20, hang_ms=800) as theirs:
         for target in filter(None, (bench.ours.target("hang"), theirs)):
