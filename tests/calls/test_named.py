@@ -116,6 +116,16 @@ def test_overlong_sids_are_cut_as_elsewhere(world: World) -> None:
     assert CallTask.objects.get().task_sid == "W" * 34
 
 
+@pytest.mark.parametrize("sid", ["ca1", "CA1 ", "CÁ1", "ＣＡ１", "\U0001f4de", "a'b\"c%s%(x)s{new}"])
+def test_a_call_is_known_by_every_character_of_its_sid(world: World, sid: str) -> None:
+    write(named(world, "CA1"), named(world, "A"))
+    one = named(world, sid, task_sid=sid)
+    write(one)
+    assert Call.objects.get(call_sid=sid).key == one.key
+    assert CallTask.objects.get().task_sid == sid
+    assert Call.objects.count() == 3
+
+
 async def test_the_key_is_known_when_the_entry_is_committed(world: World) -> None:
     call = named(world)
     await audit.record(entry(world), call)
