@@ -112,6 +112,12 @@ def _texts(raw: JSON, habits: Habits) -> list[str]:
     return [text for text in texts if not is_nothing(text)]
 
 
+def _said(raw: JSON, habits: Habits) -> str:
+    """A text; ``""`` where a word says that there is none."""
+    text = _text(raw or "", habits)
+    return "" if is_nothing(text) else text
+
+
 def _email(raw: JSON, habits: Habits) -> str:
     return address_in(_text(raw, habits))
 
@@ -168,17 +174,20 @@ APPOINTMENT_STATUSES = ("scheduled", "confirmed", "cancelled", "completed", "no_
 
 
 def _appointments(raw: JSON, habits: Habits) -> list[JSON]:
+    """Those that have a beginning: without one there is nothing to come to."""
+    dated = [(item, _moment(item["start"] or "", habits)) for item in _objects(raw)]
     return [
         {
             "id": _text(item["id"], habits),
-            "start": _moment(item["start"], habits),
+            "start": start,
             "end": _moment(item.get("end") or "", habits),
-            "title": _text(item.get("title") or "", habits),
+            "title": _said(item.get("title"), habits),
             "status": item["status"] if item.get("status") in APPOINTMENT_STATUSES else "scheduled",
-            "location": _text(item.get("location") or "", habits),
+            "location": _said(item.get("location"), habits),
             "url": _link(item.get("url")),
         }
-        for item in _objects(raw)
+        for item, start in dated
+        if start
     ]
 
 
@@ -186,7 +195,7 @@ def _orders(raw: JSON, habits: Habits) -> list[JSON]:
     return [
         {
             "id": _text(item["id"], habits),
-            "description": _text(item.get("description") or "", habits),
+            "description": _said(item.get("description"), habits),
             "date": _moment(item.get("date") or "", habits),
         }
         for item in _objects(raw)
@@ -206,7 +215,7 @@ def _link(raw: JSON) -> str | None:
 
 _SHAPES: dict[FieldType, Callable[[JSON, Habits], JSON]] = {
     FieldType.TEXT: _text,
-    FieldType.PHONE: _text,
+    FieldType.PHONE: _said,
     FieldType.PHONES: _texts,
     FieldType.EMAIL: _email,
     FieldType.DATE: _day,

@@ -31,7 +31,9 @@ def read(field: str, raw: object) -> Any:
     return coerce(FIELDS[field], raw, Habits(currency="USD"))
 
 
-@pytest.mark.parametrize("field", ["email", "company", "notes", "language", "status", "programs", "outstanding_balance"])
+@pytest.mark.parametrize(
+    "field", ["email", "phone", "phones", "company", "notes", "language", "status", "programs", "outstanding_balance"]
+)
 @pytest.mark.parametrize("written", NOTHING)
 def test_words_for_nothing_are_no_value(field: str, written: str) -> None:
     if (field, written) != ("outstanding_balance", "NaN"):  # a figure that went wrong is not none
@@ -175,3 +177,20 @@ def test_a_number_that_is_an_id_keeps_its_digits(raw: object, text: str) -> None
 def test_an_id_that_lost_digits_on_its_way_is_unreadable(raw: object) -> None:
     with pytest.raises(WrongType):
         read("account_id", raw)
+
+
+def test_what_is_not_there_costs_an_appointment_no_more_than_itself() -> None:
+    there = {
+        "id": 1,
+        "start": "2026-11-30T14:30:00Z",
+        "end": False,
+        "title": "N/A",
+        "location": None,
+        "url": False,
+        "status": False,
+    }
+    nowhere = [{"id": 2, "start": start} for start in (None, False, "", "0000-00-00", "0001-01-01T00:00:00Z")]
+    (shown,) = read("appointments", [there, *nowhere])
+    assert (shown["end"], shown["title"], shown["location"], shown["status"]) == (None, "", "", "scheduled")
+    (order,) = read("recent_orders", [{"id": 7.0, "description": "null", "date": False}])
+    assert order == {"id": "7", "description": "", "date": None}
