@@ -132,7 +132,14 @@ def healthy(world: World, settings: Settings, tmp_path: Path) -> Connector:
 
 async def connected(world: World, kind: str, **facts: Any) -> None:
     await sync_to_async(make_connector)(
-        world.riverside, "faulty", kind, allow_private=True, timeout_ms=WAIT_MS, priority=1, **facts
+        world.riverside,
+        "faulty",
+        kind,
+        allow_private=True,
+        hosts=["nowhere.invalid"],
+        timeout_ms=WAIT_MS,
+        priority=1,
+        **facts,
     )
 
 

@@ -37,9 +37,9 @@ class _Kind:
 _KINDS = (
     _Kind(
         "a social security number",
-        "ssn ssnumber ssno ssnum ssnbr socialsecurity socialsec socsec lastsocial last4social lastfoursocial last4soc "
-        "socialnumber socialno socialinsurance sinnumber sinno nationalinsurance ninumber ninno segurosocial "
-        "numerosegurosocial seguridadsocial nss nuss securitesociale numerosecu numsecu segurancasocial "
+        "ssn ssnumber ssno ssnum ssnbr socialsecurity socialsec socsec lastsocial last4social lastfoursocial sociallast4 "
+        "sociallastfour last4soc socialnumber socialno socialinsurance sinnumber sinno nationalinsurance ninumber ninno "
+        "segurosocial numerosegurosocial seguridadsocial nss nuss securitesociale numerosecu numsecu segurancasocial "
         "sozialversicherung sozialversicherungsnummer rentenversicherungsnummer insee",
         alone="sin nir",
         written="社会安全号 社会安全號 社會安全 社会安全 社安号 社安號 社保号 社保號 社保卡",
@@ -51,11 +51,11 @@ _KINDS = (
         "federaltaxid curp dni nif cpf cuit cuil cedula aadhaar aadhar pannumber panno pancard nationalid nationalidno "
         "nationalidnumber nationalidentity nationalidentification governmentid govid governmentidnumber identitycard "
         "identitynumber alienregistration aliennumber uscisnumber visanumber visano matriculaconsular claveelector "
-        "credencialelector numeroidentidad numeroidentificacion documentoidentidad carteidentite cartenationale numeronie "
-        "identificacionfiscal numerofiscal idfiscal identifiantfiscal rfccliente clienterfc numerorfc rfcnumber "
-        "tituloeleitor steuernummer steuerid steueridnummer personalausweis ausweisnummer",
+        "credencialelector numeroidentidad numeroidentificacion documentoidentidad carteidentite cartenationale "
+        "cartedidentite numeronie identificacionfiscal numerofiscal idfiscal identifiantfiscal rfccliente clienterfc "
+        "numerorfc rfcnumber tituloeleitor steuernummer steuerid steueridnummer personalausweis ausweisnummer",
         alone="tin rfc nie rut ine rg cni cif",
-        written="身份证 身份證 税号 稅號 ИНН СНИЛС",
+        written="身份证 身份證 身分證 税号 稅號 ИНН СНИЛС",
     ),
     _Kind(
         "a passport number",
@@ -88,31 +88,31 @@ _KINDS = (
         "ccpan ccexp cardexp cardexpiry cardexpiration primaryaccountnumber cvv cvc cvvcode cvccode cardcvv cardcvc "
         "cardcsc cardcode cardsecurity cardverification securitycode verificationvalue tarjeta tarjetacredito "
         "tarjetadebito numerotarjeta notarjeta cartebancaire cartebleue cartecredit numerocarte cartaocredito "
-        "cartaodebito numerocartao cartao codigoseguridad kreditkarte kreditkartennummer kartennummer",
-        alone="pan csc",
+        "cartaodebito numerocartao cartao codigoseguridad codigoseguranca kreditkarte kreditkartennummer kartennummer",
+        alone="pan csc ccn tdc",
         written="信用卡 银行卡 銀行卡 借记卡 卡号 卡號",
     ),
     _Kind(
         "a bank account",
         "bankaccount bankacct bankacc checkingaccount checkingacct savingsaccount savingaccount savingsacct "
         "chequingaccount accountnumber accountno accountnum accountnbr acctnumber acctno acctnum acctnbr accnumber accno "
-        "accnum routingnumber routingno routingnum routingnbr routingcode routingtransit bankrouting abanumber abano "
-        "abarouting abacode rtnnumber transitnumber sortcode bsb iban ibannumber ibancode swiftcode swiftnumber swiftbic "
-        "swiftaccount biccode bicswift ifsc clabe clabeinterbancaria claveinterbancaria clavebancaria cuentabancaria "
-        "cuentabanco numerocuenta nocuenta numcuenta nrocuenta cuentacorriente cuentaahorro cuentaclabe comptebancaire "
-        "numerocompte contabancaria numeroconta contacorrente chavepix kontonummer bankkonto bankverbindung bankleitzahl "
-        "banknumber bankcode directdepositaccount achaccount",
+        "acno acnumber acnum bankac bankacno chkacct accnum routingnumber routingno routingnum routingnbr routingcode "
+        "routingtransit bankrouting abanumber abano abarouting abacode rtnnumber transitnumber sortcode bsb iban "
+        "ibannumber ibancode swiftcode swiftnumber swiftbic swiftaccount biccode bicswift ifsc clabe clabeinterbancaria "
+        "claveinterbancaria clavebancaria cuentabancaria cuentabanco numerocuenta nocuenta numcuenta nrocuenta "
+        "cuentacorriente cuentaahorro cuentaclabe comptebancaire numerocompte contabancaria numeroconta contacorrente "
+        "chavepix kontonummer bankkonto bankverbindung bankleitzahl banknumber bankcode directdepositaccount achaccount",
         alone="routing rtn swift bic rib cuenta aba",
         written="银行账 银行帐 銀行帳 銀行賬 银行账号",
     ),
     _Kind(
         "a password or a secret answer",
-        "password passwd passwrd passphrase passcode passkey pwd pswd psw pw userpass dbpass loginpass mypass contrasena "
-        "contrasenia contrasenya senha palavrapasse palavrachave mdp motpasse motdepasse passwort kennwort wachtwoord "
-        "palabrapaso claveacceso clavesecreta claveprivada claveusuario claveapi clavepersonal codigoacceso codigosecreto "
-        "accesscode securityanswer securityresponse securityquestion respuestaseguridad preguntaseguridad mothermaiden "
-        "mothersmaiden mothermaidenname otp totp onetimecode verificationcode recoverycode backupcode nip nipnumber "
-        "pincode pinnumber pinno pinnum pinhash pinvalue pinnumero codepin",
+        "password passwd passwrd passphrase passcode passkey pwd pswd psw pw userpass dbpass usrpass loginpass mypass "
+        "contrasena contrasenia contrasenya senha palavrapasse palavrachave mdp motpasse motdepasse passwort kennwort "
+        "wachtwoord palabrapaso claveacceso clavesecreta claveprivada claveusuario claveapi clavepersonal codigoacceso "
+        "codigosecreto accesscode securityanswer securityresponse securityquestion respuestaseguridad preguntaseguridad "
+        "mothermaiden mothersmaiden mothermaidenname otp totp onetimecode verificationcode recoverycode backupcode nip "
+        "nipnumber pincode pinnumber pinno pinnum pinhash pinvalue pinnumero codepin",
         alone="pass clave",
         last="pin",
         written="密码 密碼 口令 验证码 驗證碼 пароль パスワード 暗証番号 비밀번호",
@@ -129,7 +129,7 @@ _KINDS = (
 )
 # What only looks like one of them: these words are passed over.
 _HARMLESS_RUNS = """
-mappin droppin pushpin lapelpin safetypin bowlingpin locationpin hairpin geopin tokenring tokenurl tokenuri tokentype
+mappin droppin dnis pushpin lapelpin safetypin bowlingpin locationpin hairpin geopin tokenring tokenurl tokenuri tokentype
 tokenendpoint tokencount mealtoken mealtokens bustoken bustokens transittoken transittokens foodtoken foodtokens
 gifttoken parkingtoken parkingtokens palabraclave puntoclave foodbank bloodbank milkbank phonebank bankholiday
 secretsanta secretgarden keynote accountnote accountnotes ssnote ssnotes

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from integrations.never.names import named_once
 
@@ -21,8 +21,11 @@ _MASKED_SSN = re.compile(r"[xX*#]{3}[-./_\s]{0,2}[xX*#]{2}[-./_\s]{0,2}\d{4}(?!\
 _GOES_ON = re.compile(r"[-./]\d")
 _COUNTRY_CODE = re.compile(r"\+\d{1,3}[-./\s(]{1,2}\Z")
 _YEAR = re.compile(r"(?:19|20)\d\d")
-# Digits with up to two signs between them: as long as the longest card in its widest notation, and a number before it.
-_DIGITS = re.compile(r"(?<!\d)\d(?:[-./_\s]{0,2}\d){12,59}")
+# Digits with up to three signs between them: as long as the longest card in its widest notation, and a number before it.
+_DIGITS = re.compile(r"(?<!\d)\d(?:[-./_,:;|\s]{0,3}\d){12,59}")
+_LIGHT = re.compile(r"[-./_\s]{0,2}")
+# Digits in each group of a card as it is printed; in any other grouping, commas and the like make a list of it.
+_PRINTED = re.compile(r"(?:4,){3,4}(?:[1-4],)?|4,6,[45],|(?:1,){13,19}")
 _GROUP = re.compile(r"\d{1,60}")
 _SHORTEST_CARD, _LONGEST_CARD = 13, 19
 _CARD_STARTS = re.compile(r"4|5[0-8]|2[2-7]|3[0-9]|6")
@@ -76,8 +79,14 @@ def _cards(text: str) -> Iterator[Span]:
             for last in range(first, len(groups)):
                 if ends[last] - begin > _LONGEST_CARD:
                     break
-                if ends[last] - begin >= _SHORTEST_CARD and _passes_luhn(sums, begin, ends[last]):
+                is_long_enough = ends[last] - begin >= _SHORTEST_CARD
+                if is_long_enough and _passes_luhn(sums, begin, ends[last]) and _is_one_number(text, groups[first : last + 1]):
                     yield groups[first][0], groups[last][1]
+
+
+def _is_one_number(text: str, groups: list[Span]) -> bool:
+    between = (text[end:start] for (_start, end), (start, _end) in pairwise(groups))
+    return all(map(_LIGHT.fullmatch, between)) or bool(_PRINTED.fullmatch("".join(f"{end - start}," for start, end in groups)))
 
 
 def _goes_before(text: str, place: int) -> bool:
@@ -126,7 +135,7 @@ _BETWEEN = r"(?:\s?(?:number|numero|num|nbr|no|nr|id|is|es|est|was|code)\b\.?|\s
 _SOCIAL = re.compile(
     r"(?<![a-z])(?:ssn|s\.\s?s\.\s?n|ss\s?(?:#|no\b|num)|soc(?:ial)?\.?[\s_-]{0,2}sec(?:urity)?"
     r"|social(?=\s?(?:#|no\b|num|:|is\b))|(?:seguro|seguridad|securite|seguranca)[\s_-]social|nss(?![a-z])"
-    r"|sozialversicherung|i?tin(?![a-z])|ein(?=\s?[#:\d])|tax(?:payer)?[\s_-]?id|cpf(?![a-z]))",
+    r"|sozialversicherung|i?tin(?![a-z])|ein(?=\s?[#:\d])|tax(?:payer)?[\s_-]?id|cpf(?![a-z]))(?:\s?\(?last\s?4\b\)?)?",
     re.IGNORECASE,
 )
 _NINE = re.compile(r"\D{0,30}?(?<!\d)(\d(?:[-./_\s]{0,3}\d){8})(?![-./]?\d)")
@@ -150,12 +159,24 @@ _PASSWORD = re.compile(
     r"(?:\s(?:is|es|est))?\s{0,2}(?:[:=]\s{0,2}(\S{1,100})|(?<=is|es)\s(\S{0,60}\d\S{0,40}))",
     re.IGNORECASE,
 )
+_PASSWORD_BEHIND = re.compile(
+    r"(?<![a-z])(?:pass\s?word|passwd|pwd|pass\s?code|contrasen(?:a|ia)|mot de passe|senha)(?:\s-)?\s"
+    r"(?=\S{0,40}\d)(?=\S{0,40}[a-z])(\S{4,60})",
+    re.IGNORECASE,
+)
+_KEYED = re.compile(
+    r"(?<![a-z])(?:(?:api|access|private|secret)[\s_-]?key|secret|token)\s{0,2}[:=]\s{0,2}(?=\S{0,100}\d)(\S{8,200})"
+    r"|(?<![a-z])authorization\s{0,2}[:=]\s{0,2}((?:[a-z]{1,20}\s)?\S{6,4000})",
+    re.IGNORECASE,
+)
 _NUMBERED = re.compile(
     r"(?<![a-z])(?:(?:account|acct|a/c|cuenta|compte|conta)\s?(?:number|no\b|num|nbr|#)"
     r"|(?:numero|num|no)\.? (?:de )?(?:cuenta|compte)"
     r"|bank account|cuenta bancaria|routing|sort code|clabe|iban|swift|passport|pasaporte|passeport|passaporte"
     r"|driver'?s?\s?(?:license|licence|lic\b)|driving licence|licencia de (?:conducir|manejo)|medicare|medicaid"
-    r"|insurance|policy|dni|curp|cedula|rfc)" + _BETWEEN + r"([A-Z0-9][A-Z0-9.-]{3,34})",
+    r"|insurance|policy|dni|curp|cedula|rfc|nss|aba(?=[\s#:]{1,3}\d{9})|dl(?=[\s#:]{1,3}[a-z]?\d{5}))"
+    + _BETWEEN
+    + r"([A-Z0-9][A-Z0-9.-]{3,34})",
     re.IGNORECASE,
 )
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d")
@@ -166,8 +187,9 @@ def _beside_their_word(text: str) -> Iterator[Span]:
     for word in _SOCIAL.finditer(text):
         yield from _after(text, word.end())
         yield from _before(text, word.start())
-    for found in [*_SHORT_SECRET.finditer(text), *_PASSWORD.finditer(text)]:
-        yield found.span(found.lastindex or 0)
+    for pattern in (_SHORT_SECRET, _PASSWORD, _PASSWORD_BEHIND, _KEYED):
+        for found in pattern.finditer(text):
+            yield found.span(found.lastindex or 0)
     for found in _NUMBERED.finditer(text):
         digits = sum(character.isdigit() for character in found[1])
         if digits >= _FEWEST_DIGITS and not _ISO_DATE.match(found[1]):
@@ -270,21 +292,26 @@ def _end_of_value(text: str, begin: int) -> int:
 _BESIDE_HINTS = (
     "ss", "s.", "soc", "seg", "secur", "tin", "ein", "tax", "curp", "cpf", "pin", "nip", "cv", "pass", "pasap", "pwd", "contra",
     "mot d", "senha", "clave", "kennw", "access c", "code", "codigo", "account", "acct", "a/c", "cuenta", "cont", "compte",
-    "bank", "rout", "sort c", "iban", "swift", "clabe", "licen", "lic", "medic", "insur", "polic", "dni", "cedula", "rfc",
+    "bank", "rout", "sort c", "iban", "swift", "clabe", "lic", "medic", "nss", "aba", "dl", "token", "key", "secret",
+    "authoriz", "insur", "polic", "dni", "cedula", "rfc",
 )  # fmt: skip
 _CREDENTIAL_HINTS = (
     "$", "k_live_", "k_test_", "whsec_", "xox", "gh", "glpat-", "AKIA", "ASIA", "AIza", "ya29.", "eyJ", "SG.", "pat-", "shp",
     "sk-", "npm_", "hf_", "00D", "earer", "SHA", "-----BEGIN",
 )  # fmt: skip
-_MANY_DIGITS = re.compile(r"\d(?:\D{0,3}\d){4}")
+# As many as a Medicare number has, and as any of the others.
+_SOME_DIGITS = re.compile(r"\d(?:\D{0,3}\d){4}")
+_MANY_DIGITS = re.compile(r"\d(?:\D{0,3}\d){6}")
 
 
 def spans_in(text: str) -> list[Span]:
     """Where in a plain text something stands that nobody may see, in order and without overlap."""
     found: list[Span] = []
     small = text.lower()
-    if _MANY_DIGITS.search(text):
-        found += [*_ssns(text), *_cards(text), *_ibans(text), *(each.span() for each in _MEDICARE.finditer(text))]
+    if _SOME_DIGITS.search(text):
+        found += [each.span() for each in _MEDICARE.finditer(text)]
+        if _MANY_DIGITS.search(text):
+            found += [*_ssns(text), *_cards(text), *_ibans(text)]
     if "*" in text or "xx" in small or "##" in text:
         found += [each.span() for each in _MASKED_SSN.finditer(text)]
     if any(hint in small for hint in _BESIDE_HINTS):
