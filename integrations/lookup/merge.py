@@ -66,7 +66,8 @@ def merge(
         for name, value in record.fields.items():
             if value is not None:
                 holders[name].append(record)
-    fields = {name: _value(vocabulary[name], holders[name], region) for name in vocabulary if name in holders}
+    origins = {id(record): Provenance(record.connector, record.fetched_at, record.stale) for record in ranked}
+    fields = {name: _value(vocabulary[name], holders[name], region, origins) for name in vocabulary if name in holders}
     return CallerProfile(records=tuple(ranked), fields=fields, outdated=_outdated(ranked, fields, vocabulary))
 
 
@@ -82,7 +83,7 @@ def _outdated(
     return found
 
 
-def _value(definition: Field, holders: Sequence[SourceRecord], region: str) -> Value:
+def _value(definition: Field, holders: Sequence[SourceRecord], region: str, origins: Mapping[int, Provenance]) -> Value:
     first = holders[0]
     chosen = first.fields[definition.name]
     conflicts: dict[str, JSON] = {}
@@ -90,7 +91,7 @@ def _value(definition: Field, holders: Sequence[SourceRecord], region: str) -> V
         other = record.fields[definition.name]
         if record.connector != first.connector and not _same(definition, chosen, other, region):
             conflicts.setdefault(record.connector, other)
-    return Value(chosen, Provenance(first.connector, first.fetched_at, first.stale), tuple(conflicts.items()))
+    return Value(chosen, origins[id(first)], tuple(conflicts.items()))
 
 
 def _same(definition: Field, one: JSON, other: JSON, region: str) -> bool:

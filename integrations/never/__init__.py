@@ -22,7 +22,7 @@ MAX_DEPTH = 50
 _SUSPECT = re.compile(r"[\d$:=<_*#]|-----")
 # A list of facts instead of a table of them: {"name": "SSN", "value": "…"}.
 _NAMING = ("name", "label", "key", "field", "title", "question", "type", "code", "system", "attribute", "property", "column")
-_VALUES = ("value", "values", "answer", "answers", "text", "data", "content", "response", "number", "val")
+_VALUES = frozenset(("value", "values", "answer", "answers", "text", "data", "content", "response", "number", "val"))
 _NAMES_DEPTH = 3
 
 
@@ -61,7 +61,7 @@ def _table_without(table: Mapping[Any, Any], dropped: set[str], depth: int) -> d
         if named_like(str(name)):
             dropped.add(str(name))
         elif name not in hidden:
-            kept[name] = _without(item, dropped, depth - 1)
+            kept[name] = _without(item, dropped, depth - 1) if isinstance(item, dict | list) else item
     return kept
 
 
