@@ -29,7 +29,7 @@ _PRINTED = re.compile(r"(?:4,){3,4}(?:[1-4],)?|4,6,[45],|(?:1,){13,19}")
 _GROUP = re.compile(r"\d{1,60}")
 _SHORTEST_CARD, _LONGEST_CARD = 13, 19
 _CARD_STARTS = re.compile(r"4|5[0-8]|2[2-7]|3[0-9]|6")
-_IBAN_START = re.compile(r"[A-Za-z]{2}[-./\s]{0,2}\d\d")
+_CHECK_DIGITS = re.compile(r"(?<!\d)\d\d")
 _IBAN_REST = re.compile(r"(?:[-./\s]{0,2}[A-Za-z0-9]){11,32}")
 # How long each country's are: https://www.swift.com/standards/data-standards/iban-international-bank-account-number
 _IBAN_TABLE = """
@@ -109,16 +109,16 @@ def _passes_luhn(sums: tuple[list[int], list[int]], begin: int, end: int) -> boo
 
 
 def _ibans(text: str) -> Iterator[Span]:
-    for start in _IBAN_START.finditer(text):
-        length = _IBAN_LENGTHS.get(start[0][:2].upper())
-        if length is None or _goes_before(text, start.start()):
-            continue
-        rest = _IBAN_REST.match(text, start.end())
+    for check in _CHECK_DIGITS.finditer(text):  # of which there are fewer than of the letters before them
+        country = text[max(0, check.start() - 4) : check.start()].rstrip("-./ \t\r\n")[-2:]
+        length = _IBAN_LENGTHS.get(country.upper())
+        begin = text.rfind(country, 0, check.start()) if length else 0
+        rest = _IBAN_REST.match(text, check.end()) if length and not _goes_before(text, begin) else None
         if rest is None:
             continue
-        places = [place for place in range(start.start(), rest.end()) if text[place].isalnum()][:length]
+        places = [place for place in range(begin, rest.end()) if text[place].isalnum()][:length]
         if len(places) == length and _passes_mod97("".join(text[place] for place in places)):
-            yield start.start(), places[-1] + 1
+            yield begin, places[-1] + 1
 
 
 def _passes_mod97(compact: str) -> bool:
