@@ -29,6 +29,8 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 THIN_PATH = "/api/v1/"
 STATIC_PATH = "/static/"
+# Asked by address, and also while every thread waits for a database.
+HEALTH_PATHS = frozenset({"/livez", "/readyz"})
 
 
 class ThinHandler(ASGIHandler):
@@ -108,7 +110,7 @@ gc.set_threshold(400_000, 20, 20)
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """One of the three, by path."""
     path = scope["path"] if scope["type"] == "http" else ""
-    if path.startswith(THIN_PATH):
+    if path.startswith(THIN_PATH) or path in HEALTH_PATHS:
         chosen: ASGIHandler = thin_application
     else:
         chosen = static_application if path.startswith(STATIC_PATH) else full_application

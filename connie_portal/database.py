@@ -53,7 +53,13 @@ def database_settings(url: str, data_dir: Path) -> dict[str, Any]:
         "PORT": port,
         # Persistent connections leak under ASGI: each request may run on a thread of its own.
         "CONN_MAX_AGE": 0,
-        "OPTIONS": {"charset": "utf8mb4", "isolation_level": "read committed", "connect_timeout": 5},
+        "OPTIONS": {
+            "charset": "utf8mb4",
+            "isolation_level": "read committed",
+            "connect_timeout": 5,
+            # As installed it waits 50 seconds for a row and a day for a table: no page has so long.
+            "init_command": "SET SESSION innodb_lock_wait_timeout = 3, lock_wait_timeout = 5",
+        },
         "TEST": {"CHARSET": "utf8mb4", "COLLATION": "utf8mb4_general_ci"},
     }
 

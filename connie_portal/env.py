@@ -8,8 +8,14 @@ sentence that names the variable.
 from __future__ import annotations
 
 import os
+import re
+from ipaddress import IPv6Address
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from yarl import URL
+
+_HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_.])?")
 
 
 class EnvironmentProblem(Exception):
@@ -72,20 +78,65 @@ def env_port(name: str) -> int | None:
 
 
 def env_web_address(name: str) -> str:
-    """``https://host``, ``http://host:port``; ``""`` if it is not set."""
+    """``https://host``, ``http://host:port``, as browsers send it; ``""`` if it is not set."""
     value = env_str(name).rstrip("/")
     if not value:
         return ""
     try:
         parts = urlsplit(value)
-        _ = parts.port
+        port, host = parts.port, as_sent(parts.hostname or "")
     except ValueError:
-        parts = urlsplit("")
-    plain = not (parts.username or parts.path or parts.query or parts.fragment)
-    if parts.scheme in {"http", "https"} and parts.hostname and plain:
-        return value
+        parts, port, host = urlsplit(""), None, ""
+    plain = not (parts.username or parts.password is not None or parts.path or parts.query or parts.fragment)
+    if parts.scheme in {"http", "https"} and host and plain:
+        usual = port is None or port == {"http": 80, "https": 443}[parts.scheme]
+        return f"{parts.scheme}://{host}" if usual else f"{parts.scheme}://{host}:{port}"
     # What was set is not repeated: it may hold a password.
     raise EnvironmentProblem(f"{name} must look like https://portal.example.org, without a path, a name or a password.")
+
+
+def as_sent(host: str) -> str:
+    """A host as browsers send it: an IPv6 address short and in brackets, letters beyond ASCII in their ASCII form.
+
+    Raises ValueError for what cannot be one.
+    """
+    bare = host.removeprefix("[").removesuffix("]")
+    if ":" in bare:
+        return f"[{IPv6Address(bare)}]"
+    found = str(URL.build(scheme="https", host=bare).raw_host).lower() if not bare.isascii() else bare.lower()
+    if not _HOST.fullmatch(found):
+        raise ValueError("no host")
+    return found
+
+
+def env_hosts(name: str, default: str) -> list[str]:
+    """Comma-separated hosts, also ``.example.org`` for all below it and ``*`` for any."""
+    hosts = []
+    for word in env_list(name, default):
+        below = "." if word.startswith(".") else ""
+        try:
+            hosts.append(word if word == "*" else below + as_sent(word.removeprefix(".")))
+        except ValueError:
+            raise EnvironmentProblem(
+                f"{name} must be host names or addresses without a port, separated by commas, like portal.example.org."
+            ) from None
+    return hosts
+
+
+def env_redis_url(name: str) -> str:
+    """``redis://host:port/0``, ``rediss://`` or ``unix://``; ``""`` if it is not set."""
+    value = env_str(name)
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+        database = parts.path.strip("/")
+        served = parts.scheme in {"redis", "rediss"} and bool(parts.hostname) and (not database or database.isdigit())
+        usable = served or (parts.scheme == "unix" and bool(database))
+    except ValueError:
+        usable = False
+    if value and not usable:
+        raise EnvironmentProblem(f"{name} must look like redis://127.0.0.1:6379/0; rediss:// speaks TLS.")
+    return value
 
 
 def env_directory(name: str, default: str, base: Path) -> Path:

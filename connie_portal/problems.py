@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+
+from django.db import InterfaceError, InternalError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.translation import gettext as _
 
 from integrations.api.errors import error_response
+from integrations.errors import AuditUnavailable
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -48,6 +52,10 @@ class BlankPages(MiddlewareMixin):
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """Called where nobody else answered; a database that cannot do it now is no fault of the page, and has a sentence."""
+    if isinstance(sys.exception(), OperationalError | InternalError | InterfaceError | AuditUnavailable):
+        message = _("The portal can record nothing at this moment, so this was not done. Please try again in a minute.")
+        return _answer(request, 503, "audit_unavailable", message)
     return _answer(request, 500, "internal", _("Something went wrong on our side. It has been noted; please try again."))
 
 

@@ -29,6 +29,8 @@ from huey.serializer import Serializer
 from redis import ConnectionPool
 from redis.exceptions import RedisError
 
+from integrations.redis_link import pool_options
+
 log = structlog.get_logger(__name__)
 
 HAND_OUT = "integrations.tasks.hand_out"
@@ -61,8 +63,8 @@ def queue() -> Queue:
     """The process's: in Redis if there is one, else in a file of the data directory."""
     options = {"results": False, "immediate": False, "serializer": AsJson()}
     if settings.REDIS_URL:
-        waits = {"socket_timeout": REDIS_WAIT_S, "socket_connect_timeout": REDIS_WAIT_S}
-        huey = RedisHuey("connie", connection_pool=ConnectionPool.from_url(settings.REDIS_URL, **waits), **options)
+        pool = ConnectionPool.from_url(settings.REDIS_URL, **pool_options(settings.REDIS_URL, REDIS_WAIT_S))
+        huey = RedisHuey("connie", connection_pool=pool, **options)
     else:
         # Without waiting for the disk: an entry that a power cut takes is put there again.
         huey = SqliteHuey("connie", filename=str(settings.DATA_DIR / "queue.sqlite3"), fsync=False, **options)

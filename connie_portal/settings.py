@@ -11,10 +11,12 @@ from django.utils.csp import CSP
 
 from connie_portal.database import database_files, database_settings
 from connie_portal.env import (
+    as_sent,
     env_bool,
     env_directory,
-    env_list,
+    env_hosts,
     env_port,
+    env_redis_url,
     env_secret,
     env_str,
     env_web_address,
@@ -23,6 +25,7 @@ from connie_portal.env import (
 )
 from connie_portal.mail import mailer_settings
 from connie_portal.private import keep_to_the_owner, make_private
+from integrations.redis_link import pool_options
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -44,10 +47,10 @@ INDEX_KEY = env_secret("CONNIE_INDEX_KEY", _MAKE_KEY)
 # -- Network -----------------------------------------------------------------------------------------------------
 ALLOW_PRIVATE = env_bool("CONNIE_ALLOW_PRIVATE")
 DATABASE_URL = env_str("CONNIE_DATABASE_URL")
-REDIS_URL = env_str("CONNIE_REDIS_URL")
-ALLOWED_HOSTS = env_list("CONNIE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+REDIS_URL = env_redis_url("CONNIE_REDIS_URL")
+ALLOWED_HOSTS = env_hosts("CONNIE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 if PUBLIC_URL:
-    ALLOWED_HOSTS.append(str(urlsplit(PUBLIC_URL).hostname))
+    ALLOWED_HOSTS.append(as_sent(str(urlsplit(PUBLIC_URL).hostname)))
 HTTPS = PUBLIC_URL.startswith("https://")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
@@ -112,7 +115,7 @@ for _sentence in make_private(DATA_DIR, *database_files(DATABASES["default"])):
     print(_sentence, file=sys.stderr)
 if REDIS_URL:
     # A server that is away costs what was cached and nothing else: sessions and failed log-ins are in the database.
-    options = {"SOCKET_CONNECT_TIMEOUT": 1, "SOCKET_TIMEOUT": 1, "IGNORE_EXCEPTIONS": True}
+    options = {"CONNECTION_POOL_KWARGS": pool_options(REDIS_URL), "IGNORE_EXCEPTIONS": True}
     CACHES = {
         "default": {
             "BACKEND": "django_redis.cache.RedisCache",
@@ -121,7 +124,6 @@ if REDIS_URL:
             "OPTIONS": options,
         }
     }
-    DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = True
 else:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 50_000}}}
 SESSION_ENGINE = "integrations.dashboard.session_store"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from connie_portal.database import database_settings
-from connie_portal.env import EnvironmentProblem
+from connie_portal.env import EnvironmentProblem, env_hosts, env_web_address
 
 ROOT = Path(__file__).resolve().parents[1]
 KEYS = {"CONNIE_SECRET_KEY": "x" * 50, "CONNIE_ENCRYPTION_KEYS": "y", "CONNIE_INDEX_KEY": "z"}
@@ -49,6 +49,10 @@ def test_a_missing_key_is_named(tmp_path: Path, missing: str) -> None:
         ("CONNIE_PORT", "eighty", "CONNIE_PORT must be a whole number"),
         ("CONNIE_SANDBOX_PORT", "70000", "CONNIE_SANDBOX_PORT must be a whole number from 1 to 65535"),
         ("CONNIE_DATABASE_URL", "mysql://[::1/x", "names a host or a port that cannot be"),
+        ("CONNIE_REDIS_URL", "nonsense", "must look like redis://"),
+        ("CONNIE_REDIS_URL", "redis://h:99999/0", "must look like redis://"),
+        ("CONNIE_ALLOWED_HOSTS", "a b", "must be host names or addresses"),
+        ("CONNIE_PUBLIC_URL", "https://[::zz]", "must look like https://"),
         ("CONNIE_PUBLIC_URL", "portal.example.org", "CONNIE_PUBLIC_URL must look like https://portal.example.org"),
         ("CONNIE_PUBLIC_URL", "https://", "CONNIE_PUBLIC_URL must look like"),
         ("CONNIE_PUBLIC_URL", "https://portal.example.org/connie", "without a path"),
@@ -66,6 +70,23 @@ def test_a_wrong_value_is_a_sentence(tmp_path: Path, name: str, value: str, says
     assert says in said
     assert "Traceback" not in said
     assert "s3cret" not in said
+
+
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("https://Portal.Example.org:443/", "https://portal.example.org"),
+        ("http://portal.example.org:8000", "http://portal.example.org:8000"),
+        ("https://[2001:DB8:0:0:0:0:0:1]", "https://[2001:db8::1]"),
+        ("https://[2001:db8::1]:8443", "https://[2001:db8::1]:8443"),
+        ("https://münchen.example", "https://xn--mnchen-3ya.example"),
+    ],
+)
+def test_the_public_address_is_the_one_that_browsers_send(monkeypatch: pytest.MonkeyPatch, written: str, sent: str) -> None:
+    monkeypatch.setenv("CONNIE_PUBLIC_URL", written)
+    assert env_web_address("CONNIE_PUBLIC_URL") == sent
+    monkeypatch.setenv("CONNIE_ALLOWED_HOSTS", "Bücher.example, ::1, .Example.org, *")
+    assert env_hosts("CONNIE_ALLOWED_HOSTS", "") == ["xn--bcher-kva.example", "[::1]", ".example.org", "*"]
 
 
 def test_a_server_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:

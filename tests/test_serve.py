@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 from django.test import Client
 from pytest_django.fixtures import Settings
 
@@ -29,26 +29,26 @@ def test_a_process_that_answers_is_alive() -> None:
     assert Client().get("/livez").status_code == 200
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_a_portal_with_an_up_to_date_database_is_ready() -> None:
     response = Client().get("/readyz")
     assert (response.status_code, response.content) == (200, b"ready\n")
     assert "no-store" in response["Cache-Control"]
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_a_portal_without_its_migrations_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "unapplied_migrations", lambda: ["integrations.9999_next"])
     response = Client().get("/readyz")
     assert (response.status_code, response.content.decode().strip()) == (503, health.NOT_MIGRATED)
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_a_portal_without_its_database_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> None:
         raise DatabaseError('(2002, "Can\'t connect to secret-host")')
 
-    monkeypatch.setattr(connection, "cursor", refuse)
+    monkeypatch.setattr(health, "connection", SimpleNamespace(cursor=refuse))
     response = Client().get("/readyz")
     assert (response.status_code, response.content.decode().strip()) == (503, health.NO_DATABASE)
 
@@ -61,9 +61,6 @@ NOWHERE = "redis://127.0.0.1:1/0"
     [
         ({"web": 2}, "", "mysql", "Set CONNIE_REDIS_URL, or use --web 1"),
         ({"web": 2}, NOWHERE, "sqlite", "a SQLite file belongs to one process"),
-        ({"web": 2}, NOWHERE, "mysql", "CONNIE_REDIS_URL does not answer"),
-        ({"web": 1}, NOWHERE, "mysql", "CONNIE_REDIS_URL does not answer"),
-        ({"web": 1}, "nonsense", "mysql", "CONNIE_REDIS_URL does not answer"),
         ({"runners": 1}, "", "mysql", "a separate runner needs a Redis server"),
         ({"runners": 1}, NOWHERE, "sqlite", "a SQLite file belongs to one process"),
         ({"web": 0, "runners": 1}, "", "mysql", "a separate runner needs a Redis server"),
@@ -102,7 +99,7 @@ def test_somebody_does_the_stored_work_unless_it_is_said_that_others_do(
     assert Layout.of(web, runners) == layout
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_a_portal_without_its_redis_is_not_ready(settings: Settings) -> None:
     settings.REDIS_URL = NOWHERE
     response = Client().get("/readyz")

@@ -27,6 +27,7 @@ from integrations.lookup.limiter import Budget
 from integrations.models.encryption import blind_index, decrypt, encrypt
 from integrations.phone import Number
 from integrations.profile import Match, SourceRecord
+from integrations.redis_link import SILENCE, LeftAlone, async_client, circuit_for
 
 log = structlog.get_logger(__name__)
 
@@ -144,20 +145,34 @@ class RedisStore(Store):
     def __init__(self, url: str) -> None:
         self._url = url
         self._clients: dict[asyncio.AbstractEventLoop, Redis] = {}
+        self._circuit = circuit_for(url)
 
     @property
     def _redis(self) -> Redis:
         loop = asyncio.get_running_loop()
         if loop not in self._clients:
             self._clients = {known: client for known, client in self._clients.items() if not known.is_closed()}
-            options: dict[str, Any] = {"socket_timeout": WAIT_S, "socket_connect_timeout": WAIT_S}
-            self._clients[loop] = Redis.from_url(self._url, **options)
+            self._clients[loop] = async_client(self._url, WAIT_S)
         return self._clients[loop]
+
+    @asynccontextmanager
+    async def _briefly(self) -> AsyncIterator[None]:
+        """What goes wrong with Redis within the block, or takes longer than WAIT_S, ends the block and is only noted."""
+        try:
+            async with asyncio.timeout(WAIT_S):
+                yield
+            self._circuit.answered()
+        except LeftAlone:
+            pass
+        except _TROUBLE as trouble:
+            if isinstance(trouble, SILENCE):
+                self._circuit.failed()
+            log.warning("cache.unavailable", problem=type(trouble).__name__)
 
     async def page(self, organization_id: int, about: Number | str, sources: Sequence[str] = ()) -> Page:
         key = f"connie:n:{page_key(organization_id, about)}"
         answers: Sequence[Any] = ()
-        async with _briefly(), self._redis.pipeline(transaction=False) as pipeline:
+        async with self._briefly(), self._redis.pipeline(transaction=False) as pipeline:
             pipeline.hgetall(key)
             if sources:
                 pipeline.mget([_pause_key(source) for source in sources])
@@ -168,7 +183,7 @@ class RedisStore(Store):
 
     async def write(self, key: str, name: str, content: bytes, keeps_s: int, indexes: Sequence[str]) -> None:
         """An entry, and under which numbers its records are found."""
-        async with _briefly(), self._redis.pipeline(transaction=False) as pipeline:
+        async with self._briefly(), self._redis.pipeline(transaction=False) as pipeline:
             pipeline.hset(key, name, content)
             pipeline.expire(key, max(keeps_s, STALE_S))
             for index in indexes:
@@ -179,12 +194,12 @@ class RedisStore(Store):
     async def claim(self, key: str, value: bytes, seconds: float) -> bytes | None:
         """None when ``key`` is now ours, else what it holds. Ours too when Redis cannot say."""
         held: object = None
-        async with _briefly():
+        async with self._briefly():
             held = await self._redis.set(key, value, nx=True, get=True, px=int(seconds * 1000) + 1)
         return held if isinstance(held, bytes) else None
 
     async def set(self, key: str, value: bytes, milliseconds: int) -> None:
-        async with _briefly():
+        async with self._briefly():
             await self._redis.set(key, value, px=milliseconds)
 
     async def tell_pause(self, source: str, pause: Pause | None) -> None:
@@ -195,12 +210,12 @@ class RedisStore(Store):
 
     async def take_turn(self, name: str, slot: str, budget: Budget, patience_s: float, lease_s: float) -> float | None:
         wait: float | None = None
-        async with _briefly():
+        async with self._briefly():
             wait = await redis_turns.take_turn(self._redis, name, slot, budget, patience_s, lease_s)
         return wait  # noqa: RET504 -- None where the block was ended
 
     async def end_turn(self, name: str, slot: str) -> None:
-        async with _briefly():
+        async with self._briefly():
             await redis_turns.end_turn(self._redis, name, slot)
 
     async def forget_number(self, organization_id: int, number: Number) -> None:
@@ -209,12 +224,12 @@ class RedisStore(Store):
     async def forget_record(self, organization_id: int, connector: str, record_id: str) -> None:
         index = _record_key(str(organization_id), connector, record_id)
         keys: Iterable[object] = ()
-        async with _briefly():
+        async with self._briefly():
             keys = await self._redis.smembers(index)
         await self.delete(index, *(key.decode() for key in keys if isinstance(key, bytes)))
 
     async def delete(self, *keys: str) -> None:
-        async with _briefly():
+        async with self._briefly():
             await self._redis.delete(*keys)
 
     async def close(self) -> None:
@@ -224,13 +239,3 @@ class RedisStore(Store):
 
 def _pause_key(source: str) -> str:
     return f"connie:p:{source}"
-
-
-@asynccontextmanager
-async def _briefly() -> AsyncIterator[None]:
-    """What goes wrong with Redis within the block, or takes longer than WAIT_S, ends the block and is only noted."""
-    try:
-        async with asyncio.timeout(WAIT_S):
-            yield
-    except _TROUBLE as trouble:
-        log.warning("cache.unavailable", problem=type(trouble).__name__)

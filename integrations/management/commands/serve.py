@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
 from connie_portal.database_file import FileProblem, hold, look_over
-from connie_portal.health import redis_answers, unapplied_migrations
+from connie_portal.health import redis_problem, unapplied_migrations
 from connie_portal.process import Port, address, end_with_parent, inherited, listen
 from connie_portal.runner import run_alone
 from connie_portal.server import Server, ServerWithRunner
@@ -27,6 +28,10 @@ from integrations.lookup.attempts import attempts
 
 FIRST_PORT = 8000
 SHUTDOWN_S = 5
+WITHOUT_REDIS = (
+    "The portal starts all the same: callers are looked up anew each time, and background work waits until it is back. "
+    "Start it, or correct CONNIE_REDIS_URL."
+)
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,10 @@ class Command(BaseCommand):
         listener = _listener(options["host"], options["listen_fd"]) if layout.web else None
         if listener:
             settings.PORT = int(listener.getsockname()[1])  # which no connector may reach
+            _allow_own_address(listener)
         if not options["one_of_several"]:
+            if problem := redis_problem():
+                self.stderr.write(f"{problem} {WITHOUT_REDIS}")
             self.stdout.write(f"Portal: {address(listener)}/" if listener else "A runner without a web process.")
             self.stdout.flush()
         if layout.processes > 1:
@@ -117,6 +125,13 @@ def _listener(host: str, descriptor: int | None) -> socket.socket:
     if descriptor is None:
         return listen(Port("CONNIE_PORT", settings.PORT, FIRST_PORT), host)
     return inherited(descriptor)
+
+
+def _allow_own_address(listener: socket.socket) -> None:
+    """Whoever asks for the very address that the portal was told to listen on is answered; not so behind 0.0.0.0."""
+    host = ip_address(listener.getsockname()[0])
+    if not host.is_unspecified:
+        settings.ALLOWED_HOSTS.append(f"[{host}]" if host.version == 6 else str(host))
 
 
 def _serve(listener: socket.socket, *, together: bool) -> None:
@@ -174,5 +189,3 @@ def _refuse_unsafe(layout: Layout) -> None:
                 "More than one process needs a database server. Set CONNIE_DATABASE_URL to mysql://…, or use --web 1 without "
                 "--runners: a SQLite file belongs to one process."
             )
-    if settings.REDIS_URL and not redis_answers():
-        raise CommandError("The Redis server of CONNIE_REDIS_URL does not answer. Start it, or correct the address.")
