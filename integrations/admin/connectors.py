@@ -26,6 +26,7 @@ from integrations.admin.tenancy import TenantAdmin, administered, changing, reco
 from integrations.admin.trial import MAX_SAMPLE, report_on, report_on_sample
 from integrations.connectors import kinds
 from integrations.lookup import end_pause
+from integrations.lookup.nobody import doubt_about
 from integrations.lookup.probes import probe_one
 from integrations.lookup.sources import plan_with
 from integrations.models import Connector, CustomField, DirectoryRow
@@ -216,6 +217,22 @@ class ConnectorAdmin(TenantAdmin):
                 else _t("Saved, but %(name)s cannot be used as it is. %(why)s")
             )
             self.message_user(request, said % {"name": connector.name, "why": found.message}, messages.WARNING)
+        if found and found.usable:
+            self._say_whom_it_finds(request, connector)
+
+    def _say_whom_it_finds(self, request: HttpRequest, connector: Connector) -> None:
+        """A system that finds somebody by a number that nobody has is not asked by calls."""
+        doubt = async_to_sync(doubt_about)(connector.organization_id, connector.pk)
+        if doubt.refused and connector.enabled:
+            with changing(request):
+                connector.enabled = False
+                connector.save(update_fields=["enabled"])
+                self.record_change(request, connector, "deactivated", ["enabled"])
+        if doubt.refused:
+            said = _t("%(name)s is switched off. %(why)s")
+            self.message_user(request, said % {"name": connector.name, "why": doubt.sentence}, messages.ERROR)
+        elif doubt.sentence:
+            self.message_user(request, f"{connector.name}: {doubt.sentence}", messages.WARNING)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if not self.get_queryset(request).exists():

@@ -139,10 +139,11 @@ async def _shown(connector: Connector, tried: Tried, viewer: Viewer, tiers: list
         Line(name, "", _("dropped: %(why)s; nobody may ever see this") % {"why": told(name)}, nobody) for name in trial.dropped
     ]
     source = trial.result.sources[0]
+    said = str(_OUTCOMES.get(source.status.value, ""))
     return Report(
         trial=trial,
-        outcome=trial.note or " ".join(filter(None, (str(_OUTCOMES.get(source.status.value, "")), source.message))),
-        works=source.status.answered and not trial.note,
+        outcome=trial.note or " ".join(filter(None, (said, source.message, trial.doubt.sentence))),
+        works=source.status.answered and not trial.note and not trial.doubt.refused,
         lines=lines,
         empty=empty,
         tiers=[name for _pk, name in tiers],

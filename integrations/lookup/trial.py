@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextvars import Context
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from integrations.connectors.base import Connector, Deadline, DetailKeys
@@ -16,6 +16,7 @@ from integrations.errors import ConfigurationError, InvalidResponse, OutOfReach,
 from integrations.lookup.asking import answered, failed
 from integrations.lookup.engine import look_up
 from integrations.lookup.merge import link, merge, sure_key
+from integrations.lookup.nobody import Doubt, ask_for_nobody
 from integrations.lookup.probes import as_tried
 from integrations.lookup.restricted import Restricted
 from integrations.lookup.result import LookupResult, Question, SourceOutcome, status_of
@@ -29,7 +30,8 @@ from integrations.profile import JSON, SourceRecord
 class Trial:
     """``result`` is unfiltered, for ``disclosure`` only. ``mapping`` is field → expression, as the system is configured;
     ``note`` says why nothing was asked, if nothing was. ``dropped``: the keys that were in what came and may not exist behind
-    a connector. ``records``: how many a pasted sample held, of which the first is read."""
+    a connector. ``records``: how many a pasted sample held, of which the first is read. ``doubt``: what it says of a number
+    that nobody has."""
 
     result: LookupResult
     sent: tuple[Sent, ...]
@@ -37,6 +39,7 @@ class Trial:
     note: str = ""
     dropped: tuple[str, ...] = ()
     records: int = 0
+    doubt: Doubt = field(default_factory=Doubt)
 
 
 async def try_out(organization_id: int, connector_id: int, number: Number, *, with_restricted: bool) -> Trial:
@@ -75,7 +78,9 @@ async def try_out(organization_id: int, connector_id: int, number: Number, *, wi
             if isinstance(error, InvalidResponse) and error.detail:  # for who set it up; an agent could do nothing about it
                 outcome = replace(outcome, message=f"{error.public_message} In detail: {error.detail}")
             trial = Trial(_result(plan, number, [], outcome), (), {})
-    return replace(trial, sent=tuple(recorded.sent), dropped=tuple(sorted(recorded.dropped)))
+    answers = trial.result.sources[0].status.answered
+    doubt = await ask_for_nobody(source, plan.region) if answers else Doubt()
+    return replace(trial, sent=tuple(recorded.sent), dropped=tuple(sorted(recorded.dropped)), doubt=doubt)
 
 
 async def try_sample(organization_id: int, connector_id: int, sample: JSON, *, with_restricted: bool) -> Trial:

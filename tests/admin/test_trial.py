@@ -159,3 +159,14 @@ def test_what_cannot_be_put_on_record_is_not_shown(
     html = tried(ann, source.row)
     assert AuditUnavailable.public_message in html
     assert "Rosa" not in html
+
+
+def test_a_system_that_finds_somebody_by_any_number_is_refused(world: World, log_in: LogIn, source: Source) -> None:
+    source.answers(people=[ROSA], careless=True)
+    html = tried(log_in(world.ann), source.row)
+    assert "It found somebody by a number that nobody has" in html
+
+
+def test_a_system_that_tells_numbers_apart_raises_no_doubt(world: World, log_in: LogIn, source: Source) -> None:
+    source.answers(people=[ROSA])
+    assert "a number that nobody has" not in tried(log_in(world.ann), source.row)

@@ -6,6 +6,8 @@ import asyncio
 import threading
 from typing import Any, ClassVar
 
+import phonenumbers
+
 from integrations.connectors.base import Connector, ConnectorOptions, Deadline, DetailKeys
 from integrations.connectors.recording import remark
 from integrations.errors import AuthFailed, InvalidResponse, RateLimited, SourceTimeout, SourceUnavailable
@@ -25,7 +27,7 @@ ERRORS = {
 class FakeOptions(ConnectorOptions):
     """``people``: what find() returns; ``others`` can be searched for besides. ``fails``: an error's status word, ``crash``,
     ``hang`` or ``stubborn``; ``meet`` answers only once two sources are being asked at the same time, ``wait`` once the test
-    says so."""
+    says so. ``careless``: it finds them by any number, also by one that nobody has."""
 
     people: list[dict[str, Any]] = []
     others: list[dict[str, Any]] = []
@@ -34,6 +36,7 @@ class FakeOptions(ConnectorOptions):
     fails: str = ""
     details_fail: str = ""
     remarks: list[str] = []
+    careless: bool = False
 
 
 class FakeConnector(Connector):
@@ -81,6 +84,8 @@ class FakeConnector(Connector):
     async def find(self, number: Number, deadline: Deadline) -> list[SourceRecord]:
         for sentence in self.options.remarks:
             remark(sentence)
+        if not phonenumbers.is_valid_number(number.parsed) and not self.options.careless:
+            return []
         self.asked.append((self.key, "find"))
         self.asked_once.set()
         if self.key in self.limited_once:
