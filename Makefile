@@ -1,5 +1,8 @@
 .PHONY: run test check fmt bench soak lock clean
 PY := .venv/bin/python
+# What a shell holds for other programs of Python's.
+unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONSTARTUP PYTHONINSPECT PYTHONUSERBASE PYTHONOPTIMIZE PYTHONWARNINGS \
+  PYTHONIOENCODING DJANGO_SETTINGS_MODULE
 
 run:  ## a working demo on this machine; Ctrl-C ends it
 	@scripts/bootstrap.sh

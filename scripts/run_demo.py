@@ -26,6 +26,7 @@ sys.path.insert(0, str(ROOT))
 from connie_portal.env import EnvironmentProblem, env_port, env_str, load_env_file  # noqa: E402
 from connie_portal.private import keep_to_the_owner, make_private  # noqa: E402
 from connie_portal.process import Port, address, listen  # noqa: E402
+from connie_portal.terminal import print_anywhere  # noqa: E402
 
 START_S = 60.0
 END_S = 8.0
@@ -203,6 +204,7 @@ def say(text: str) -> None:
 
 def main() -> int:
     keep_to_the_owner()
+    print_anywhere()
     asked_to_end = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: asked_to_end.set())

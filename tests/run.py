@@ -27,7 +27,13 @@ def suite(name: str, environment: dict[str, str], *arguments: str) -> bool:
     print(f"\n== The suite on {name} ==", flush=True)
     command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", *arguments]
     return (
-        subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False, stdin=subprocess.DEVNULL).returncode
+        subprocess.run(
+            command,
+            cwd=ROOT,
+            env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", **environment},
+            check=False,
+            stdin=subprocess.DEVNULL,
+        ).returncode
         == 0
     )
 

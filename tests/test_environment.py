@@ -89,6 +89,47 @@ def test_the_public_address_is_the_one_that_browsers_send(monkeypatch: pytest.Mo
     assert env_hosts("CONNIE_ALLOWED_HOSTS", "") == ["xn--bcher-kva.example", "[::1]", ".example.org", "*"]
 
 
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        {"DJANGO_SETTINGS_MODULE": "shop.settings"},
+        {"PYTHONSAFEPATH": "1"},
+        {"PYTHONPATH": "FOREIGN"},
+        {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
+        {"PYTHONIOENCODING": "ascii"},
+        {"PYTHONIOENCODING": "latin-1"},
+        {"PIP_USER": "1", "VIRTUAL_ENV": "/no/such"},
+    ],
+    ids=lambda foreign: "+".join(foreign),
+)
+def test_what_a_shell_holds_for_other_programs_changes_nothing(tmp_path: Path, foreign: dict[str, str]) -> None:
+    for name in ("django", "integrations", "structlog"):
+        (tmp_path / "theirs" / name).mkdir(parents=True)
+        (tmp_path / "theirs" / name / "__init__.py").write_text("raise SystemExit('the wrong one')")
+    more = {name: str(tmp_path / "theirs") if value == "FOREIGN" else value for name, value in foreign.items()}
+    environment = {"PATH": os.environ["PATH"], "CONNIE_DATA_DIR": str(tmp_path / "data"), **KEYS, **more}
+    code = "print('Jos\\u00e9 \\u2192 \\u00fc', settings.ROOT_URLCONF)"
+    # From elsewhere, as a timer would run it.
+    for arguments in (
+        ["migrate", "--verbosity", "0"],
+        ["shell", "--no-imports", "-c", f"from django.conf import settings; {code}"],
+    ):
+        command = [sys.executable, str(ROOT / "manage.py"), *arguments]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode("utf-8") == "José → ü connie_portal.urls\n"
+
+
+def test_a_terminal_of_fewer_letters_gets_a_question_mark(tmp_path: Path) -> None:
+    near, far = os.openpty()
+    environment = {"PATH": os.environ["PATH"], "CONNIE_DATA_DIR": str(tmp_path), "PYTHONIOENCODING": "latin-1", **KEYS}
+    command = [sys.executable, "manage.py", "shell", "--no-imports", "-c", "print('\\u00fc \\u2192 x')"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=far, stderr=subprocess.PIPE, check=False)
+    os.close(far)
+    assert (done.returncode, os.read(near, 100).strip()) == (0, "ü ? x".encode("latin-1"))
+    os.close(near)
+
+
 def test_a_server_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
     code, said = manage(tmp_path, "audit", "verify", "riverside", **KEYS, CONNIE_DATABASE_URL="mysql://a:b@127.0.0.1:1/x")
     assert code == 1
