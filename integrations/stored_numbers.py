@@ -17,6 +17,7 @@ MAX_STORED = 256
 MAX_NUMBERS = 10
 # Fewer digits than these are an extension, a year, a part of something else.
 _FEWEST_DIGITS = 7
+_LEAST_LOST = 4
 # "4155550123.0": a column of numbers in which a cell is empty becomes one of floats (pandas, Excel).
 _FLOAT = re.compile(r"\+?\d{5,15}\.0{1,6}")
 _SCIENTIFIC = re.compile(r"(\d)\.(\d{6,14})[eE]\+?(\d{1,2})")
@@ -112,7 +113,7 @@ def numbers_in(stored: object, region: str) -> Cell:
             reading.end_part()
     reading.end_part()
     # "4.155E+09" has lost digits, "1-800-FLOWERS" has letters for some: neither is a number, and neither is nothing.
-    lost = not reading.numbers and not reading.placeholders and any(map(str.isdigit, text))
+    lost = not reading.numbers and not reading.placeholders and sum(map(str.isdigit, text)) >= _LEAST_LOST
     return Cell(tuple(reading.numbers[:MAX_NUMBERS]), reading.unreadable or lost, tuple(reading.written[:MAX_NUMBERS]))
 
 

@@ -39,10 +39,11 @@ RULES = [
     Rule("integrations.connectors", [*NOUNS, *REGISTRY, "integrations.connectors.http"], django=False),
     Rule("integrations.connectors.network", NOUNS, django=False),
     Rule("integrations.connectors.leaving_out", NOUNS, django=False),
+    Rule("integrations.connectors.verifying", [*NOUNS, "integrations.connectors.recording"], django=False),
     Rule("integrations.connectors.aims", [*NOUNS, "integrations.connectors.base"], django=False),
     Rule(
         "integrations.connectors.base",
-        [*NOUNS, "integrations.connectors.{expressions,leaving_out,mapping,network,recording}"],
+        [*NOUNS, "integrations.connectors.{expressions,leaving_out,mapping,network,recording,verifying}"],
         django=False,
     ),
     Rule("integrations.connectors.curl", NOUNS, django=False),
@@ -65,7 +66,7 @@ RULES = [
         "integrations.connectors.*",
         [
             *NOUNS,
-            "integrations.connectors.{base,http,leaving_out,network,oauth,recording,sql,encodings,rows,mapping,expressions}",
+            "integrations.connectors.{base,http,leaving_out,network,oauth,recording,sql,encodings,rows,mapping,expressions,verifying}",
             "<own kind>",
         ],
         django=False,

@@ -19,13 +19,13 @@ from jmespath.exceptions import JMESPathError
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from pydantic import Field as PydanticField
 
-from integrations import stored_numbers
 from integrations.coercion import Habits
 from integrations.connectors.expressions import compiled
 from integrations.connectors.leaving_out import is_left_out
 from integrations.connectors.mapping import FieldMapping
 from integrations.connectors.network import PUBLIC_ONLY, NetworkPolicy
 from integrations.connectors.recording import record_read, remark
+from integrations.connectors.verifying import holds
 from integrations.errors import ConfigurationError, InvalidResponse
 from integrations.never import drop_never, scrub
 from integrations.phone import Number
@@ -253,7 +253,7 @@ class Connector(ABC):
 
     def holds(self, number: Number, stored: JSON) -> bool:
         """Whether a stored value is this number. Systems over-match, so every hit is checked before it is shown."""
-        return stored_numbers.holds(stored, number, self.settings.region)
+        return holds(stored, number, self.settings.region)
 
     async def find(self, number: Number, deadline: Deadline) -> list[SourceRecord]:
         """Everyone whose record holds this number, re-verified locally; ``[]`` if nobody's does."""
@@ -369,6 +369,8 @@ def usable[Raw](read: Callable[[Raw], SourceRecord], raws: Iterable[Raw]) -> lis
 
 
 NO_ID = "A record of it has no id that can be used, so it is left out."
+
+
 # Below which key vendors send a list of records.
 _LISTS = ("results", "records", "searchRecords", "rows", "data")
 

@@ -45,7 +45,7 @@ class Recording:
     """``secrets``: value by name. ``number``: the notations in which the number that is tried may be shown.
 
     ``knows``: whether something was read of a person, or known before, that later requests may repeat. ``dropped``: the
-    keys of records that may not exist behind a connector.
+    keys of records that may not exist behind a connector. ``unread``: how many stored numbers could not be read as one.
     """
 
     secrets: Mapping[str, str] = field(default_factory=dict)
@@ -53,6 +53,7 @@ class Recording:
     sent: list[Sent] = field(default_factory=list)
     knows: bool = False
     dropped: set[str] = field(default_factory=set)
+    unread: int = 0
 
 
 _recorded: ContextVar[Recording | None] = ContextVar("recorded", default=None)
@@ -89,6 +90,11 @@ def record_read(dropped: Iterable[str]) -> None:
     if (recorded := _recorded.get()) is not None:
         recorded.knows = True
         recorded.dropped.update(dropped)
+
+
+def being_recorded() -> Recording | None:
+    """What is being noted at the moment, if somebody tries a system."""
+    return _recorded.get()
 
 
 # More than these, nobody reads.

@@ -31,7 +31,7 @@ class Trial:
     """``result`` is unfiltered, for ``disclosure`` only. ``mapping`` is field → expression, as the system is configured;
     ``note`` says why nothing was asked, if nothing was. ``dropped``: the keys that were in what came and may not exist behind
     a connector. ``records``: how many a pasted sample held, of which the first is read. ``doubt``: what it says of a number
-    that nobody has."""
+    that nobody has. ``unread``: how many of the numbers that came could not be read as one."""
 
     result: LookupResult
     sent: tuple[Sent, ...]
@@ -40,6 +40,7 @@ class Trial:
     dropped: tuple[str, ...] = ()
     records: int = 0
     doubt: Doubt = field(default_factory=Doubt)
+    unread: int = 0
 
 
 async def try_out(organization_id: int, connector_id: int, number: Number, *, with_restricted: bool) -> Trial:
@@ -80,7 +81,8 @@ async def try_out(organization_id: int, connector_id: int, number: Number, *, wi
             trial = Trial(_result(plan, number, [], outcome), (), {})
     answers = trial.result.sources[0].status.answered
     doubt = await ask_for_nobody(source, plan.region) if answers else Doubt()
-    return replace(trial, sent=tuple(recorded.sent), dropped=tuple(sorted(recorded.dropped)), doubt=doubt)
+    told = replace(trial, sent=tuple(recorded.sent), dropped=tuple(sorted(recorded.dropped)), doubt=doubt)
+    return replace(told, unread=recorded.unread)
 
 
 async def try_sample(organization_id: int, connector_id: int, sample: JSON, *, with_restricted: bool) -> Trial:

@@ -12,6 +12,7 @@ import pytest
 from integrations.connectors import build
 from integrations.connectors.base import Connector, Deadline, SourceSettings
 from integrations.connectors.http import close_clients
+from integrations.connectors.recording import recording
 from integrations.connectors.rows import RowsConnector, UnusableRow, read_csv
 from integrations.phone import Number, classify
 from integrations.profile import SourceRecord
@@ -127,7 +128,7 @@ async def test_a_number_with_its_country_code_is_what_it_says(kinds: Kinds, name
     assert len(await kinds.find(name, "+1 415-555-0100", "+14155550100", region="MX")) == 1
 
 
-@pytest.mark.parametrize("name", [name for name in KINDS if name != "database"])
+@pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize(
     "stored",
     [
@@ -155,7 +156,15 @@ async def test_fillers_and_local_numbers_are_nobodys(kinds: Kinds, name: str) ->
             assert await kinds.find(name, stored, "+14155550123") == []
 
 
-@pytest.mark.parametrize("name", [name for name in KINDS if name != "database"])
+@pytest.mark.parametrize("name", KINDS)
 async def test_a_line_with_two_forms_is_found_by_either(kinds: Kinds, name: str) -> None:
     for stored, caller in (("5215512345678", "+525512345678"), ("+541123456789", "+5491123456789")):
         assert len(await kinds.find(name, stored, caller)) == 1
+
+
+@pytest.mark.parametrize("name", [name for name in KINDS if name != "directory"])
+async def test_what_cannot_be_read_is_told_to_whoever_tries_the_system(kinds: Kinds, name: str) -> None:
+    with recording() as recorded:
+        assert await kinds.find(name, "wrong number: 415-555-0123", "+14155550123") == []
+        assert await kinds.find(name, "415-555-0124", "+14155550123") == []  # another's, and readable
+    assert recorded.unread == 1

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from integrations.connectors.base import MAX_RECORDS, Connector, Deadline, Health, records_within
 from integrations.connectors.database.aliases import Shown
 from integrations.connectors.database.fields import FIELD_TABLE, field_table_of
+from integrations.connectors.database.notations import ByDigits, Rows, matches
 from integrations.connectors.database.options import DatabaseOptions, DatabaseSecrets
-from integrations.connectors.database.people import Person, Row, people_in, row_of, shared_id
+from integrations.connectors.database.people import Person, Row, facts_of_one, people_in, row_of, shared_id
 from integrations.connectors.database.statement import Statement, statement_of
-from integrations.connectors.expressions import compiled, names_in
+from integrations.connectors.expressions import names_in
 from integrations.connectors.mapping import FieldMapping
 from integrations.connectors.recording import record_candidates, remark
 from integrations.connectors.sql import MAX_ROWS, SqlDoor
@@ -21,10 +22,6 @@ from integrations.errors import InvalidResponse, MissingColumn
 from integrations.phone import Number
 from integrations.profile import JSON, Match, SourceRecord
 from integrations.sought import MAX_HITS, By, Sought
-
-Rows = list[Row]
-# What no person has two of, however many rows they have.
-_OF_ONE = ("name", "first_name", "last_name", "date_of_birth")
 
 
 class DatabaseConnector(Connector):
@@ -60,6 +57,14 @@ class DatabaseConnector(Connector):
         rows = [self._shown.of(row) for row in records_within(self.key, sample)]
         return [self.record(row, row.get(self.options.id_column) or place) for place, row in enumerate(rows, 1)]
 
+    @cached_property
+    def _digits(self) -> ByDigits:
+        return ByDigits()
+
+    @property
+    def standing(self) -> Health:
+        return Health("healthy", self._digits.message)
+
     def can(self, capability: str) -> bool:
         """A query of the admin's compares numbers only."""
         return super().can(capability) and not (capability == "search" and self.options.query)
@@ -70,9 +75,12 @@ class DatabaseConnector(Connector):
             rows = [row_of(self._shown.of(raw)) for raw in await self.sql.fetch(self.options.query, values, deadline)]
             if len(rows) == MAX_ROWS:
                 remark("Its query finds more rows than can be read, so somebody may be missing.")
-            return self._records(rows, number, list(rows[0] if rows else ()))
+            return self._records(rows, number, [])
         statement = await self._statement(deadline)
         rows = await self._rows(statement, *statement.by_phone(number), deadline)
+        if found := self._records(rows, number, statement.number_columns):
+            return found
+        rows = await self._digits.rows(self._rows, statement, number, deadline)
         return self._records(rows, number, statement.number_columns)
 
     async def search(self, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
@@ -127,20 +135,12 @@ class DatabaseConnector(Connector):
     def _records(self, rows: Rows, number: Number, columns: list[str]) -> list[SourceRecord]:
         """Every row is verified, whatever the database compared."""
         record_candidates(len(rows))
-        verified = [row for row in rows if self._matches(row, number, columns)]
-        return self._people(verified, lambda row: self._matches(row, number, columns))[:MAX_RECORDS]
-
-    def _matches(self, row: Row, number: Number, columns: list[str]) -> tuple[Match, ...]:
-        held = ((name, str(row[name])) for name in columns if row.get(name))
-        return tuple(Match(name, stored) for name, stored in held if self.holds(number, stored))
+        why = partial(matches, columns=columns, number=number, region=self.settings.region)
+        return self._people([row for row in rows if why(row)], why)[:MAX_RECORDS]
 
     def _people(self, rows: Rows, why: Callable[[Row], tuple[Match, ...]] = lambda _row: ()) -> list[SourceRecord]:
-        people = people_in(rows, self.options.id_column, self._who)
+        people = people_in(rows, self.options.id_column, facts_of_one(self.mapping))
         return [self._person(person, why(person.row)) for person in people]
-
-    def _who(self, row: Row) -> JSON:
-        """By what two people with one id are told apart."""
-        return [compiled(self.mapping.expressions[name], name).search(row) for name in _OF_ONE if name in self.mapping]
 
     def _person(self, person: Person, matched: tuple[Match, ...]) -> SourceRecord:
         record = self.record(dict(person.row), person.record_id, matched=matched)

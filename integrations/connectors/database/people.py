@@ -9,10 +9,14 @@ from dataclasses import dataclass
 
 from integrations.connectors.base import MAX_RECORD_ID, NO_ID
 from integrations.connectors.encodings import UNDECODABLE
+from integrations.connectors.expressions import compiled
+from integrations.connectors.mapping import FieldMapping
 from integrations.connectors.recording import remark
 from integrations.never import scrub
 from integrations.profile import JSON
 
+# What no person has two of, however many rows they have.
+_OF_ONE = ("name", "first_name", "last_name", "date_of_birth")
 _SPLIT = re.compile(r"~[0-9a-f]{8}/(.*)", re.DOTALL)
 _SHARED_ID = "Several people have one id there, so that one can be shown for another in what is asked for by it."
 _UNDECODABLE = "Some text of it is not in the encoding that it should be in, so it is left out."
@@ -30,6 +34,12 @@ def row_of(raw: Mapping[str, JSON]) -> Row:
     row = Row({**raw, **dict.fromkeys(unread)} if unread else raw)
     row.undecodable = unread
     return row
+
+
+def facts_of_one(mapping: FieldMapping) -> Callable[[Row], JSON]:
+    """By what two people with one id are told apart."""
+    read = [compiled(mapping.expressions[name], name) for name in _OF_ONE if name in mapping]
+    return lambda row: [expression.search(row) for expression in read]
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ from integrations.phone import Number
 from integrations.profile import JSON
 from integrations.sought import MAX_HITS, By, Sought
 
+# So many digits in their order are in few numbers but the one that is looked for.
+_MOST_CANDIDATES = 200
 # A join gives a row for each of a person's accounts.
 _ROWS_PER_PERSON = 4
 
@@ -75,15 +77,25 @@ class Statement:
                 raise ConfigurationError(f"The table {table!r} has no column {name!r}.")
 
     def by_phone(self, number: Number) -> tuple[str, dict[str, Any]]:
-        quoted = self.sql.quoted
-        values: dict[str, Any] = {f"v{index}": variant for index, variant in enumerate(number.variants())}
-        variants = ", ".join(f":{name}" for name in values)
-        values |= {"digits": number.digits, "nsn": number.nsn} if self.digits_columns else {}
-        places = [f"{quoted(self.table, name)} IN ({variants})" for name in self.phone_columns]
-        places += [f"{quoted(self.table, name)} IN (:digits, :nsn)" for name in self.digits_columns]
-        if not self.phone_columns:
-            values = {name: value for name, value in values.items() if name in {"digits", "nsn"}}
+        """By the likely notations of a number, which an index can find."""
+        places: list[str] = []
+        values: dict[str, Any] = {}
+        for columns, prefix, notations in (
+            (self.phone_columns, "v", number.variants()),
+            (self.digits_columns, "d", number.dialled),
+        ):
+            bound = {f"{prefix}{index}": notation for index, notation in enumerate(notations)} if columns else {}
+            named = ", ".join(f":{name}" for name in bound)
+            places += [f"{self.sql.quoted(self.table, name)} IN ({named})" for name in columns]
+            values |= bound
         return self._select(" OR ".join(places)), {**values, **self._fixed}
+
+    def by_digits(self, number: Number) -> tuple[str, dict[str, Any]]:
+        """By the digits in their order, whatever stands between: in every notation, and in some other numbers."""
+        text = "CHAR" if self.sql.url.dialect == "mysql" else "TEXT"
+        places = [f"CAST({self.sql.quoted(self.table, name)} AS {text}) LIKE :digits" for name in self.phone_columns]
+        shortest = sorted(number.nsns, key=len)[0]
+        return self._select(" OR ".join(places), _MOST_CANDIDATES), {"digits": f"%{'%'.join(shortest)}%", **self._fixed}
 
     def by_id(self, record_id: str) -> tuple[str, dict[str, Any]]:
         return self._select(f"{self.sql.quoted(self.table, self.id_column)} = :record_id"), {

@@ -14,10 +14,11 @@ from integrations.connectors.recording import record_candidates, remark
 from integrations.connectors.rest.asking import Asking
 from integrations.connectors.rest.requests import Inputs
 from integrations.connectors.rest.steps import MappedStep
+from integrations.connectors.verifying import holds
 from integrations.errors import SourceError
 from integrations.phone import Number
 from integrations.profile import JSON, Match, SourceRecord
-from integrations.stored_numbers import as_text, holds, numbers_in
+from integrations.stored_numbers import as_text, numbers_in
 
 PHONES = ("phone", "phones")
 _NOT_COMPARABLE = "It named somebody without a number that can be compared, so they are not taken for the caller."
