@@ -59,7 +59,7 @@ def coerce(definition: Field, raw: JSON, habits: Habits = _NO_HABITS) -> JSON:
     if raw is False and definition.type is not FieldType.FLAG:
         return None  # how a well-known ERP answers for a field of any type that is not set
     try:
-        shape = _birthday if definition.name == "date_of_birth" else _SHAPES[definition.type]
+        shape = _OWN_SHAPES.get(definition.name) or _SHAPES[definition.type]
         value = shape(raw, habits)
     except (TypeError, ValueError, KeyError, InvalidOperation, OverflowError) as error:
         raise WrongType(f"{definition.name} is not {definition.type.value}") from error
@@ -124,6 +124,14 @@ def _email(raw: JSON, habits: Habits) -> str:
 
 def _flag(raw: JSON, _habits: Habits) -> bool | None:
     return truth(raw)
+
+
+def _deceased(raw: JSON, habits: Habits) -> bool | str | None:
+    """True, or the day; nothing of the living."""
+    try:
+        return truth(raw) or None
+    except ValueError:
+        return _day(raw, habits)
 
 
 def _day(raw: JSON, habits: Habits) -> str | None:
@@ -213,6 +221,8 @@ def _link(raw: JSON) -> str | None:
     return raw[:MAX_TEXT] if isinstance(raw, str) and raw.startswith(("https://", "http://")) else None
 
 
+# Fields that are read otherwise than others of their type.
+_OWN_SHAPES: dict[str, Callable[[JSON, Habits], JSON]] = {"date_of_birth": _birthday, "deceased": _deceased}
 _SHAPES: dict[FieldType, Callable[[JSON, Habits], JSON]] = {
     FieldType.TEXT: _text,
     FieldType.PHONE: _said,

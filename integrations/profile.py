@@ -92,6 +92,7 @@ def _table() -> Iterable[Field]:
             ("status", "Status", s.ACCOUNT, t.TEXT),
             ("vip_status", "VIP", s.IDENTITY, t.FLAG),
             ("restricted", "Restricted record", s.ACCOUNT, t.FLAG),
+            ("deceased", "Deceased", s.IDENTITY, t.FLAG),  # or the day, where that is what the system keeps
             ("member_since", "Member since", s.ACCOUNT, t.DATE),
             ("last_contact", "Last contact", s.ACCOUNT, t.MOMENT),
             ("last_visit", "Last visit", s.ACCOUNT, t.DATE),

@@ -37,7 +37,7 @@ _COLUMNS = (
     (Section.PAYMENTS, Section.PROGRAMS, Section.CARE, Section.CRM, Section.IDENTITY),
 )
 # Shown in the header, so not on a card; only a conflict brings them back.
-_IN_HEADER = {"name", "vip_status", "status", "restricted"}
+_IN_HEADER = {"name", "vip_status", "status", "restricted", "deceased"}
 _NAME_PARTS = {"first_name", "last_name"}
 _GOOD_STANDING = {"active", "current", "good", "enrolled"}
 _BAD_STANDING = {"closed", "suspended", "inactive", "overdue", "blocked", "deceased"}
@@ -225,6 +225,9 @@ def _attention(shown: Disclosure, reader: Reader) -> list[str]:
     """Only what this viewer sees in the clear can call for attention."""
     clear = {name: item.value for name, item in shown.fields.items() if item.effect is Effect.CLEAR}
     notes = []
+    if died := clear.get("deceased"):
+        on = {"day": reader.moment(died)} if isinstance(died, str) else {}
+        notes.append(_("This person died on %(day)s.") % on if on else _("This person has died."))
     if shown.restricted:
         notes.append(_("Restricted record: only administrators see it"))
     balances = amounts(clear["outstanding_balance"]) if clear.get("outstanding_balance") else []

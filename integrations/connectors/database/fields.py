@@ -25,6 +25,7 @@ FIELD_TABLE: Mapping[str, str] = {
             "payment_method", "primary_care_provider", "dietary_restrictions",
         )
     },
+    "deceased": "deceased || is_deceased",
     "vip_status": "vip_status || vip",
     "auto_pay_enabled": "auto_pay_enabled || auto_pay",
 }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import fields
+from datetime import UTC, date, datetime
 
 from jmespath.exceptions import JMESPathError
 
@@ -44,7 +45,27 @@ def records_in(step: Step, body: JSON, connector: str) -> list[dict[str, JSON]]:
     records = [records] if isinstance(records, dict) else records
     if not isinstance(records, list) or any(not isinstance(raw, dict) for raw in records):
         raise InvalidResponse(connector, "no records where the description says they are")
-    return [raw for raw in records if raw]
+    return [without_ended(raw, datetime.now(UTC).date()) if step.drop_ended else raw for raw in records if raw]
+
+
+def without_ended(value: JSON, today: date, depth: int = 20) -> JSON:
+    """The record without list entries that are over: whose use is called old, or whose period has ended. As FHIR marks former
+    names, addresses and numbers; of a year or a month the whole counts."""
+    if depth == 0:
+        return value
+    if isinstance(value, dict):
+        return {name: without_ended(one, today, depth - 1) for name, one in value.items()}
+    if isinstance(value, list):
+        return [without_ended(one, today, depth - 1) for one in value if not _is_over(one, today)]
+    return value
+
+
+def _is_over(entry: JSON, today: date) -> bool:
+    if not isinstance(entry, dict):
+        return False
+    period = entry.get("period")
+    end = str(period.get("end") or "")[:10] if isinstance(period, dict) else ""
+    return entry.get("use") == "old" or (end[:4].isdigit() and end < today.isoformat()[: len(end)])
 
 
 def says_not_found(rules: Iterable[Rule], answer: Answer, connector: str) -> bool:

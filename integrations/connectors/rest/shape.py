@@ -160,6 +160,7 @@ class Step(_Part):
     form: dict[str, Template] | None = None
     records: Expression = "@"
     found: Expression | None = None
+    drop_ended: bool = False
     map: dict[FieldName, Annotated[Mapped, BeforeValidator(_whole)]] = {}
 
     @cached_property

@@ -142,7 +142,51 @@ async def test_fhir_finds_a_patient_without_a_number_in_an_address_and_their_app
     assert (record.fields["name"], record.fields["date_of_birth"]) == ("Rosa Castillo", "1950-02-01")
     assert record.fields["appointments"][0]["title"] == "Check-up"
     assert stub.requests[0].path == "/Patient/_search"
-    assert parse_qs(stub.requests[0].body.decode())["phone"] == ["+14155550123"]
+    assert parse_qs(stub.requests[0].body.decode())["phone"][0].startswith("+14155550123,14155550123,4155550123,")
+
+
+def patient(**facts: Any) -> Any:
+    return reply({"resourceType": "Bundle", "entry": [{"resource": {"resourceType": "Patient", "id": "p-1", **facts}}]})
+
+
+NO_VISITS = reply({"resourceType": "Bundle"})
+PHONE = {"system": "phone", "value": "415-555-0123"}
+
+
+async def test_fhir_tells_who_died_is_inactive_or_has_but_a_code_for_a_language(stub: Stub) -> None:
+    facts = {
+        "telecom": [PHONE], "active": False, "deceasedDateTime": "2026-01-02", "birthDate": "1974-12",
+        "name": [{"use": "old", "family": "Smith"}, {"use": "official", "given": ["Rosa"], "family": "Castillo"}],
+        "communication": [{"language": {"coding": [{"code": "es"}]}}],
+    }  # fmt: skip
+    stub.answer(patient(**facts), NO_VISITS)
+    (record,) = await rest(stub, preset="fhir-r4", secrets=TOKEN).find(NUMBER, Deadline(5))
+    told = {name: record.fields[name] for name in ("name", "status", "deceased")}
+    assert told == {"name": "Rosa Castillo", "status": "inactive", "deceased": "2026-01-02"}
+    assert record.fields["language"]
+    assert "date_of_birth" not in record.unreadable
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"telecom": [{**PHONE, "use": "old"}]},
+        {"telecom": [{**PHONE, "period": {"end": "2020-05-01"}}]},
+        {"telecom": [{**PHONE, "period": {"end": "2020"}}]},
+        {"telecom": [PHONE], "link": [{"type": "replaced-by", "other": {"reference": "Patient/p-2"}}]},
+        {"contact": [{"name": {"text": "Ann"}, "telecom": [PHONE]}]},
+    ],
+)
+async def test_fhir_matches_nobody_by_an_old_number_or_anothers(stub: Stub, facts: dict[str, Any]) -> None:
+    stub.answer(patient(**facts), NO_VISITS)
+    assert await rest(stub, preset="fhir-r4", secrets=TOKEN).find(NUMBER, Deadline(5)) == []
+
+
+@pytest.mark.parametrize(("said", "alive"), [({"deceasedBoolean": False}, True), ({"deceasedBoolean": True}, False)])
+async def test_fhir_says_nothing_of_the_living(stub: Stub, said: dict[str, Any], alive: bool) -> None:
+    stub.answer(patient(telecom=[{**PHONE, "period": {"end": "2999"}}], active=True, **said), NO_VISITS)
+    (record,) = await rest(stub, preset="fhir-r4", secrets=TOKEN).find(NUMBER, Deadline(5))
+    assert ("deceased" in record.fields, "status" in record.fields) == (not alive, False)
 
 
 async def test_a_fhir_bundle_without_entries_is_nobody(stub: Stub) -> None:
@@ -176,17 +220,20 @@ async def test_an_answer_about_services_that_is_none_is_invalid(stub: Stub, body
 
 async def test_hsds_lists_active_services(stub: Stub) -> None:
     services = [{"name": "Food pantry", "status": "active", "alert": "Closed Friday"}, {"name": "Old", "status": "defunct"}]
-    stub.answer(reply({"total_items": 2, "contents": services}))
+    stub.answer(reply({"total_items": 2, "contents": [{"service": one} for one in services]}))
     found = await rest(stub, preset="hsds-3").availability(QUESTION, Deadline(5))
     assert (found.available, [(option.service, option.note) for option in found.options]) == (
         True,
         [("Food pantry", "Closed Friday")],
     )
+    # The description allows a place there, and not at /services.
+    assert stub.requests[0].path.startswith("/service_at_locations?")
+    assert query_of(stub.requests[0].path)["postcode"] == "94110"
 
 
 async def test_an_odd_value_costs_only_its_part_of_a_service(stub: Stub) -> None:
     odd = {"name": "Food pantry", "status": "active", "wait_time": 5, "organization": {"name": ["x"]}}
-    stub.answer(reply({"contents": [odd]}))
+    stub.answer(reply({"contents": [{"service": odd}]}))
     found = await rest(stub, preset="hsds-3").availability(QUESTION, Deadline(5))
     assert [(option.service, option.location, option.note) for option in found.options] == [("Food pantry", "", "")]
 
