@@ -13,13 +13,13 @@ from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import QuerySet
 
-from integrations.models import AttemptRollup, Organization, PeriodicRun
+from integrations.models import AttemptRollup, IdentityTries, Organization, PeriodicRun
 from integrations.models.organizations import default_retention
 
 # Who waits for the database meanwhile, an audit entry above all, must not notice.
 LONGEST_COMMIT_S = 0.1
 SMALLEST, FIRST, LARGEST = 10, 100, 1_000
-PERIODIC_RUNS_KEPT = timedelta(days=2)
+PERIODIC_RUNS_KEPT = IDENTITY_TRIES_KEPT = timedelta(days=2)
 # What names no caller is kept for long enough to compare a month with the same month a year before.
 ROLLUPS_KEPT = ADMIN_HISTORY_KEPT = timedelta(days=400)
 
@@ -45,6 +45,8 @@ def expired(now: datetime) -> Iterator[Expired]:
     yield Expired("admin history", "", _days(ADMIN_HISTORY_KEPT), history)
     rollups = AttemptRollup.objects.filter(hour__lt=now - ROLLUPS_KEPT)
     yield Expired("hours of systems", "", _days(ROLLUPS_KEPT), rollups)
+    tries = IdentityTries.objects.filter(last_at__lt=now - IDENTITY_TRIES_KEPT)
+    yield Expired("answers to identity checks", "", _days(IDENTITY_TRIES_KEPT), tries)
     for organization in Organization.objects.order_by("slug"):
         yield from _of_organization(organization, now)
 

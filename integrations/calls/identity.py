@@ -1,15 +1,18 @@
-"""Whether it was checked for a call who is calling: kept with the call, for as long as they may be on the line."""
+"""Whether it was checked for a call who is calling: kept with the call, for as long as they may be on the line. Answers that
+were given in vain are counted for the person whom they were about."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
 
-from django.db.models import F, Sum
+from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from integrations.disclosure.context import Checked
-from integrations.models import Call, IdentityCheck
+from integrations.models import Call, IdentityCheck, IdentityTries
+from integrations.models.encryption import blind_index
 from integrations.profile import Ref
 
 MAX_ATTEMPTS = 3
@@ -23,31 +26,47 @@ def checked(call: Call) -> Checked | None:
     return Checked(frozenset((key, record_id) for key, record_id in row.records), row.outcome) if row else None
 
 
-def attempts_left(call: Call) -> int:
-    """How many answers may still be given. (sync)"""
-    used = IdentityCheck.objects.filter(call=call).values_list("attempts", flat=True).first() or 0
-    return max(0, MAX_ATTEMPTS - used - _in_vain_elsewhere(call))
+def attempts_left(organization_id: int, refs: Iterable[Ref]) -> int:
+    """How many answers may still be given about the person with these records. (sync)"""
+    return max(0, MAX_ATTEMPTS - _used(_rows(organization_id, _digests(organization_id, refs))))
 
 
-def take_attempt(call: Call) -> bool:
-    """Use up one, before the answer is compared; False when none is left. (sync)"""
-    row, _new = IdentityCheck.objects.get_or_create(call=call)
-    left = MAX_ATTEMPTS - _in_vain_elsewhere(call)
-    # In one statement, so that no two answers share an attempt.
-    return bool(IdentityCheck.objects.filter(pk=row.pk, attempts__lt=left).update(attempts=F("attempts") + 1))
+def take_attempt(organization_id: int, refs: Iterable[Ref]) -> bool:
+    """Use up one about this person before the answer is compared, on whatever call and by whomever; False when none is left.
+    (sync)
+
+    Each of their records has its row, so that a person of whom a system tells less the next time is still the same.
+    """
+    digests, now = _digests(organization_id, refs), timezone.now()
+    made = [IdentityTries(organization_id=organization_id, record=record, last_at=now) for record in digests]
+    with transaction.atomic():
+        # A write comes first: from there on nobody else gets at these rows before this is committed, on any database.
+        IdentityTries.objects.bulk_create(made, ignore_conflicts=True)
+        rows = IdentityTries.objects.filter(organization_id=organization_id, record__in=digests).order_by("record")
+        used = _used(list(rows.select_for_update()))
+        if used >= MAX_ATTEMPTS:
+            return False
+        rows.update(used=used + 1, last_at=now)
+    return True
 
 
-def _in_vain_elsewhere(call: Call) -> int:
-    """Answers that were given in vain on other calls of the number: to open another one gives no new ones."""
-    if not call.number_index:
-        return 0
-    others = IdentityCheck.objects.filter(
-        call__organization=call.organization_id,
-        call__number_index=call.number_index,
-        call__touched_at__gt=timezone.now() - HOLDS,
-    )
-    failed = others.exclude(call=call).exclude(outcome=IdentityCheck.Outcome.PASSED)
-    return failed.aggregate(used=Sum("attempts"))["used"] or 0
+def give_back(organization_id: int, refs: Iterable[Ref], *, every: bool) -> None:
+    """The answer was no wrong one: it costs no try. ``every``: it was the right one, and all begin anew. (sync)"""
+    rows = IdentityTries.objects.filter(organization_id=organization_id, record__in=_digests(organization_id, refs))
+    rows.filter(used__gt=0).update(used=0 if every else F("used") - 1)
+
+
+def _digests(organization_id: int, refs: Iterable[Ref]) -> list[str]:
+    return sorted(blind_index(f"{key}:{record_id}", scope=f"identity:{organization_id}") for key, record_id in set(refs))
+
+
+def _rows(organization_id: int, digests: list[str]) -> list[IdentityTries]:
+    return list(IdentityTries.objects.filter(organization_id=organization_id, record__in=digests))
+
+
+def _used(rows: Iterable[IdentityTries]) -> int:
+    since = timezone.now() - HOLDS
+    return max((row.used for row in rows if row.last_at > since), default=0)
 
 
 def settle(call: Call, outcome: IdentityCheck.Outcome, refs: Iterable[Ref], person_id: int | None) -> None:

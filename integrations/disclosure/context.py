@@ -53,9 +53,22 @@ class Context:
 
 
 def clean_reason(text: str) -> str:
-    """A reason as it goes on record; ``""`` for what says nothing: blanks, invisible characters, lone punctuation."""
-    visible = "".join(" " if unicodedata.category(character)[0] in "CZ" else character for character in text)
-    return " ".join(visible.split()) if any(character.isalnum() for character in visible) else ""
+    """A reason as it goes on record; ``""`` for what says nothing: blanks, digits, signs, and characters that are not seen."""
+    visible = "".join(" " if _is_unseen(character) else character for character in text[:_LONGEST_REASON])
+    says = any(unicodedata.category(character) in _LETTERS for character in visible)
+    return " ".join(visible.split()) if says else ""
+
+
+_LETTERS = {"Lu", "Ll", "Lt", "Lo"}
+_LONGEST_REASON = 2_000
+# Letters by name, blanks to the eye: Hangul's fillers, Khmer's inherent vowels; and marks and signs without a shape.
+_BLANK = frozenset("\u115f\u1160\u3164\uffa0\u17b4\u17b5\u2800\u034f\u180b\u180c\u180d\u180e\u180f")
+
+
+def _is_unseen(character: str) -> bool:
+    # Variation selectors are marks, not format characters.
+    selects = "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef"
+    return character in _BLANK or selects or unicodedata.category(character)[0] in "CZ"
 
 
 def check_made_for(viewer: Viewer, result: LookupResult) -> None:

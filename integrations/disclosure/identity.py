@@ -89,6 +89,11 @@ def _compact(text: str) -> str:
     return "".join(character for character in text.upper() if character.isalnum())
 
 
+async def whom_to_check(result: LookupResult, viewer: Viewer, context: Context) -> frozenset[Ref]:
+    """The records of the person whom an answer would be about. Raises as ``compare_identity()``."""
+    return (await _the_one(result, await policy_of(viewer.tier_id), viewer, context)).refs
+
+
 async def identity_asked(result: LookupResult, viewer: Viewer, context: Context) -> None:
     """Put on record that the caller is being asked. Raises as ``compare_identity()``."""
     policy = await policy_of(viewer.tier_id)
@@ -98,7 +103,7 @@ async def identity_asked(result: LookupResult, viewer: Viewer, context: Context)
 async def compare_identity(result: LookupResult, viewer: Viewer, typed: str, context: Context) -> Answered:
     """Whether the caller's answer is what the systems hold, after the entry of it is committed.
 
-    How often may be tried is the caller's matter (``calls.identity``). Raises AccessDenied, committed, where there is nobody
+    How often may be tried is its caller's matter (``calls.identity``). Raises AccessDenied, committed, where there is nobody
     to be checked or nothing that is asked for; AuditUnavailable.
     """
     policy = await policy_of(viewer.tier_id)

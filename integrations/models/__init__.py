@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from integrations.models.audit import AccessEntry, ActorKind, AuditHead, Channel, Event
-from integrations.models.calls import Call, CallRecord, CallTask, IdentityCheck, PanelOpening, Reservation
+from integrations.models.calls import Call, CallRecord, CallTask, IdentityCheck, IdentityTries, PanelOpening, Reservation
 from integrations.models.connectors import Connector, CustomField, RestrictedRecord
 from integrations.models.directory import DirectoryKey, DirectoryList, DirectoryRow, DirectoryUpload
 from integrations.models.health import Attempt, AttemptRollup, PeriodicRun, SlowSystem
@@ -33,6 +33,7 @@ __all__ = [
     "DirectoryUpload",
     "Event",
     "IdentityCheck",
+    "IdentityTries",
     "Organization",
     "PanelOpening",
     "PeriodicRun",

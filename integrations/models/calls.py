@@ -132,9 +132,9 @@ class CallRecord(models.Model):
 
 
 class IdentityCheck(models.Model):
-    """How far it was checked that the call's caller is who they are taken for. The answers themselves are nowhere.
+    """Whether it was checked that the call's caller is who they are taken for. The answers themselves are nowhere.
 
-    ``records`` are ``[connector key, record id]`` of the person whom ``outcome`` is about, ``attempts`` the answers given.
+    ``records`` are ``[connector key, record id]`` of the person whom ``outcome`` is about.
     """
 
     class Outcome(models.TextChoices):
@@ -142,7 +142,6 @@ class IdentityCheck(models.Model):
         SKIPPED = "skipped", _("skipped with a reason")
 
     call = models.OneToOneField(Call, on_delete=models.CASCADE, related_name="identity_check")
-    attempts = models.PositiveSmallIntegerField(default=0)
     outcome = models.CharField(max_length=8, choices=Outcome.choices, blank=True, default="")
     records = models.JSONField(default=list)
     person = models.ForeignKey(Person, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
@@ -153,7 +152,25 @@ class IdentityCheck(models.Model):
         verbose_name_plural = _("identity checks")
 
     def __str__(self) -> str:
-        return f"{self.call_id}: {self.outcome or self.attempts}"
+        return f"{self.call_id}: {self.outcome}"
+
+
+class IdentityTries(models.Model):
+    """How many answers were given in vain about a person, by one of their records (keyed, so that it is not told)."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    record = KeyField(max_length=64)
+    used = models.PositiveSmallIntegerField(default=0)
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["organization", "record"], name="tries_once_per_record")]
+        indexes = [models.Index(fields=["last_at"], name="tries_by_time")]
+        verbose_name = _("answers about a person")
+        verbose_name_plural = _("answers about people")
+
+    def __str__(self) -> str:
+        return f"{self.record[:8]}: {self.used}"
 
 
 class PanelOpening(models.Model):

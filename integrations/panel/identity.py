@@ -16,12 +16,16 @@ from django.views.decorators.http import require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
 from integrations.calls import identity
-from integrations.disclosure.identity import Verdict, compare_identity, identity_asked, said, skip_identity
+from integrations.disclosure.identity import Verdict, compare_identity, identity_asked, said, skip_identity, whom_to_check
 from integrations.errors import AccessDenied, AuditUnavailable
 from integrations.models import Call, IdentityCheck
 from integrations.models.organizations import IdentityQuestion
 from integrations.panel.views import draw_page, looked_up, posted, reason_given, to_log_in
 from integrations.panel.visits import Visit, enter
+from integrations.profile import Ref
+
+# A problem to be told (None: there is none, and nothing more to do), and how many tries are left for the person.
+Taken = tuple[str | None, int]
 
 
 @never_cache
@@ -51,8 +55,10 @@ async def _step(request: HttpRequest, org: str, key: str, take: Any) -> HttpResp
         return to_log_in(request, org, key)
     visit = await sync_to_async(enter)(request, org, key)
     assert visit.call is not None  # noqa: S101 -- the address names one
+    problem: str | None
+    left = identity.MAX_ATTEMPTS
     try:
-        problem: str | None = await take(request, visit, visit.call)
+        problem, left = await take(request, visit, visit.call)
     except AccessDenied:
         problem = _("There is nobody to check now: not exactly one person is shown, or a system did not answer. Try again.")
     except AuditUnavailable as unavailable:
@@ -63,48 +69,61 @@ async def _step(request: HttpRequest, org: str, key: str, take: Any) -> HttpResp
         return HttpResponseClientRedirect(back) if request.htmx else redirect(back)  # type: ignore[attr-defined]
     context = {
         "problem": problem,
-        "left": await sync_to_async(identity.attempts_left)(visit.call),
+        "left": left,
         "question": visit.organization.identity_check,
     }
     template = "_identity.html" if request.htmx else "identity.html"  # type: ignore[attr-defined]
     return await draw_page(request, visit, template, context)
 
 
-async def _asked(_request: HttpRequest, visit: Visit, _call: Call) -> str | None:
-    await identity_asked(await looked_up(visit), visit.viewer, visit.context())
-    return ""
+async def _asked(_request: HttpRequest, visit: Visit, _call: Call) -> Taken:
+    result = await looked_up(visit)
+    refs = await whom_to_check(result, visit.viewer, visit.context())
+    await identity_asked(result, visit.viewer, visit.context())
+    return "", await _left(visit, refs)
 
 
-async def _answered(request: HttpRequest, visit: Visit, call: Call) -> str | None:
-    """None when the caller passed; else what there is to do."""
+async def _answered(request: HttpRequest, visit: Visit, call: Call) -> Taken:
     question, answer = visit.organization.identity_check, posted(request, "answer")
     if not said(question, answer, visit.organization.region):
         whole_date = question == IdentityQuestion.BIRTH_DATE
-        return _("Type the whole date, with the year.") if whole_date else _("Type the whole ZIP code.")
-    result = await looked_up(visit)
-    if not await sync_to_async(identity.take_attempt)(call):
-        return _("There were three answers already. Go on without the check only with a reason.")
+        problem = _("Type the whole date, with the year.") if whole_date else _("Type the whole ZIP code.")
+        return problem, identity.MAX_ATTEMPTS
+    result, organization_id = await looked_up(visit), visit.organization.pk
+    refs = await whom_to_check(result, visit.viewer, visit.context())
+    if not await sync_to_async(identity.take_attempt)(organization_id, refs):
+        return _("There were three answers already. Go on without the check only with a reason."), 0
     answered = await compare_identity(result, visit.viewer, answer, visit.context())
+    if answered.verdict is Verdict.FAILED:
+        return await _failed(visit, refs)
+    await sync_to_async(identity.give_back)(organization_id, refs, every=answered.verdict is Verdict.PASSED)
     if answered.verdict is Verdict.PASSED:
         await _settle(visit, call, IdentityCheck.Outcome.PASSED, answered.refs)
-        return None
-    if answered.verdict is Verdict.UNKNOWN:
-        return _("No system that answered holds what this could be compared with. Go on without the check only with a reason.")
-    left = await sync_to_async(identity.attempts_left)(call)
+        return None, identity.MAX_ATTEMPTS
+    unknown = _("No system that answered holds what this could be compared with. Go on without the check only with a reason.")
+    return unknown, await _left(visit, refs)
+
+
+async def _failed(visit: Visit, refs: frozenset[Ref]) -> Taken:
+    left = await _left(visit, refs)
     if not left:
-        return _("This is not what your systems hold. Go on without the check only with a reason.")
+        return _("This is not what your systems hold. Go on without the check only with a reason."), left
     tries = ngettext("%(n)d try is left.", "%(n)d tries are left.", left) % {"n": left}
-    return _("This is not what your systems hold. Ask again.") + " " + tries
+    return _("This is not what your systems hold. Ask again.") + " " + tries, left
 
 
-async def _skipped(request: HttpRequest, visit: Visit, call: Call) -> str | None:
+async def _left(visit: Visit, refs: frozenset[Ref]) -> int:
+    return await sync_to_async(identity.attempts_left)(visit.organization.pk, refs)
+
+
+async def _skipped(request: HttpRequest, visit: Visit, call: Call) -> Taken:
     reason = reason_given(request)
     if not reason:
-        return _("Say why you go on without the check.")
+        return _("Say why you go on without the check."), identity.MAX_ATTEMPTS
     refs = await skip_identity(await looked_up(visit), visit.viewer, visit.context(purpose=reason))
     await _settle(visit, call, IdentityCheck.Outcome.SKIPPED, refs)
-    return None
+    return None, identity.MAX_ATTEMPTS
 
 
-async def _settle(visit: Visit, call: Call, outcome: IdentityCheck.Outcome, refs: frozenset[tuple[str, str]]) -> None:
+async def _settle(visit: Visit, call: Call, outcome: IdentityCheck.Outcome, refs: frozenset[Ref]) -> None:
     await sync_to_async(identity.settle)(call, outcome, refs, visit.viewer.person_id)

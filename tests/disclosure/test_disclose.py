@@ -9,6 +9,7 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from integrations.disclosure import Context, Disclosure, Viewer, audit, disclose, reveal
+from integrations.disclosure.context import clean_reason
 from integrations.disclosure.fields import MOST_RULES, disclosed_fields
 from integrations.disclosure.policy import Gate, Policy
 from integrations.disclosure.viewers import authorise, viewer_of_person
@@ -246,3 +247,13 @@ async def test_of_one_person_before_a_check_nothing_is_seen_of_after_it(world: W
         assert seen[Gate.VERIFY].value is None
         assert seen[Gate.OPEN] is not None
         assert seen[Gate.OPEN].value == ROSA["outstanding_balance"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [("asked for it", "asked for it"), ("\u200bbill\u3164 due", "bill due"), ("問", "問"), ("é", "é"),
+     ("", ""), ("  ", ""), ("12345", ""), ("- . !", ""), ("\u3164\u115f\uffa0", ""), ("\u200b\u2060", ""), ("\u2800", ""),
+     ("1\ufe0f2\u20e3", ""), ("٣٤", ""), ("½²①", ""), ("\u17b4\u17b5", ""), ("\U000e0041", ""), ("\ue000", "")],
+)  # fmt: skip
+def test_a_reason_holds_letters_that_can_be_seen(typed: str, kept: str) -> None:
+    assert clean_reason(typed) == kept

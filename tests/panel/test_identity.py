@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from integrations.calls import CallFacts
+from integrations.calls import CallFacts, identity
 from integrations.errors import AuditUnavailable
-from integrations.models import AccessEntry, IdentityCheck
+from integrations.models import AccessEntry, IdentityCheck, IdentityTries
+from integrations.phone import Number
 from tests.api.conftest import Api
 from tests.factories import World, make_api_key
 from tests.known_callers import ROSA, Source
@@ -177,7 +181,7 @@ def test_another_person_of_the_call_has_to_be_checked_anew(world: World, bea: Cl
     html = content(bea, url)
     assert "Luis Castillo" in html
     assert "after the check" in html
-    assert "2 tries" not in answer(bea, url, "1941-05-02")
+    assert "2 tries are left" in answer(bea, url, "1941-05-02")
     assert step(bea, url, "answer", answer="1939-01-01")["HX-Redirect"] == url
     assert "verified for this call" in content(bea, url)
 
@@ -231,3 +235,49 @@ async def test_a_program_gets_no_payments_whatever_its_tier(world: World, asking
     body = (await Api(key).post({"phone": "+14155550123"})).json()
     assert body["caller"]["name"] == "Rosa Castillo"
     assert "outstanding_balance" not in {**body["caller"], **body["fields"]}
+
+
+# -- Tries count for the person -------------------------------------------------------------------------------------------
+
+
+def test_by_another_number_of_theirs_and_by_a_search_there_are_no_new_tries(world: World, bea: Client, asking: Source) -> None:
+    first, second = address(world), address(world, CallFacts(Number("+14155550199", "US"), "CA9"))
+    assert "2 tries are left" in answer(bea, first, "1941-05-03")
+    assert "1 try is left" in answer(bea, second, "1941-05-03")
+    assert "only with a reason" in answer(logged_in(world, world.ann), second, "1941-05-03")
+    assert "three answers already" in answer(bea, first, "1941-05-02")
+
+
+def test_others_are_not_counted_with_them(world: World, bea: Client, asking: Source) -> None:
+    for _time in range(3):
+        answer(bea, address(world), "1941-05-03")
+    asking.answers(people=[{**ROSA, "id": "2", "email": "other@mail.org", "date_of_birth": "1941-05-02"}])
+    assert "three answers already" not in answer(bea, address(world), "1941-05-02")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("asked_as", ["the same", "with one record in common"])
+def test_many_at_once_are_given_three_tries_between_them(world: World, asked_as: str) -> None:
+    """Each on a thread and connection of its own, as in production."""
+    own = [frozenset({("crm", "1"), ("list", str(n) if asked_as != "the same" else "9")}) for n in range(8)]
+    begin = threading.Barrier(8)
+
+    def take(refs: frozenset[tuple[str, str]]) -> bool:
+        try:
+            begin.wait(20)
+            return identity.take_attempt(world.riverside.pk, refs)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        taken = list(pool.map(take, own))
+    assert sum(taken) == 3
+    assert identity.attempts_left(world.riverside.pk, {("crm", "1")}) == 0
+    assert identity.attempts_left(world.harbor.pk, {("crm", "1")}) == 3
+    IdentityTries.objects.update(last_at=timezone.now() - timedelta(hours=13))
+    assert identity.attempts_left(world.riverside.pk, {("crm", "1")}) == 3
+
+
+def test_no_record_is_told_by_the_count(world: World, bea: Client, asking: Source) -> None:
+    answer(bea, address(world), "1941-05-03")
+    assert all(re.fullmatch("[0-9a-f]{64}", row.record) for row in IdentityTries.objects.all())
