@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -16,6 +16,7 @@ from integrations.models.encryption import blind_index
 from integrations.profile import Ref
 
 MAX_ATTEMPTS = 3
+DEADLOCK, DEADLOCKS = 1213, 5
 # Whoever opens a call of another day speaks to nobody.
 HOLDS = timedelta(hours=12)
 
@@ -37,13 +38,26 @@ def take_attempt(organization_id: int, refs: Iterable[Ref]) -> bool:
 
     Each of their records has its row, so that a person of whom a system tells less the next time is still the same.
     """
-    digests, now = _digests(organization_id, refs), timezone.now()
+    digests = _digests(organization_id, refs)
+    for _try in range(DEADLOCKS - 1):
+        try:
+            return _take(organization_id, digests)
+        except OperationalError as error:
+            # MariaDB chose this one as the victim of a lock conflict, and nothing of it was kept.
+            if error.args[0] != DEADLOCK:
+                raise
+    return _take(organization_id, digests)
+
+
+def _take(organization_id: int, digests: list[str]) -> bool:
+    now = timezone.now()
     made = [IdentityTries(organization_id=organization_id, record=record, last_at=now) for record in digests]
+    # By themselves, because what was inserted holds locks that two who insert at once would wait for in a circle.
+    IdentityTries.objects.bulk_create(made, ignore_conflicts=True)
     with transaction.atomic():
-        # A write comes first: from there on nobody else gets at these rows before this is committed, on any database.
-        IdentityTries.objects.bulk_create(made, ignore_conflicts=True)
-        rows = IdentityTries.objects.filter(organization_id=organization_id, record__in=digests).order_by("record")
-        used = _used(list(rows.select_for_update()))
+        # SQLite's transactions begin with its one lock for writing; MariaDB's rows are locked in one order.
+        rows = IdentityTries.objects.filter(organization_id=organization_id, record__in=digests)
+        used = _used(list(rows.order_by("record").select_for_update()))
         if used >= MAX_ATTEMPTS:
             return False
         rows.update(used=used + 1, last_at=now)
