@@ -52,15 +52,12 @@ def place_of(request: HttpRequest) -> tuple[ZoneInfo, str]:
 
 
 def record_refusal(request: HttpRequest, what: str, organization_id: int | None = None) -> None:
-    """Put on record that the user was refused: on the organisation's chain, or else on that of their own."""
+    """Put on record that the user was refused, on the organisation's chain if they take part in it, else on their own."""
     user = request.user
     if not isinstance(user, User):
         return
-    if organization_id:
-        slug = Organization.objects.get(pk=organization_id).slug
-    else:
-        slug = next((person.organization.slug for person in people_of(user)), SYSTEM_SLUG)
-    record_denial(user, slug, what=what, channel=Channel.ADMIN, address=request.META.get("REMOTE_ADDR", ""))
+    address = request.META.get("REMOTE_ADDR", "")
+    record_denial(user, what=what, channel=Channel.ADMIN, address=address, within=organization_id)
 
 
 @contextmanager
@@ -81,6 +78,10 @@ class TenantForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at r
 
     def _get_validation_exclusions(self) -> set[str]:
         return super()._get_validation_exclusions() - {"organization"}  # type: ignore[misc, no-any-return]
+
+
+# By what Django's own filters of fields ask.
+_ASKED_BY_FILTERS = frozenset({"exact", "in", "isnull", "gte", "lt", "id__exact", "pk__exact"})
 
 
 class TenantAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold has no type information
@@ -122,6 +123,15 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold has no type infor
         if self.organization_path == "pk" or (ids is not None and len(ids) < 2):
             return filters
         return ((self.organization_path, RelatedOnlyFieldListFilter), *filters)
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """What the page's own filters ask, and nothing else: Django lets anybody ask any column of the model how it begins,
+        be it a key's hash or a number's index."""
+        declared = [each if isinstance(each, str) else each[0] for each in self._field_filters(request)]
+        return any(lookup == name or lookup.removeprefix(f"{name}__") in _ASKED_BY_FILTERS for name in declared)
+
+    def _field_filters(self, request: HttpRequest) -> list[Any]:
+        return [each for each in self.get_list_filter(request) if isinstance(each, str | tuple | list)]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         if request.method != "POST":

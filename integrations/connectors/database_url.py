@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -33,7 +34,7 @@ class DatabaseUrl:
 
 
 def checked_url(url: str, folder: Path) -> DatabaseUrl:
-    """``mysql://user@host[:port]/db[?ssl=true]``, the same with postgresql, or ``sqlite:///FILE`` below ``folder``.
+    """``mysql://user@host[:port]/db[?ssl=true|false]``, the same with postgresql, or ``sqlite:///FILE`` below ``folder``.
 
     Raises ConfigurationError saying what to change, and for PostgreSQL where its driver is not installed.
     """
@@ -54,13 +55,23 @@ def checked_url(url: str, folder: Path) -> DatabaseUrl:
         raise ConfigurationError(f"url: this address cannot be used. {_EXAMPLE}")
     if not _HOST.fullmatch(parts.hostname or ""):
         raise ConfigurationError(f"url: this address cannot be used. {_EXAMPLE}")
-    if options.get("ssl", "false") not in {"true", "false"}:
+    asked = options.get("ssl")
+    if asked not in {"true", "false", None}:
         raise ConfigurationError("url: ssl must be true or false.")
     if parts.scheme == "postgresql":
         postgresql_driver()
-    tls = options.get("ssl") == "true"
+    # Whatever is not this machine is spoken to encrypted, unless somebody says otherwise.
+    tls = asked == "true" if asked else not _is_here(str(parts.hostname))
     port = port or _PORTS[parts.scheme]
     return DatabaseUrl(parts.scheme, unquote(parts.username), str(parts.hostname), port, database, tls=tls)
+
+
+def _is_here(host: str) -> bool:
+    """Whether it names this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower().rstrip(".") == "localhost"
 
 
 @cache

@@ -319,10 +319,20 @@ class _TooLarge(pymysql.err.OperationalError):
     """An answer that nobody could use. To the pool it is a lost connection."""
 
 
+# With these, a server is sent the password itself, or what it can be had from in seconds.
+_READABLE_PASSWORDS = {b"mysql_clear_password", b"dialog", b"mysql_old_password"}
+
+
 class _BoundedDriver(pymysql.Connection):
     """Hangs up on an answer that grows too large: the driver collects all of it before it hands out the first row."""
 
     bytes_left = MAX_BYTES
+
+    def _process_auth(self, plugin_name: bytes, auth_packet: Any, handler: Any = None) -> Any:
+        """Refuses what would hand the password to whoever answers, be it the server or somebody in between."""
+        if plugin_name in _READABLE_PASSWORDS and not self._secure:  # type: ignore[attr-defined]  # missing in the stubs
+            raise pymysql.err.OperationalError(CR.CR_AUTH_PLUGIN_CANNOT_LOAD, "it wants the password unencrypted")
+        return super()._process_auth(plugin_name, auth_packet, handler)  # type: ignore[misc]
 
     def _read_bytes(self, num_bytes: int) -> bytes:
         self.bytes_left -= num_bytes

@@ -93,7 +93,7 @@ def switch_organization(request: HttpRequest) -> HttpResponseRedirect:
         request.session[ORGANIZATION] = wanted
     elif wanted and isinstance(request.user, User):
         address = request.META.get("REMOTE_ADDR", "")
-        record_denial(request.user, wanted, what="switch to organisation", channel=Channel.DASHBOARD, address=address)
+        record_denial(request.user, what="switch to organisation", channel=Channel.DASHBOARD, address=address)
     return redirect("dashboard")
 
 

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import orjson
 from cryptography.fernet import Fernet
 from django.db import connection
+from django.db.models import Max
 from django.utils import timezone
 
 from integrations.models import AccessEntry, ActorKind, AuditHead, Channel, Event, Organization
@@ -182,10 +183,15 @@ def verify(organization: Organization) -> int:
 
     Entries that are written meanwhile are left for the next run.
     """
+    entries = AccessEntry.objects.filter(organization=organization)
+    # Before the head: what is written in between is then no further than it.
+    furthest = entries.aggregate(seq=Max("seq"))["seq"] or 0
     head = AuditHead.objects.filter(organization=organization).first()
     end, last_hash = (head.seq, head.hash) if head else (0, "")
     expected, previous = 1, ""
     for row in _rows(organization, end):
+        if row.seq < expected:
+            raise BrokenChain(row.seq, "it is there twice")
         if row.seq != expected:
             raise BrokenChain(expected, "it is missing")
         if row.prev_hash != previous:
@@ -197,8 +203,12 @@ def verify(organization: Organization) -> int:
         raise BrokenChain(expected, "it is missing")
     if previous != last_hash:
         raise BrokenChain(end, "it is not the one that was last written")
-    if head is None and AccessEntry.objects.filter(organization=organization).exists():
+    if head is None and furthest:
         raise BrokenChain(1, "the end of the chain is not recorded")
+    if furthest > end:
+        raise BrokenChain(end + 1, "it lies beyond the recorded end of the chain")
+    if entries.filter(seq__lte=end).count() != end:
+        raise BrokenChain(end, "there are entries beside the chain")
     return end
 
 

@@ -1,7 +1,8 @@
-"""Refusals of nobody in particular: counted per address and minute, so that a flood cannot grow the trail.
+"""Refusals that anybody may cause at will: counted per minute, so that a flood cannot grow the trail.
 
-The first of a minute is on record at once, on the chain of the reserved organisation; the rest of that minute follows
-as one entry with their number, written at the first refusal after it, or by ``flush()``.
+Of nobody in particular they are counted by address, on the chain of the reserved organisation; of a user who looked where they
+have no part, by user, on that user's own chain. The first of a minute is on record at once; the rest of that minute follows as
+one entry with their number, written at the first refusal after it, or by ``flush()``.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
+from typing import Literal
 
 import structlog
 
 from integrations.disclosure import audit
 from integrations.errors import AuditUnavailable
-from integrations.models import ActorKind, Event, Organization
+from integrations.models import ActorKind, Channel, Event, Organization
 
 MINUTE_S = 60
 
@@ -22,26 +24,38 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class _Minute:
+class Refused:
+    """Who was refused what, in few words, and on whose chain that belongs (0: the reserved organisation's)."""
+
     what: str
     address: str
-    number: int
+    organization_id: int = 0
+    actor_kind: ActorKind = ActorKind.ANONYMOUS
+    actor_id: str = ""
+    actor_label: str = ""
+    channel: Channel | Literal[""] = ""
+    outcome: str = "not identified"
 
 
-_counts: dict[_Minute, int] = {}
+_counts: dict[tuple[Refused, int], int] = {}
 _lock = threading.Lock()
 
 
 def count_refusal(what: str, address: str) -> None:
     """Note that somebody unknown was refused ``what`` (a word such as ``api`` or ``log-in``). (sync)"""
-    minute = _Minute(what, address, int(time.time() // MINUTE_S))
+    count(Refused(what, address))
+
+
+def count(refused: Refused) -> None:
+    """Note a refusal. (sync)"""
+    minute = int(time.time() // MINUTE_S)
     with _lock:
-        first = minute not in _counts
-        _counts[minute] = _counts.get(minute, 0) + 1
-        over = _take(before=minute.number)
+        first = (refused, minute) not in _counts
+        _counts[refused, minute] = _counts.get((refused, minute), 0) + 1
+        over = _take(before=minute)
     _write(over)
     if first:
-        _record(what, address, 1)
+        _record(refused, 1)
 
 
 def flush() -> None:
@@ -51,30 +65,33 @@ def flush() -> None:
     _write(over)
 
 
-def _take(*, before: int | None) -> list[tuple[_Minute, int]]:
-    taken = [(minute, count) for minute, count in _counts.items() if before is None or minute.number < before]
-    for minute, _count in taken:
-        del _counts[minute]
-    return taken
+def _take(*, before: int | None) -> list[tuple[Refused, int]]:
+    taken = [(key, count) for key, count in _counts.items() if before is None or key[1] < before]
+    for key, _count in taken:
+        del _counts[key]
+    return [(refused, count) for (refused, _minute), count in taken]
 
 
-def _write(counted: list[tuple[_Minute, int]]) -> None:
-    for minute, count in counted:
+def _write(counted: list[tuple[Refused, int]]) -> None:
+    for refused, count in counted:
         if count > 1:  # the first is on record already
-            _record(minute.what, minute.address, count - 1)
+            _record(refused, count - 1)
 
 
-def _record(what: str, address: str, count: int) -> None:
+def _record(refused: Refused, count: int) -> None:
     entry = audit.Entry(
-        organization_id=Organization.objects.system().pk,
+        organization_id=refused.organization_id or Organization.objects.system().pk,
         event=Event.DENIED,
-        outcome="not identified",
-        actor_kind=ActorKind.ANONYMOUS,
-        address=address,
-        detail={"what": what, "count": count},
+        outcome=refused.outcome,
+        actor_kind=refused.actor_kind,
+        actor_id=refused.actor_id,
+        actor_label=refused.actor_label,
+        channel=refused.channel,
+        address=refused.address,
+        detail={"what": refused.what, "count": count},
     )
     try:
         audit.record_anywhere(entry)
     except AuditUnavailable:
         # Nobody gets anything on the strength of a refusal, so it stands without its entry.
-        log.error("audit.refusal_lost", what=what, count=count)
+        log.error("audit.refusal_lost", what=refused.what, count=count)

@@ -8,8 +8,9 @@ import structlog
 from django.contrib.auth.models import AnonymousUser
 
 from integrations.disclosure import audit
-from integrations.errors import AccessDenied, AuditUnavailable
-from integrations.models import ActorKind, ApiKey, Channel, Event, Organization, Person, User
+from integrations.disclosure.refusals import Refused, count
+from integrations.errors import AccessDenied
+from integrations.models import ActorKind, ApiKey, Channel, Event, Person, User
 
 log = structlog.get_logger(__name__)
 
@@ -104,26 +105,22 @@ def authorise(user: User, slug: str, *, channel: Channel, address: str) -> Viewe
     for person in people_of(user):
         if person.organization.slug == slug:
             return viewer_of_person(person, channel=channel, address=address)
-    record_denial(user, slug, what=f"open {channel}", channel=channel, address=address)
+    record_denial(user, what=f"open {channel}", channel=channel, address=address)
     raise AccessDenied(f"{channel} of another organisation")
 
 
-def record_denial(user: User, slug: str, *, what: str, channel: Channel, address: str) -> None:
-    """Commit that an identified user was refused, on the chain of the organisation that they tried to reach."""
-    organization = Organization.objects.filter(slug=slug).first() or Organization.objects.system()
-    entry = audit.Entry(
-        organization_id=organization.pk,
-        event=Event.DENIED,
-        outcome="not a member",
+def record_denial(user: User, *, what: str, channel: Channel, address: str, within: int | None = None) -> None:
+    """Commit that an identified user was refused, on the chain of their own organisation: ``within``, if they take part in it.
+    One that they tried to reach did nothing, and a flood of tries must not grow its trail."""
+    own = [person.organization_id for person in people_of(user)]
+    refused = Refused(
+        what,
+        address,
+        organization_id=within if within in own else next(iter(own), 0),
         actor_kind=ActorKind.USER,
         actor_id=str(user.pk),
         actor_label=user.get_username(),
         channel=channel,
-        address=address,
-        detail={"what": what},
+        outcome="not a member",
     )
-    try:
-        audit.record_anywhere(entry)
-    except AuditUnavailable:
-        # The refusal stands all the same, and nothing leaves with it.
-        log.error("audit.refusal_lost", what=what)
+    count(refused)

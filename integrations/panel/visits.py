@@ -69,7 +69,7 @@ def enter(request: HttpRequest, org: str, key: str = "") -> Visit:
     call = find_call(organization, key)
     if call is None:
         if Call.objects.filter(key=key).exists():
-            record_denial(user, org, what="open a call of another organisation", channel=Channel.PANEL, address=viewer.address)
+            record_denial(user, what="open a call of another organisation", channel=Channel.PANEL, address=viewer.address)
         raise Http404
     asks = organization.identity_check != IdentityQuestion.OFF
     return Visit(viewer, organization, call, checked(call) if asks else None)

@@ -54,7 +54,7 @@ def test_another_organisations_admin_sees_and_reaches_no_history(world: World, f
     cy = log_in(world.cy)
     answer = cy.get(reverse(page(Connector, "history"), args=[connector.pk]))
     assert answer.status_code == 302
-    assert denials(world.riverside) == ["open connector in admin"]
+    assert denials(world.harbor) == ["open connector in admin"]
     shown = cy.get(reverse(page(ConfigurationChange, "changelist"))).content.decode()
     assert "Client records" not in shown
     assert cy.get(reverse(page(ConfigurationChange, "change"), args=[change.pk])).status_code == 302

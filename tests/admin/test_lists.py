@@ -162,7 +162,7 @@ def test_nobody_else_reaches_the_list(world: World, log_in: LogIn, row: Connecto
         for response in (client.get(address(row) + "?columns"), client.post(address(row), {"step": "discard"})):
             assert response.status_code == status
             assert b"Rosa" not in response.content
-    assert "open connector in admin" in denials(world.riverside)
+    assert "open connector in admin" in denials(world.harbor)
     # A superuser is nobody's colleague, so callers are not shown to them.
     assert root.get(address(row) + "?columns").status_code == 403
     assert DirectoryUpload.objects.count() == 1

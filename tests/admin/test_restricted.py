@@ -71,7 +71,7 @@ def test_agents_and_other_organisations_admins_see_no_list(world: World, crm: Co
     cy = log_in(world.cy)
     assert cy.get(url).status_code in (302, 403)
     assert "of-Riverside-101" not in cy.get(reverse("admin:integrations_restrictedrecord_changelist")).content.decode()
-    assert denials(world.riverside)
+    assert denials(world.harbor)
 
 
 @pytest.mark.parametrize("record_id", ["", "   "])

@@ -13,8 +13,9 @@ from django.db import DatabaseError, connection, transaction
 
 from integrations.disclosure import audit, chain
 from integrations.disclosure.refusals import count_refusal, flush
-from integrations.errors import AuditUnavailable
-from integrations.models import AccessEntry, AuditHead, Organization
+from integrations.disclosure.viewers import authorise
+from integrations.errors import AccessDenied, AuditUnavailable
+from integrations.models import AccessEntry, ActorKind, AuditHead, Channel, Event, Organization
 from tests.factories import World
 
 NUMBER = "+14155550123"
@@ -331,3 +332,32 @@ def test_a_flood_of_strangers_is_two_entries_a_minute(world: World) -> None:
     counts = [row.detail["count"] for row in AccessEntry.objects.filter(organization__slug="system").order_by("seq")]
     assert sum(counts) == 50
     assert len(counts) <= 4  # two, or four if a minute turned meanwhile
+
+
+def test_a_flood_of_looks_at_another_organisation_is_a_few_entries_on_the_lookers_own_chain(world: World) -> None:
+    user = world.user(world.cy)
+    for _look in range(50):
+        with pytest.raises(AccessDenied):
+            authorise(user, "riverside", channel=Channel.PANEL, address="192.0.2.7")
+    flush()
+    told = AccessEntry.objects.filter(organization=world.harbor, event="denied").order_by("seq")
+    assert [entry.detail["count"] for entry in told] in ([1, 49], [1, 49 - 1, 1])
+    assert not AccessEntry.objects.filter(organization=world.riverside).exists()
+
+
+@pytest.mark.parametrize("fault", ["beyond the head", "head gone", "head behind", "before the first"])
+def test_what_lies_outside_the_recorded_chain_is_found(world: World, fault: str) -> None:
+    for _entry in range(3):
+        audit.record_now(audit.Entry(world.riverside.pk, Event.LOG_IN, ActorKind.PORTAL))
+    assert audit.verify(world.riverside) == 3
+    row = AccessEntry.objects.get(organization=world.riverside, seq=3)
+    if fault == "head gone":
+        AuditHead.objects.filter(organization=world.riverside).delete()
+    elif fault == "head behind":
+        before = AccessEntry.objects.get(organization=world.riverside, seq=2)
+        AuditHead.objects.filter(organization=world.riverside).update(seq=2, hash=before.hash)
+    else:
+        row.pk, row.seq = None, 7 if fault == "beyond the head" else 0
+        row.save(force_insert=True)
+    with pytest.raises(audit.BrokenChain):
+        audit.verify(world.riverside)

@@ -130,7 +130,7 @@ def test_strangers_and_cy_ask_nothing(world: World, services: Any) -> None:
     assert Client().post(f"{url}free", ASKED)["Location"] == f"/login/?next={url}"
     assert Client().post(f"{url}free", ASKED, headers={"HX-Request": "true"})["HX-Redirect"] == f"/login/?next={url}"
     assert logged_in(world, world.cy).post(f"{url}free", ASKED).status_code == 404
-    assert AccessEntry.objects.get(organization__slug="riverside").event == "denied"
+    assert AccessEntry.objects.get(organization__slug="harbor").event == "denied"
     assert ServiceConnector.asked == []
 
 

@@ -35,7 +35,7 @@ def test_cy_gets_nothing_and_it_is_on_record(world: World, source: Source, metho
     assert response.status_code == 404
     assert "Rosa" not in response.content.decode()
     entry = AccessEntry.objects.select_related("organization").get()
-    assert (entry.event, entry.organization.slug, entry.actor_label) == ("denied", "riverside", "cy")
+    assert (entry.event, entry.organization.slug, entry.actor_label) == ("denied", "harbor", "cy")
 
 
 def test_a_call_of_another_organisation_cannot_be_opened_through_ones_own(world: World, source: Source) -> None:

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import QueuePool
 
 from integrations.connectors.base import Deadline
+from integrations.connectors.database_url import checked_url
 from integrations.connectors.network import NetworkPolicy
 from integrations.connectors.sql import MAX_ROWS
 from integrations.errors import AddressRefused, ConfigurationError, SourceError
@@ -274,3 +275,40 @@ async def test_health_asks_for_nobody(database: Database) -> None:
     connector = database.connector()
     assert (await connector.health(Deadline(5))).status == "healthy"
     await connector.close()
+
+
+@pytest.mark.parametrize("plugin", [b"mysql_clear_password", b"dialog", b"mysql_old_password"])
+async def test_a_server_that_wants_the_password_itself_is_not_told_it(tmp_path: Path, plugin: bytes) -> None:
+    """It asks for it in place of the usual proof, once in the greeting's answer, by a switch of the method."""
+    heard = b""
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal heard
+        flags = 0x00000200 | 0x00008000 | 0x00080000
+        greeting = b"\x0a8.0.0\0" + b"\x01\0\0\0" + b"a" * 8 + b"\0" + flags.to_bytes(4, "little")[:2] + b"\x2d\x02\0"
+        greeting += flags.to_bytes(4, "little")[2:] + b"\x15" + b"\0" * 10 + b"b" * 12 + b"\0mysql_native_password\0"
+        writer.write(len(greeting).to_bytes(3, "little") + b"\0" + greeting)
+        head = await reader.readexactly(4)
+        heard += await reader.readexactly(int.from_bytes(head[:3], "little"))
+        switch = b"\xfe" + plugin + b"\0" + b"c" * 20 + b"\0"
+        writer.write(len(switch).to_bytes(3, "little") + bytes([head[3] + 1]) + switch)
+        heard += await reader.read(1_000)
+        writer.close()
+
+    server = await asyncio.start_server(greet, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    with pytest.raises(SourceError):
+        await find(Database(f"mysql://reader@127.0.0.1:{port}/clients", tmp_path).connector())
+    server.close()
+    assert b"reader" in heard
+    assert PASSWORD.encode() not in heard
+
+
+@pytest.mark.parametrize(
+    ("url", "tls"),
+    [("mysql://u@db.example.org/c", True), ("mysql://u@10.0.0.5/c", True), ("mysql://u@localhost.example/c", True),
+     ("mysql://u@db.example.org/c?ssl=false", False), ("mysql://u@127.0.0.1/c", False), ("mysql://u@127.9.9.9/c", False),
+     ("mysql://u@localhost/c", False), ("mysql://u@localhost/c?ssl=true", True)],
+)  # fmt: skip
+def test_whatever_is_not_this_machine_is_spoken_to_encrypted(tmp_path: Path, url: str, tls: bool) -> None:
+    assert checked_url(url, tmp_path).tls is tls
