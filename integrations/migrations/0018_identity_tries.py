@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('integrations', '0016_columns_that_identify'),
+        ('integrations', '0017_named_private_addresses'),
     ]
 
     operations = [
