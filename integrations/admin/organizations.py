@@ -17,6 +17,7 @@ from integrations.admin.checks import known_tiers, organization_problems
 from integrations.admin.flex_roles_field import FlexRolesField
 from integrations.admin.option_fields import ListField
 from integrations.admin.tenancy import TenantAdmin, TenantForm, administered
+from integrations.configuration.schema import in_full
 from integrations.models import Organization, TwilioAccount
 from integrations.models.organizations import default_languages, default_retention
 from integrations.models.people import make_default_tiers
@@ -42,6 +43,11 @@ class OrganizationForm(TenantForm):
     languages = ListField(
         label=_("Languages"), initial=default_languages, help_text=_("Codes like en or es, with commas between.")
     )
+    shared_numbers = ListField(
+        label=_("Numbers that many people share"),
+        required=False,
+        help_text=_("Of a care home, a shelter, a switchboard, with commas between. Nobody is taken for the caller by them."),
+    )
     origins = ListField(
         label=_("Who may frame the panel"),
         required=False,
@@ -64,9 +70,11 @@ class OrganizationForm(TenantForm):
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or self.cleaned_data
-        empty: dict[str, Any] = {"languages": [], "origins": [], "flex_roles": {}}
+        empty: dict[str, Any] = {"languages": [], "shared_numbers": [], "origins": [], "flex_roles": {}}
         facts: dict[str, Any] = {name: data[name] or none for name, none in empty.items() if name in data}
         facts["retention_days"] = self._retention(data)
+        if "shared_numbers" in facts:
+            facts["shared_numbers"] = in_full(facts["shared_numbers"], data.get("region") or self.instance.region)
         problems = list(organization_problems(self.instance, facts))
         for name, sentence in problems:
             key, _colon, rest = sentence.partition(": ")
@@ -98,7 +106,7 @@ class OrganizationAdmin(TenantAdmin):
     list_display = ("name", "slug", "timezone", "region")
     search_fields = ("name", "slug")
     fields = (
-        "name", "slug", "timezone", "region", "currency", "languages", "identity_check", "origins",
+        "name", "slug", "timezone", "region", "currency", "languages", "identity_check", "shared_numbers", "origins",
         "keep_audit", "keep_calls", "keep_attempts", "keep_deliveries", "flex_roles",
     )  # fmt: skip
     formfield_overrides = {JSONField: {"widget": UnfoldAdminTextareaWidget(attrs={"rows": 3})}}

@@ -29,6 +29,7 @@ from integrations.models.organizations import (
 )
 from integrations.models.people import API_SCOPES, DEFAULT_TIERS, Effect, Role
 from integrations.money import currency_of
+from integrations.phone import UNUSABLE, NotANumber, Number, Withheld, classify
 from integrations.profile import FieldType, Section, Sensitivity
 
 SENSITIVITIES = tuple(word.value for word in Sensitivity if word is not Sensitivity.NEVER)
@@ -65,6 +66,22 @@ def _word(known: tuple[str, ...]) -> AfterValidator:
         return value
 
     return AfterValidator(check)
+
+
+def in_full(numbers: list[Any], region: str) -> list[Any]:
+    """Numbers as they are compared, each once; what is none is left where it is, to be told."""
+    read = [classify(one, region) for one in numbers]
+    whole = [found.e164 if isinstance(found, Number) else one for found, one in zip(read, numbers, strict=True)]
+    return sorted(set(whole)) if all(isinstance(found, Number) for found in read) else whole
+
+
+def _shared_number(value: str) -> str:
+    found = classify(value, "US")
+    if isinstance(found, Withheld):
+        raise ValueError("This is no one's number. Name one that people call from.")
+    if isinstance(found, NotANumber) or not value.startswith("+"):
+        raise ValueError(found.reason if isinstance(found, NotANumber) else UNUSABLE.reason)
+    return value
 
 
 def _reference(value: str) -> str:
@@ -236,6 +253,7 @@ class Organization(Table):
     currency: Currency = ""
     languages: Annotated[list[Annotated[str, AfterValidator(_language)]], Field(min_length=1)] = default_languages()
     identity_check: Annotated[str, _word(tuple(IdentityQuestion.values))] = IdentityQuestion.OFF.value
+    shared_numbers: Annotated[list[Annotated[str, AfterValidator(_shared_number)]], Field(max_length=500)] = []
     origins: list[Annotated[str, AfterValidator(_origin)]] = []
     retention_days: Retention = Retention()
     flex_roles: dict[str, FlexRole] | None = None
@@ -254,6 +272,16 @@ class Organization(Table):
             return table
         region = table.get("region", "US")
         return {**table, "currency": currency_of(region) if isinstance(region, str) else ""}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_full(cls, table: Any) -> Any:
+        """Shared numbers as they are compared, read in the organisation's country."""
+        numbers = table.get("shared_numbers") if isinstance(table, dict) else None
+        if not isinstance(numbers, list):
+            return table
+        region = table.get("region", "US")
+        return {**table, "shared_numbers": in_full(numbers, region if isinstance(region, str) else "US")}
 
     @property
     def tiers(self) -> dict[str, dict[str, str]]:

@@ -13,7 +13,7 @@ Facts = Mapping[str, Any]
 # Where a secret is stored: section, the name of the object, and its own name or position there.
 Place = tuple[str, str, str | int]
 # In the order in which they are written: what is referred to comes first.
-PLAIN = ("name", "timezone", "region", "currency", "languages", "identity_check", "origins")
+PLAIN = ("name", "timezone", "region", "currency", "languages", "identity_check", "shared_numbers", "origins")
 SECTIONS = ("tier", "field", "connector", "twilio", "person", "api_key")
 
 

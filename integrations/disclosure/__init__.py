@@ -77,6 +77,7 @@ class Disclosure:
     checked: str = ""  # passed or skipped, once they were
     set_aside: int = 0  # people who have the number too and were not picked, or are not who is calling
     complete: bool = True  # False while sources are still being asked
+    shared: bool = False  # many people have the number, so nobody was looked for by it
     people: frozenset[str] = frozenset()  # opaque marks of the records shown: without one in common it is somebody else
 
     @property
@@ -137,6 +138,7 @@ class Showing:
             view_id=self.context.view_id,
             number_effect=policy.decide(FIELDS["phone"]).effect,
             region=policy.region,
+            shared=result.shared,
             complete=result.complete,
             chosen=bool(result.choice.picked),
             found_by=result.sought.by if result.sought else None,

@@ -29,6 +29,7 @@ class Found:
     matches: tuple[MatchCard, ...]
     more: bool
     sources: tuple[SourceOutcome, ...]
+    shared: bool = False  # the number is many people's, so nobody was looked for by it
 
 
 async def allow_search(viewer: Viewer, sought: Sought, context: Context) -> None:
@@ -62,7 +63,7 @@ async def disclose_found(result: LookupResult, viewer: Viewer, context: Context)
         **context.facts,
     )
     await audit.record(entry)
-    return Found(result.status, matches, len(result.people) > MOST_SHOWN, result.sources)
+    return Found(result.status, matches, len(result.people) > MOST_SHOWN, result.sources, result.shared)
 
 
 async def _allowed(viewer: Viewer, sought: Sought, context: Context) -> Policy:

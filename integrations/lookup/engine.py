@@ -16,7 +16,7 @@ from integrations.flights import Flights
 from integrations.lookup.background import cancel_background, run_in_background
 from integrations.lookup.result import LookupResult, Question
 from integrations.lookup.sources import plan_of, take_all
-from integrations.lookup.stages import Stages, withheld
+from integrations.lookup.stages import Stages, shared, withheld
 from integrations.lookup.store import store
 from integrations.phone import Number
 
@@ -76,6 +76,8 @@ async def _begin(question: Question, *, follows: bool = False) -> Stages | Looku
     if plan.restricted and not question.with_restricted:
         question = replace(question, choice=plan.restricted.hidden_from(question.choice))
     number = question.caller_id if isinstance(question.caller_id, Number) else None
+    if plan.shares(number) and not question.choice.found_by:
+        return shared(plan, question.caller_id)
     if number or question.choice.found_by:
         return Stages(plan, number, deadline, question, follows=follows)
     return withheld(plan, question.caller_id)

@@ -121,6 +121,7 @@ class LookupResult:
     choice: Choice = Choice()
     set_aside: tuple[CallerProfile, ...] = ()
     sought: Sought | None = None
+    shared: bool = False  # many people have the number: nobody was asked for
     with_restricted: bool = False
     restricted: frozenset[Ref] = frozenset()
 

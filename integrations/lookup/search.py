@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from integrations.connectors.base import Connector, Deadline
@@ -17,6 +18,7 @@ from integrations.lookup.linked import take_out_linked
 from integrations.lookup.merge import link, merge
 from integrations.lookup.result import LookupResult, status_of
 from integrations.lookup.sources import Plan, Source, plan_of
+from integrations.lookup.stages import shared
 from integrations.lookup.store import store
 from integrations.phone import Withheld
 from integrations.profile import CallerProfile, SourceRecord
@@ -34,6 +36,8 @@ async def search(organization_id: int, sought: Sought, *, with_restricted: bool 
     asked for: nobody has been picked yet.
     """
     plan = await plan_of(organization_id)
+    if plan.shares(sought.number):
+        return replace(shared(plan, sought.number or Withheld()), sought=sought)
     searched = {source.key: source for source in plan.sources if source.can_be_searched(sought)}
     about = sought.number or f"search:{sought.written.casefold()}"
     page = await store().page(organization_id, about, [source.fingerprint for source in searched.values()])

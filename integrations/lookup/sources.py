@@ -30,6 +30,7 @@ from integrations.models.hop import hop
 from integrations.models.organizations import IdentityQuestion
 from integrations.models.people import Effect, rule_for
 from integrations.models.snapshots import Snapshots
+from integrations.phone import Number
 from integrations.profile import FIELDS, Field
 from integrations.sought import Sought
 
@@ -115,7 +116,12 @@ class Plan:
     vocabulary: Mapping[str, Field]
     sources: tuple[Source, ...]
     region: str  # for numbers that carry no country
+    shared_numbers: frozenset[str] = frozenset()  # E.164; of many people, so that they tell nobody apart
     restricted: Restricted | None = None  # None where no system marks anybody, and nobody is listed
+
+    def shares(self, number: Number | None) -> bool:
+        """Whether many people have this number, so that nobody is taken for the caller by it."""
+        return number is not None and not self.shared_numbers.isdisjoint(number.forms)
 
 
 def _load_plan(organization_id: int) -> Plan:
@@ -132,7 +138,8 @@ def _read_plan(organization: Organization) -> Plan:
     sources = tuple(_sources(organization, vocabulary, list(rows)).values())
     listed = restricted_in(organization.pk, kinds())
     marked = any("restricted" in source.connector.reads for source in sources if source.connector)
-    return Plan(organization.pk, vocabulary, sources, organization.region, listed if marked or listed.listed else None)
+    hidden = listed if marked or listed.listed else None
+    return Plan(organization.pk, vocabulary, sources, organization.region, frozenset(organization.shared_numbers), hidden)
 
 
 def every_source(organization: Organization, rows: Sequence[ConnectorRow]) -> dict[int, Source]:

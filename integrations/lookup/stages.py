@@ -388,3 +388,9 @@ class Stages:
 def withheld(plan: Plan, caller_id: CallerId) -> LookupResult:
     """The result for a caller who hides their number: nobody is looked up."""
     return LookupResult(plan.organization_id, caller_id, LookupStatus.WITHHELD, (), (), datetime.now(UTC), plan.vocabulary)
+
+
+def shared(plan: Plan, caller_id: CallerId) -> LookupResult:
+    """The result for a number that many people have: it says nothing of who is calling, so nobody is looked up."""
+    nobody = LookupResult(plan.organization_id, caller_id, LookupStatus.NOT_FOUND, (), (), datetime.now(UTC), plan.vocabulary)
+    return replace(nobody, shared=True)

@@ -125,6 +125,12 @@ class Organization(models.Model):
             "Programs cannot ask, so their answers leave these fields out."
         ),
     )
+    shared_numbers = models.JSONField(
+        _("numbers that many people share"),
+        default=list,
+        blank=True,
+        help_text=_("Of a care home, a shelter, a switchboard. Nobody is taken for the caller by them."),
+    )
     origins = models.JSONField(
         _("who may frame the panel"), default=list, blank=True, help_text=_("Web addresses, like https://flex.twilio.com.")
     )

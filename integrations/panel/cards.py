@@ -104,6 +104,7 @@ class Board:
 
     status: LookupStatus
     number: str
+    shared: bool
     name: str
     vip: bool
     standing: str
@@ -133,6 +134,7 @@ def lay_out(shown: Disclosure, reader: Reader) -> Board:
     return Board(
         status=shown.status,
         number=shown.number_text,
+        shared=shown.shared,
         name=_plain(shown, "name"),
         vip=_plain(shown, "vip_status") == "True",
         standing=standing,

@@ -105,7 +105,13 @@ async def call_page(request: HttpRequest, org: str, key: str) -> HttpResponseBas
         text = await announce(number, visit.viewer, visit.context())
     except AuditUnavailable as problem:
         return await cannot_be_recorded(request, visit, problem)
-    return await draw_page(request, visit, "call.html", {"number": text, "waiting": True})
+    return await draw_page(request, visit, "call.html", {"number": text, "waiting": True, "search_first": is_shared(visit)})
+
+
+def is_shared(visit: Visit) -> bool:
+    """Whether the number is many people's, so that the caller has to be searched for."""
+    number = visit.caller_id
+    return isinstance(number, Number) and not set(number.forms).isdisjoint(visit.organization.shared_numbers)
 
 
 async def cannot_be_recorded(request: HttpRequest, visit: Visit, problem: AuditUnavailable) -> HttpResponseBase:

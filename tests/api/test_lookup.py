@@ -13,6 +13,7 @@ from django.utils import timezone
 from integrations.disclosure import audit
 from integrations.errors import AuditUnavailable
 from integrations.models import AccessEntry, ApiKey, Call, Connector, Organization
+from integrations.models.snapshots import forget_configuration
 from tests.api.conftest import Api
 from tests.factories import World, make_api_key
 from tests.lookup.fakes import FakeConnector
@@ -106,6 +107,16 @@ async def test_a_number_without_its_area_code_is_refused_with_what_it_needs(api:
 async def test_fillers_and_hidden_callers_are_withheld(api: Api, phone: str) -> None:
     body = (await api.post({"phone": phone})).json()
     assert (body["lookup_status"], body["phone_number"], body["sources"]) == ("withheld", None, [])
+
+
+async def test_a_shared_number_is_not_found_and_nobody_is_asked(api: Api) -> None:
+    await Organization.objects.aupdate(shared_numbers=[PHONE["phone"]])
+    forget_configuration()
+    body = (await api.post(PHONE)).json()
+    assert (body["lookup_status"], body["match_count"], body["caller"], body["matches"], body["sources"]) == (
+        "not_found", 0, {}, [], [],
+    )  # fmt: skip
+    assert body["phone_number"] == PHONE["phone"]
 
 
 async def test_an_absent_phone_is_refused(api: Api) -> None:

@@ -382,6 +382,24 @@ def test_an_unedited_export_shows_no_difference(run: Command, write: Write) -> N
     assert (done.code, "Nothing to change" in done.out) == (0, True), done.out + done.err
 
 
+def test_shared_numbers_are_kept_as_they_are_compared(run: Command, write: Write) -> None:
+    shared = SMALL.replace('name = "Riverside"', 'name = "Riverside"\nshared_numbers = ["(415) 555-0150", "+14155550150"]')
+    run("config", "import", str(write(shared)), "--yes")
+    assert Organization.objects.get(slug="riverside").shared_numbers == ["+14155550150"]
+    assert "Nothing to change" in run("config", "import", str(write(shared))).out
+    exported = run("config", "export", "riverside").out
+    assert 'shared_numbers = ["+14155550150"]' in exported
+    assert "Nothing to change" in run("config", "import", str(write(exported))).out
+
+
+@pytest.mark.parametrize(("number", "why"), [("555-0150", "area code"), ("999-999-9999", "no one"), ("front desk", "letters")])
+def test_a_shared_number_that_is_none_is_refused(run: Command, write: Write, number: str, why: str) -> None:
+    done = run(
+        "config", "import", str(write(SMALL.replace('name = "Riverside"', f'name = "R"\nshared_numbers = ["{number}"]')))
+    )
+    assert (done.code, why in done.err, "shared_numbers" in done.err) == (2, True, True)
+
+
 def test_a_system_of_another_country_is_imported_told_and_exported(run: Command, write: Write) -> None:
     run("config", "import", str(write(SMALL)), "--yes")
     abroad = str(write(SMALL.replace('name = "HubSpot"', 'name = "HubSpot"\nregion = "MX"')))

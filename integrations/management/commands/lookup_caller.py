@@ -80,6 +80,9 @@ def _lines(shown: Disclosure) -> Iterator[str]:
     if shown.status is LookupStatus.WITHHELD:
         yield "Withheld: the caller hides their number, so nobody was looked up."
         return
+    if shown.shared:
+        yield "Not found: many people share this number, so nobody was looked for by it."
+        return
     sources = [
         (source.label, source.status.value, "" if source.latency_ms is None else f"{source.latency_ms:.0f}", source.message)
         for source in shown.sources
