@@ -15,7 +15,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "integrations"
 
 HTTP_CLIENTS = {"httpx", "httpx_aiohttp", "aiohttp", "requests", "urllib3", "urllib.request", "http.client", "pyreqwest"}
-_NOUNS = "errors phone stored_numbers never* profile coercion figures money days codes words emails sought flights redis_link"
+_NOUNS = (
+    "errors phone stored_numbers never* profile coercion figures money days codes words emails sought flights redis_link whose"
+)
 NOUNS = [f"integrations.{noun}" for noun in _NOUNS.split()]
 MODELS = [*NOUNS, "integrations.models*"]
 REGISTRY = ["integrations.connectors", "integrations.connectors.{aims,base,leaving_out,mapping,network,recording,rows}"]

@@ -51,6 +51,7 @@ class FieldAnswer(serializers.Serializer[Any]):
     masked = serializers.BooleanField()
     revealable = serializers.BooleanField()
     conflicts = ConflictAnswer(many=True)
+    matched_by = serializers.CharField(required=False)
 
 
 class MatchAnswer(serializers.Serializer[Any]):
@@ -129,6 +130,7 @@ def answer_of(shown: Disclosure) -> dict[str, Any]:
                 "masked": field.masked,
                 "revealable": field.revealable,
                 "conflicts": [{"source": source, "value": value} for source, value in field.conflicts],
+                **({"matched_by": shown.matched_by} if shown.matched_by else {}),
             }
             for name, field in shown.fields.items()
             if not field.outdated

@@ -24,7 +24,7 @@ from integrations.disclosure.context import (
 from integrations.disclosure.fields import Disclosed, disclosed_fields, shown_as
 from integrations.disclosure.identity import gate_for
 from integrations.disclosure.masking import mask
-from integrations.disclosure.matches import MatchCard, cards_of, marks_of, match_id
+from integrations.disclosure.matches import MatchCard, cards_of, marks_of, match_id, matched_by
 from integrations.disclosure.policy import Gate, Policy, policy_of
 from integrations.disclosure.search import Found, allow_search, disclose_found
 from integrations.disclosure.viewers import Viewer
@@ -78,6 +78,7 @@ class Disclosure:
     set_aside: int = 0  # people who have the number too and were not picked, or are not who is calling
     complete: bool = True  # False while sources are still being asked
     shared: bool = False  # many people have the number, so nobody was looked for by it
+    matched_by: str = ""  # whose number it is, where it is not their own: ``the emergency contact``
     people: frozenset[str] = frozenset()  # opaque marks of the records shown: without one in common it is somebody else
 
     @property
@@ -146,6 +147,7 @@ class Showing:
             question=policy.question if any(shown.verify_first for shown in fields.values()) else "",
             checked=self.context.checked.outcome if policy.question and self.context.checked and gate is Gate.OPEN else "",
             set_aside=len(result.set_aside),
+            matched_by=matched_by(one) if one else "",
             people=marks_of(one, result.organization_id) if one else frozenset(),
         )
         await self._record(result, choice_on_record(matches) or fields_on_record(fields))

@@ -16,6 +16,7 @@ from integrations.lookup.result import LookupResult
 from integrations.models.encryption import blind_index
 from integrations.profile import FIELDS, CallerProfile, FieldType
 from integrations.sought import By
+from integrations.whose import whose
 
 # What tells two people of one number apart without saying much about either, in the order of preference.
 DISAMBIGUATORS = ("date_of_birth", "last_visit", "last_contact", "member_since", "company", "account_id", "language")
@@ -55,7 +56,9 @@ def _card(person: CallerProfile, fields: Mapping[str, Disclosed], hint: str, res
     sources = tuple(dict.fromkeys(record.connector for record in person.records))
     name = fields.get("name")
     matched = [(record.connector, match) for record in person.records for match in record.matched[:1]]
-    if matched and policy.shows(FIELDS["phone"]):
+    if others := matched_by(person):
+        why = f"matched by {others}'s number in {', '.join(labels.get(source, source) for source in sources)}"
+    elif matched and policy.shows(FIELDS["phone"]):
         why = "; ".join(f"{labels.get(source, source)}: {match.field} {match.stored}" for source, match in matched)
     else:
         why = ", ".join(labels.get(source, source) for source in sources)
@@ -69,6 +72,12 @@ def _card(person: CallerProfile, fields: Mapping[str, Disclosed], hint: str, res
         sources=sources,
         chosen_before=bool(result.choice.before & person.refs),
     )
+
+
+def matched_by(person: CallerProfile) -> str:
+    """By whose number they were found, where it is nowhere their own: ``the emergency contact``."""
+    owners = [whose(match.field) for record in person.records for match in record.matched]
+    return owners[0] if owners and all(owners) else ""
 
 
 def match_id(person: CallerProfile, organization_id: int) -> str:

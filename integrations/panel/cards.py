@@ -117,6 +117,7 @@ class Board:
     people: str
     chosen: bool
     found_by: str
+    matched_by: str
     question: str
     checked: str
     set_aside: int
@@ -147,6 +148,7 @@ def lay_out(shown: Disclosure, reader: Reader) -> Board:
         people=" ".join(sorted(shown.people)),
         chosen=shown.chosen,
         found_by=shown.found_by or "",
+        matched_by=shown.matched_by,
         question=shown.question,
         checked=shown.checked,
         set_aside=shown.set_aside,

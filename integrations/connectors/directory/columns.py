@@ -9,6 +9,7 @@ from integrations.connectors.rows import LEFT_OUT, PHONE, RECORD_ID, Column, Rea
 from integrations.errors import ConfigurationError
 from integrations.never import is_never
 from integrations.profile import Field
+from integrations.whose import is_a_number_of_theirs
 
 _SYNONYMS: Mapping[str, Sequence[str]] = {
     RECORD_ID: ("id", "client_id", "customer_id", "member_id", "contact_id", "record_id", "person_id", "participant_id"),
@@ -38,10 +39,6 @@ _SYNONYMS: Mapping[str, Sequence[str]] = {
 }
 _BY_SYNONYM = {word: target for target, words in _SYNONYMS.items() for word in words}
 _A_PHONE = re.compile(r"(^|_)(phones?|telephone|tel|mobile|cell|cellphone|landline)(_|\d|$)")
-# Whose number it is then is not the client's: a call from it is not theirs.
-_OF_OTHERS = re.compile(
-    r"fax|emergency|caregiver|carer|kin|doctor|physician|provider|parent|spouse|contact_person|type|ok_to|consent"
-)
 
 
 def guess(columns: Sequence[Column], vocabulary: Mapping[str, Field]) -> dict[str, str]:
@@ -50,7 +47,7 @@ def guess(columns: Sequence[Column], vocabulary: Mapping[str, Field]) -> dict[st
     taken: set[str] = set()
     chosen: dict[str, str] = {}
     for column in columns:
-        target = LEFT_OUT if is_never(column.label) else _likely(column.name, by_label)
+        target = LEFT_OUT if is_never(column.label) else _likely(column, by_label)
         if target in taken:
             target = LEFT_OUT
         if target not in (LEFT_OUT, PHONE):
@@ -59,11 +56,12 @@ def guess(columns: Sequence[Column], vocabulary: Mapping[str, Field]) -> dict[st
     return chosen
 
 
-def _likely(name: str, by_label: Mapping[str, str]) -> str:
+def _likely(column: Column, by_label: Mapping[str, str]) -> str:
+    name = column.name
     if is_never(name):
         return LEFT_OUT
     if _A_PHONE.search(name):
-        return LEFT_OUT if _OF_OTHERS.search(name) else PHONE
+        return PHONE if is_a_number_of_theirs(column.label) and is_a_number_of_theirs(name) else LEFT_OUT
     return _BY_SYNONYM.get(name) or by_label.get(name, LEFT_OUT)
 
 

@@ -19,6 +19,7 @@ from integrations.errors import SourceError
 from integrations.phone import Number
 from integrations.profile import JSON, Match, SourceRecord
 from integrations.stored_numbers import as_text, numbers_in
+from integrations.whose import whose
 
 PHONES = ("phone", "phones")
 _NOT_COMPARABLE = "It named somebody without a number that can be compared, so they are not taken for the caller."
@@ -104,7 +105,13 @@ class Finding:
         return [(name, text) for name, values in several for value in values[:MAX_ITEMS] if (text := as_text(value))]
 
     def _why(self, mapping: FieldMapping, stored: list[tuple[str, str]], number: Number) -> tuple[Match, ...]:
-        return tuple(Match("phone", one) for _name, one in stored if holds(one, number, self.region))
+        return tuple(Match(_place(mapping, name), one) for name, one in stored if holds(one, number, self.region))
 
     def _comparable(self, stored: list[tuple[str, str]]) -> bool:
         return any(numbers_in(one, self.region).numbers for _name, one in stored)
+
+
+def _place(mapping: FieldMapping, name: str) -> str:
+    """Where a number stands: its path, where that says whose it is."""
+    path = mapping.expressions[name]
+    return path if "|" not in path and whose(path) else "phone"

@@ -107,7 +107,9 @@ def _lines(shown: Disclosure) -> Iterator[str]:
                 for field in shown.fields.values()
             ],
         )
-        yield "Matched by number, not verified."
+        yield (
+            f"Matched by {shown.matched_by}'s number, not verified." if shown.matched_by else "Matched by number, not verified."
+        )
     elif shown.match_count:
         yield "One person was found; the tier shows nothing of them."
     if ending := _ENDINGS.get(shown.status):
