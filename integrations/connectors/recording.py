@@ -57,7 +57,7 @@ class Recording:
 
 
 _recorded: ContextVar[Recording | None] = ContextVar("recorded", default=None)
-_ADDRESS_IN_PATH = re.compile(r"[^/]+(?:@|%40)[^/]+")
+_ADDRESS_IN_PATH = re.compile(r"(?<![^/])[^/]+(?:@|%40)[^/]+")  # from a part's first character on, not from each
 
 
 @contextmanager
