@@ -209,12 +209,12 @@ def test_names_of_before_get_their_one_spelling_and_none_is_lost(capsys: pytest.
     """As it stands in a database of an earlier version, written past the field."""
     leaves = MigrationExecutor(connection).loader.graph.leaf_nodes()
     before = [("integrations", "0015_currencies")]
+    organization = make_organization("oak", flex_roles={"lead": {"role": "admin", "tier": "Front-Desk"}})
+    tier = Tier.objects.create(organization=organization, name="front-desk")
+    for username in ("josé", "other"):
+        Person.objects.create(organization=organization, user=User.objects.create_user(username), tier=tier)
     try:
         MigrationExecutor(connection).migrate(before)
-        organization = make_organization("oak", flex_roles={"lead": {"role": "admin", "tier": "Front-Desk"}})
-        tier = Tier.objects.create(organization=organization, name="front-desk")
-        for username in ("josé", "other"):
-            Person.objects.create(organization=organization, user=User.objects.create_user(username), tier=tier)
         _write_past_the_field(User, "username", {"josé": "José", "other": "Other "})
         _write_past_the_field(Tier, "name", {"front-desk": "Front-Desk"})
         MigrationExecutor(connection).migrate(leaves)
@@ -244,11 +244,11 @@ def test_who_was_allowed_any_private_address_keeps_the_one_that_is_used(
 ) -> None:
     settings.ALLOW_PRIVATE = everywhere
     leaves = MigrationExecutor(connection).loader.graph.leaf_nodes()
+    organization = make_organization("oak")
     try:
         executor = MigrationExecutor(connection)
         executor.migrate([("integrations", "0016_columns_that_identify")])
         apps = executor.loader.project_state([("integrations", "0016_columns_that_identify")]).apps
-        organization = make_organization("oak")
         rows = apps.get_model("integrations", "Connector").objects
         for key, private in (("in", True), ("out", False)):
             rows.create(organization_id=organization.pk, key=key, kind="rest", name=key, options=options, allow_private=private)

@@ -51,7 +51,8 @@ def _is_of_the_server(cause: BaseException | None, code: int) -> bool:
         # The module's own complaints carry no code of SQLite's; the upper byte says more of the same.
         return getattr(cause, "sqlite_errorcode", 0) & 0xFF in _SQLITE_AILS
     # Below a thousand and from two thousand on it is the connection that failed; MySQL's errors of questions go on at three.
-    return isinstance(cause, pymysql.err.Error) and (code in _MYSQL_AILS or code < 1000 or 2000 <= code < 3000)
+    # Without a code the driver complains of what it reads: whatever answers there is no database.
+    return isinstance(cause, pymysql.err.Error) and (code in _MYSQL_AILS or 0 < code < 1000 or 2000 <= code < 3000)
 
 
 def classified(connector: str, cause: BaseException | None) -> SourceError:

@@ -166,11 +166,11 @@ async def test_no_reveal_before_one_person_is_chosen(world: World) -> None:
         await reveal(result_of(world, ROSA, ROSA), viewer(world.bea), "outstanding_balance", Context(purpose="bill"))
 
 
-async def test_cy_is_refused_and_the_refusal_is_on_riversides_chain(world: World) -> None:
+async def test_cy_is_refused_and_the_refusal_is_on_her_own_chain(world: World) -> None:
     with pytest.raises(AccessDenied):
         await sync_to_async(authorise)(world.user(world.cy), "riverside", channel="panel", address="127.0.0.1")
     entry = await AccessEntry.objects.select_related("organization").aget()
-    assert (entry.organization.slug, entry.event, entry.actor_label) == ("riverside", "denied", "cy")
+    assert (entry.organization.slug, entry.event, entry.actor_label) == ("harbor", "denied", "cy")
 
 
 async def test_a_superuser_without_a_person_sees_no_callers(world: World) -> None:

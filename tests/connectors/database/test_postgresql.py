@@ -77,8 +77,9 @@ def test_without_the_driver_the_address_is_refused_with_what_to_install(monkeypa
 
 def test_an_address_has_the_usual_port_and_no_options_but_ssl(played: Any) -> None:
     assert checked_url("postgresql://reader@db.example.org/clients", FOLDER) == DatabaseUrl(
-        "postgresql", "reader", "db.example.org", 5432, "clients"
+        "postgresql", "reader", "db.example.org", 5432, "clients", tls=True
     )
+    assert not checked_url("postgresql://reader@db.example.org/clients?ssl=false", FOLDER).tls
     secured = checked_url("postgresql://reader@db.example.org:6432/clients?ssl=true", FOLDER)
     assert (secured.port, secured.tls) == (6432, True)
 
