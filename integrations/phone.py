@@ -14,7 +14,7 @@ from functools import cached_property, lru_cache
 from urllib.parse import unquote
 
 import phonenumbers
-from phonenumbers import PhoneNumber, PhoneNumberFormat, ValidationResult
+from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType, ValidationResult
 
 MAX_RAW_LENGTH = 64
 MAX_VARIANTS = 10
@@ -24,25 +24,24 @@ WITHHELD_WORDS = frozenset({
     "anonymous", "restricted", "blocked", "unknown", "unavailable", "private", "withheld", "hidden", "undisclosed",
     "unidentified", "desconocido", "desconocida", "oculto", "oculta", "privado", "privada", "anonimo", "anonima",
     "restringido", "restringida", "bloqueado", "bloqueada", "desconhecido", "desconhecida", "inconnu", "masque", "anonyme",
-    "prive", "unbekannt", "anonym",
+    "prive", "unbekannt", "unbekannter", "anonym", "anonymer", "unterdruckt", "unterdruckte", "privat", "restrito", "restrita",
+    "sconosciuto", "sconosciuta",
 })  # fmt: skip
 # What may stand beside them, and what they are a part of: "Private Number", "Número privado", "Identidad oculta".
 _BESIDE = frozenset({
     "number", "caller", "call", "id", "name", "party", "identity", "numero", "llamada", "llamante", "identidad", "appel",
+    "appelant", "chamada", "chamador", "anrufer", "anruf", "nummer", "rufnummer", "teilnehmer", "chiamata", "nome", "nombre",
 })  # fmt: skip
-_WITHHELD_PHRASES = frozenset(
-    {
-        "nocallerid",
-        "notavailable",
-        "outofarea",
-        "nonumber",
-        "noid",
-        "sinnumero",
-        "nodisponible",
-        "sinidentificar",
-        "noidentificado",
-    }
-)
+# Beside an address with a number, these say only that the network has no name for it.
+_NAMELESS = frozenset({
+    "unknown", "unavailable", "unidentified", "desconocido", "desconocida", "desconhecido", "desconhecida", "inconnu",
+    "unbekannt", "unbekannter", "sconosciuto", "sconosciuta",
+})  # fmt: skip
+_WITHHELD_PHRASES = frozenset({
+    "nocallerid", "notavailable", "outofarea", "nonumber", "noid", "sinnumero", "nodisponible", "sinidentificar",
+    "noidentificado", "noidentificada", "naoidentificado", "naoidentificada", "naodisponivel", "semnumero", "nichtverfugbar",
+    "nondisponible", "nondisponibile",
+})  # fmt: skip
 # Ten digits with an area code that exists (737 is Austin's), so that it may be somebody's number in +1.
 _RESTRICTED = "7378742833"
 # The same words as keypad digits: what "From" carried before May 2023 and what SIP trunks still send.
@@ -70,6 +69,7 @@ _PARAMETER = re.compile(r";(?=[a-z])", re.IGNORECASE)
 # What people type and systems store in place of a number that they do not have.
 _RISING = "0123456789" * 3
 _SEQUENCES = (_RISING, _RISING[::-1])
+_NO_AREA = re.compile(r"[01]|[2-9]11|555555")
 _LETTERS = re.compile(r"[^\W\d_]")
 
 
@@ -233,7 +233,7 @@ def classify(raw: object, region: str) -> CallerId:
             return NotANumber(refused)
         text = text[scheme.end() :].strip()
     text = text.split("@")[0].strip()
-    if _is_withheld_word(text) or _is_withheld_word(shown):
+    if _is_withheld_word(text) or (_is_withheld_word(shown) and not (_is_nameless(shown) and text[-1:].isdigit())):
         return Withheld()
     text, extension = _without_extension(text)
     if _LETTERS.search(text):
@@ -273,11 +273,20 @@ def _is_withheld_word(text: str) -> bool:
     # RFC 3323's address of somebody who hides theirs is anonymous@anonymous.invalid, and arrives without its "sip:" too.
     if not _LETTERS.search(text):
         return False
-    letters = "".join(sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign)).lower()
-    words = re.findall(r"[a-z]+", letters)
-    if "".join(words) in _WITHHELD_PHRASES:
+    words = _words(text)
+    if "".join(word for word in words if word not in _BESIDE) in _WITHHELD_PHRASES or "".join(words) in _WITHHELD_PHRASES:
         return True
     return any(word in WITHHELD_WORDS for word in words) and all(word in WITHHELD_WORDS | _BESIDE for word in words)
+
+
+def _is_nameless(shown: str) -> bool:
+    return all(word in _NAMELESS | _BESIDE for word in _words(shown))
+
+
+def _words(text: str) -> list[str]:
+    """Those of a short text in small letters without accents."""
+    letters = "".join(sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign)).lower()
+    return re.findall(r"[a-z]+", letters)
 
 
 @lru_cache(maxsize=1_000)  # one call's number is read for its Studio step, its panel, and each look at that
@@ -289,7 +298,7 @@ def _parse(text: str, region: str) -> CallerId:
     number = _number(parsed, region) if parsed else None
     if number and _is_nobodys(number):
         return Withheld()
-    if number and possible == ValidationResult.IS_POSSIBLE:
+    if number and possible == ValidationResult.IS_POSSIBLE and not _is_local_only(number):
         return number
     # What is no whole number and spells one of the words means the word.
     if digits.removeprefix("1") in WITHHELD_SENTINELS:
@@ -329,6 +338,17 @@ def _number(parsed: PhoneNumber, region: str) -> Number:
     return Number(e164=e164, region=own, extension=parsed.extension or "")
 
 
+def _is_local_only(number: Number) -> bool:
+    """Whether it has the length of a line's number without area code there, and of other services' at most.
+
+    Brazil's 98765-4321 is as long as its numbers of services; as one of those it would be in a range of theirs.
+    """
+    kinds = (PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE)
+    found = {phonenumbers.is_possible_number_for_type_with_reason(number.parsed, kind) for kind in kinds}
+    whole = ValidationResult.IS_POSSIBLE in found
+    return not whole and ValidationResult.IS_POSSIBLE_LOCAL_ONLY in found and not number.is_valid
+
+
 def _is_filler(digits: str) -> bool:
     """One repeated digit, or digits in their order."""
     if len(digits) >= 5 and digits == digits[0] * len(digits):
@@ -341,6 +361,9 @@ def _is_nobodys(number: Number) -> bool:
     if _is_filler(nsn) or _is_filler(number.digits):
         return True
     if number.parsed.country_code == 1:
-        # Nobody has the exchange 000: it stands where only the area code is known.
-        return nsn[3:] == "0000000" or (nsn in WITHHELD_SENTINELS and nsn != _RESTRICTED)
+        # Nobody has the exchange 000: it stands where only the area code is known. No area code begins with 0 or 1, or is
+        # one of 211 to 911 (123-123-1234); all the rest may be given out one day.
+        if nsn[3:] == "0000000" or _NO_AREA.match(nsn):
+            return True
+        return nsn in WITHHELD_SENTINELS and nsn != _RESTRICTED
     return False

@@ -10,7 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from integrations.phone import Number, Withheld, classify, plain
+import phonenumbers
+from phonenumbers import PhoneNumberType
+
+from integrations.phone import NotANumber, Number, Withheld, classify, plain
 
 # A cell with more is a note; what stands in it is nobody's phone column.
 MAX_STORED = 256
@@ -21,11 +24,13 @@ _LEAST_LOST = 4
 # "4155550123.0": a column of numbers in which a cell is empty becomes one of floats (pandas, Excel).
 _FLOAT = re.compile(r"\+?\d{5,15}\.0{1,6}")
 _SCIENTIFIC = re.compile(r"(\d)\.(\d{6,14})[eE]\+?(\d{1,2})")
-_TOKEN = re.compile(r"(?P<word>[^\W\d_]+)|(?P<run>\+?[\d().\-‐‑‒–—−/\s]+)|(?P<between>.)", re.DOTALL)
+_TOKEN = re.compile(r"(?P<word>[^\W\d_]+)|(?P<run>\+?[\d().\-‐‑‒–—−/\s_\[\]]+)|(?P<between>.)", re.DOTALL)
 # What may stand between two numbers of one run, where the run is not one number: tried in this order.
 _BETWEEN = re.compile(r"[/\n\r\t]| [-‒–—] |  ")
+_WHOLE = re.compile(r"\+?\d{10,15}")
 # ";ext=12" and ", ext. 12" go on with the number before.
 _GOES_ON = re.compile(r"[;,] ?(?:ext|x)", re.IGNORECASE)
+_SQUARE = str.maketrans("[]", "()")
 _EXTENSIONS = frozenset({"x", "ext", "extn", "extension", "extensión", "anexo", "interno", "int"})
 # Words by which a cell says that the number is not the client's any more.
 _NO_LONGER = frozenset({
@@ -172,22 +177,29 @@ def _words(text: str) -> set[str]:
 def _parts(run: str) -> Iterator[str]:
     """Those of a run that may be numbers of their own; the run itself where nothing divides it."""
     parts = [part for part in _BETWEEN.split(run) if sum(map(str.isdigit, part)) >= _FEWEST_DIGITS]
-    yield from parts or [run]
+    words = run.split()
+    # Whole numbers with single blanks between them; shorter groups may be parts of one.
+    yield from words if len(parts) < 2 and len(words) > 1 and all(_WHOLE.fullmatch(word) for word in words) else parts or [run]
 
 
 def _bare(run: str) -> str:
     """Without what stood between it and its neighbours."""
-    return run.strip().rstrip(" (.-/").lstrip(" ).-/")
+    return run.replace("_", " ").translate(_SQUARE).strip().rstrip(" (.-/").lstrip(" ).-/")
 
 
 def _in_full(run: str, region: str) -> Number | Withheld | None:
     """A run of digits as the number that it is; None for what is none."""
     text = _bare(run)
     found = classify(text, region)
-    if isinstance(found, Number | Withheld):
-        return found
     # With its country code and without a plus, as WhatsApp and many exports have it: taken only where nothing is to guess.
     digits = "".join(filter(str.isdigit, text))
     one = len(digits) > 10 and not digits.startswith("0") and not _BETWEEN.search(text)
-    abroad = classify(f"+{digits}", region) if one else None
-    return abroad if isinstance(abroad, Number) and abroad.is_valid else None
+    coded = classify(f"+{digits}", region) if one else None
+    if isinstance(coded, Number) and (_is_mobile_of(coded, region) if isinstance(found, Number) else coded.is_valid):
+        return coded
+    return None if isinstance(found, NotANumber) else found
+
+
+def _is_mobile_of(number: Number, region: str) -> bool:
+    """Whether it is one of the country's own mobile numbers: 49151… in Germany, where it could be as long without the code."""
+    return number.region == region and phonenumbers.number_type(number.parsed) == PhoneNumberType.MOBILE

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from integrations.phone import MAX_VARIANTS, NotANumber, Number, Withheld, classify
+from integrations.phone import LOCAL_ONLY, MAX_VARIANTS, NotANumber, Number, Withheld, classify
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,9 @@ def test_a_national_number_is_read_in_the_organisations_country() -> None:
      "Anonymous@anonymous.invalid", "+266696687", "+7378742833", "+2562533", "+8656696", "+8566696", "+86282452253",
      "+464", "+7748283", "+94844353", "no caller id", "266696687", "2562533", "+1266696687", "Private Number", "Unknown Caller",
      "No Caller ID", "Anonymous <sip:anonymous@anonymous.invalid>", '"Anonymous" <sip:c8oqz84zk7z@privacy.example>',
-     "Desconocido", "Número privado", "NÚMERO OCULTO", "Identidad oculta", "sip:private@host", "unavailable number"],
+     "Desconocido", "Número privado", "NÚMERO OCULTO", "Identidad oculta", "sip:private@host", "unavailable number",
+     "Número no disponible", "Número não identificado", "Unbekannter Anrufer", "Rufnummer unterdrückt", "número restrito",
+     "Anonymous <sip:+14155550123@host>", "Unknown <sip:unknown@unknown.invalid>"],
 )  # fmt: skip
 def test_a_hidden_caller_is_withheld(raw: str) -> None:
     assert classify(raw, "US") == Withheld()
@@ -60,10 +62,28 @@ def test_a_hidden_caller_is_withheld(raw: str) -> None:
 @pytest.mark.parametrize(
     "raw",
     ["000-000-0000", "999-999-9999", "+10000000000", "+19999999999", "0000000000", "+0000000000", "123-456-7890", "1234567890",
-     "+11234567890", "0123456789", "+12345678901", "987-654-3210", "5555555555", "11111111111", "415-000-0000"],
+     "+11234567890", "0123456789", "+12345678901", "987-654-3210", "5555555555", "11111111111", "415-000-0000",
+     "123-123-1234", "+11231231234", "000-000-0001", "911-911-9111", "555-555-1212"],
 )  # fmt: skip
 def test_what_stands_in_place_of_a_number_is_nobodys(raw: str) -> None:
     assert classify(raw, "US") == Withheld()
+
+
+@pytest.mark.parametrize("shown", ["Unknown", "UNAVAILABLE", "Unknown Name", "Desconocido"])
+def test_a_caller_whose_name_alone_is_unknown_has_a_number(shown: str) -> None:
+    assert classify(f'"{shown}" <sip:+14155550123@host>', "US") == Number("+14155550123", "US")
+
+
+@pytest.mark.parametrize(
+    ("raw", "region"), [("98765-4301", "BR"), ("3456-7814", "BR"), ("7946 0018", "GB"), ("946 0018", "GB")]
+)
+def test_a_local_number_is_refused_where_other_services_have_numbers_as_short(raw: str, region: str) -> None:
+    assert classify(raw, region) == LOCAL_ONLY
+
+
+@pytest.mark.parametrize(("raw", "region"), [("0800 1111", "GB"), ("4004 1234", "BR"), ("0800 123 4567", "BR")])
+def test_a_short_number_of_a_service_is_one(raw: str, region: str) -> None:
+    assert isinstance(classify(raw, region), Number)
 
 
 @pytest.mark.parametrize("raw", ["555-0123", "5550123", "867-5309", "+1 555-0123", "tel:555-0123"])

@@ -42,6 +42,9 @@ def test_each_usual_notation_is_the_number(stored: str) -> None:
         ("415-555-0101; 415-555-0123, 415-555-0124", ["+14155550101", "+14155550123", "+14155550124"]),
         ("415-555-0101\n415-555-0123", ["+14155550101", "+14155550123"]),
         ("415-555-0101 - 415-555-0123", ["+14155550101", "+14155550123"]),
+        ("4155550101 4155550123", ["+14155550101", "+14155550123"]),
+        ("415_555_0123", ["+14155550123"]),
+        ("[415] 555-0123", ["+14155550123"]),
         ("+1 415 555 0101 +1 415 555 0123", ["+14155550101", "+14155550123"]),
         ("cell 415-555-0123 home 415-555-0124", ["+14155550123", "+14155550124"]),
         ("Rosa: 4155550123c", ["+14155550123"]),
@@ -153,3 +156,17 @@ def test_long_and_hostile_text_costs_no_more_than_a_cell() -> None:
     for text in ("4" * 10_000_000, "(" * 10_000_000, "415-555-0123 / " * 100_000, " " * 10_000_000):
         assert numbers_in(text, "US").numbers == ()
         assert not holds(text, number("+14155550123"), "US")
+
+
+@pytest.mark.parametrize(
+    ("stored", "region", "e164"),
+    [
+        ("4915123456782", "DE", "+4915123456782"),  # as WhatsApp has it; as long as a number of area 4915 could be
+        ("4915123456782.0", "DE", "+4915123456782"),
+        ("436641234567", "AT", "+436641234567"),
+        ("491512345678", "DE", "+49491512345678"),  # no mobile number behind 49
+        ("4915123456782", "US", "+4915123456782"),
+    ],
+)
+def test_a_countrys_own_mobile_number_may_have_its_code_without_a_plus(stored: str, region: str, e164: str) -> None:
+    assert [one.e164 for one in numbers_in(stored, region).numbers] == [e164]
