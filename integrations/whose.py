@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from integrations.profile import Match
+
 MAX_NAME = 200
+# With more in a cell, its words may be about another number.
+_DIGITS_OF_ONE = 15
 # Each word as it stands in names of columns, in English and Spanish, and whose number it says that it is.
 _OTHERS = {
     "the emergency contact": ("emergency", "emergencia", "ice", "next of kin", "kin"),
@@ -79,13 +83,25 @@ _NONE = (
     "consent",
     "verified",
     "opt out",
+    *("last", "call", "calls", "called", "date", "ext", "extension", "carrier", "label", "status", "notes", "preference"),
+    *("country", "ultima", "llamada", "anexo"),
 )
 
 
 @lru_cache(maxsize=4096)
 def whose(name: str) -> str:
     """``the emergency contact``, where that is whose number a column of this name holds; empty for the client's own."""
-    words = _words(name)
+    return _owner(name)
+
+
+def whose_number(match: Match) -> str:
+    """The same of the number by which somebody was found: by its column, or by the words beside it in its cell."""
+    alone = sum(character.isdigit() for character in match.stored[:MAX_NAME]) <= _DIGITS_OF_ONE
+    return whose(match.field) or (_owner(match.stored) if alone else "")
+
+
+def _owner(text: str) -> str:
+    words = _words(text)
     return next((owner for word, owner in _BY_WORDS.items() if f" {word} " in words), "")
 
 

@@ -11,7 +11,8 @@ from integrations.profile import FIELDS, CallerProfile, Match, SourceRecord
 from integrations.whose import is_a_number_of_theirs, whose
 
 THEIRS = ["Phone", "Home Phone", "Business Phone 2", "Mobile", "Cell", "Primary Phone", "Other Phone", "Car Phone",
-          "Work phone", "mobilephone", "MobilePhone", "phone_1", "Telephone", "Personal cell", "Cellphone"]  # fmt: skip
+          "Work phone", "mobilephone", "MobilePhone", "phone_1",
+          "Teléfono", "Celular", "Telephone", "Personal cell", "Cellphone"]  # fmt: skip
 OTHERS = {
     "Assistant's Phone": "the assistant",
     "AssistantPhone": "the assistant",
@@ -28,7 +29,21 @@ OTHERS = {
     "Teléfono de emergencia": "the emergency contact",
     "Dr phone (physician)": "the doctor",
 }
-NONE = ["Do not phone", "Business Fax", "Home Fax", "Pager", "Phone type", "Ok to phone", "ISDN Phone", "do_not_phone"]
+NONE = [
+    "Do not phone",
+    "Business Fax",
+    "Home Fax",
+    "Pager",
+    "Phone type",
+    "Ok to phone",
+    "ISDN Phone",
+    "do_not_phone",
+    "Last phone call",
+    "Phone 1 - Label",
+    "Phone ext",
+    "Phone country code",
+    "Phone preference",
+]
 
 
 @pytest.mark.parametrize("name", THEIRS)
@@ -74,4 +89,19 @@ def test_of_outlooks_headings_only_the_clients_own_numbers_are_proposed() -> Non
 )
 def test_a_match_says_by_whose_number_it_is_unless_it_is_their_own(fields: list[str], said: str) -> None:
     record = SourceRecord("crm", "1", {}, matched=tuple(Match(name, "4155550123") for name in fields))
+    assert matched_by(CallerProfile((record,), {})) == said
+
+
+@pytest.mark.parametrize(
+    ("stored", "said"),
+    [
+        ("415 555 0123 (mom's cell)", "a relative"),
+        ("415-555-0123 wife", "a relative"),
+        ("case manager: 415-555-0123 x12", "the case manager"),
+        ("415-555-0123 (cell)", ""),
+        ("415-555-0123 home / 415-555-0124 wife", ""),  # the words are of another number, or may be
+    ],
+)
+def test_the_words_beside_a_number_say_whose_it_is(stored: str, said: str) -> None:
+    record = SourceRecord("crm", "1", {}, matched=(Match("phone", stored),))
     assert matched_by(CallerProfile((record,), {})) == said

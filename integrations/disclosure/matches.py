@@ -16,7 +16,7 @@ from integrations.lookup.result import LookupResult
 from integrations.models.encryption import blind_index
 from integrations.profile import FIELDS, CallerProfile, FieldType
 from integrations.sought import By
-from integrations.whose import whose
+from integrations.whose import whose_number
 
 # What tells two people of one number apart without saying much about either, in the order of preference.
 DISAMBIGUATORS = ("date_of_birth", "last_visit", "last_contact", "member_since", "company", "account_id", "language")
@@ -76,7 +76,7 @@ def _card(person: CallerProfile, fields: Mapping[str, Disclosed], hint: str, res
 
 def matched_by(person: CallerProfile) -> str:
     """By whose number they were found, where it is nowhere their own: ``the emergency contact``."""
-    owners = [whose(match.field) for record in person.records for match in record.matched]
+    owners = [whose_number(match) for record in person.records for match in record.matched]
     return owners[0] if owners and all(owners) else ""
 
 

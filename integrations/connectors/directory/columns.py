@@ -38,7 +38,7 @@ _SYNONYMS: Mapping[str, Sequence[str]] = {
     "restricted": ("confidential", "do_not_show"),
 }
 _BY_SYNONYM = {word: target for target, words in _SYNONYMS.items() for word in words}
-_A_PHONE = re.compile(r"(^|_)(phones?|telephone|tel|mobile|cell|cellphone|landline)(_|\d|$)")
+_A_PHONE = re.compile(r"(^|_)(phones?|telephone|tel|mobile|cell|cellphone|landline|telefonos?|celular|movil)(_|\d|$)")
 
 
 def guess(columns: Sequence[Column], vocabulary: Mapping[str, Field]) -> dict[str, str]:
