@@ -26,7 +26,9 @@ _NOBODY = frozenset(
      "testemail", "email",
      "emailaddress", "youremail", "yourname", "anonymous", "patienthasnoemail", "clienthasnoemail", "doesnothave", "hasnoemail",
      "mailerdaemon", "postmaster", "asdf", "asd", "qwerty", "xxx", "xx", "abc", "sinemail", "sincorreo", "nocorreo", "notiene",
-     "notienecorreo", "notieneemail", "notengo", "ninguno", "ninguna", "nulo", "desconocido", "rechazado", "rehusado",
+     "notienecorreo", "notieneemail", "notengo", "donthave", "donthaveone", "donothave",
+     "idonthave", "idonthaveone", "nope", "nothanks", "sin", "ninguno",
+     "ninguna", "nulo", "desconocido", "rechazado", "rehusado",
      "noaplica",
      "nodisponible", "correo")
 )  # fmt: skip
@@ -74,7 +76,15 @@ def _is_nobody(local: str, domain: str) -> bool:
     *host, ending = domain.split(".")
     letters = _letters(local)
     alike = len(letters) < 4 and letters == _letters(host[-1])  # a@a.com
-    return (not letters and not local.isdigit()) or letters in _NOBODY or alike or host[-1] in _NOWHERE or ending == "invalid"
+    one_key = len(letters) > 2 and len(set(letters)) == 1  # xxxxx@mail.org
+    return (
+        (not letters and not local.isdigit())
+        or letters in _NOBODY
+        or alike
+        or one_key
+        or host[-1] in _NOWHERE
+        or ending == "invalid"
+    )
 
 
 def _letters(text: str) -> str:

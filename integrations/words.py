@@ -37,8 +37,33 @@ _NO_NAMES = frozenset(
 )  # fmt: skip
 _NO_PAIRS = frozenset(("none none", "null null", "nil nil", "undefined undefined", "unknown unknown"))
 
-_YES = frozenset(("true", "t", "yes", "y", "on", "x", "checked", "si", "sí", "s", "verdadero", "✓", "✔", "☑", "vip"))
-_NO = frozenset(("false", "f", "no", "n", "off", "unchecked", "falso", "☐"))
+_YES = frozenset(
+    (
+        "true",
+        "t",
+        "yes",
+        "y",
+        "on",
+        "x",
+        "checked",
+        "si",
+        "sí",
+        "s",
+        "verdadero",
+        "✓",
+        "✔",
+        "☑",
+        "vip",
+        "ja",
+        "wahr",
+        "oui",
+        "vrai",
+        "sim",
+        "verdadeiro",
+        "vero",
+    )
+)
+_NO = frozenset(("false", "f", "no", "n", "off", "unchecked", "falso", "☐", "nein", "falsch", "non", "faux", "não", "nao"))
 # Access and Visual Basic write -1 for true.
 _NUMBERS = {Decimal(1): True, Decimal(-1): True, Decimal(0): False}
 
@@ -75,7 +100,7 @@ def truth(raw: JSON) -> bool | None:
         raise ValueError
     if raw and all(ord(character) < 9 for character in raw):  # the bytes of a bit field
         return _by_number(Decimal(int.from_bytes(raw.encode())))
-    word = raw.strip().casefold()
+    word = figures.plain_signs(raw).strip().casefold()
     if word in _YES or word in _NO:
         return word in _YES
     if _is_null(word) and "?" not in word:  # who asks does not say no
@@ -109,6 +134,17 @@ def shared_id(raw: JSON) -> str:
     bare = text.casefold()
     nobody = is_nothing(text) or bare in {"true", "false", "yes", "no", "-1"} or not bare.strip("0. -")
     return "" if nobody or len(text) > MAX_ID else text
+
+
+def record_id(raw: object) -> str:
+    """The id of a record, as other systems are asked by it; ``""`` for what is none: nothing, a word for it, a flag."""
+    if isinstance(raw, float | Decimal):
+        try:
+            return written(raw)
+        except ValueError:
+            return ""
+    text = "" if raw is None or isinstance(raw, bool) else str(raw)
+    return "" if is_nothing(text) else text
 
 
 def written(number: int | float | Decimal) -> str:

@@ -11,7 +11,7 @@ from integrations.coercion import Habits, WrongType, coerce
 from integrations.emails import address_in, identity
 from integrations.lookup.merge import link, merge, sure_key
 from integrations.profile import FIELDS, SourceRecord
-from integrations.words import is_nothing, shared_id, truth
+from integrations.words import is_nothing, record_id, shared_id, truth
 
 NOTHING = [
     "n/a", "N/A", "NA", "#N/A", "none", "None", "NULL", "null", "nil", "NaN", "-", "--", "—", "?", "unknown", "Unknown",
@@ -23,7 +23,7 @@ PLACEHOLDERS = [
     "donotemail@clinic.org", "willa@example.invalid", "unknown@unknown.com", "noreply@mail.org", "a@a.com", "na@na.com",
     "none@mail.org",
     "declined2026@x.org", "sincorreo@gmail.com", "no_tiene@correo.mx", "rosa@none.com", "Nobody <nobody@x.org>",
-    "mailto:test@x.org",
+    "mailto:test@x.org", "dont.have@one.com", "xxxxx@mail.org", "nope@mail.org",
 ]  # fmt: skip
 
 
@@ -194,3 +194,25 @@ def test_what_is_not_there_costs_an_appointment_no_more_than_itself() -> None:
     assert (shown["end"], shown["title"], shown["location"], shown["status"]) == (None, "", "", "scheduled")
     (order,) = read("recent_orders", [{"id": 7.0, "description": "null", "date": False}])
     assert order == {"id": "7", "description": "", "date": None}
+
+
+@pytest.mark.parametrize(
+    ("word", "yes"),
+    [("ja", True), ("Nein", False), ("sim", True), ("Não", False), ("oui", True), ("non", False), ("Ｙ", True), ("１", True)],
+)
+def test_yes_and_no_are_also_said_in_other_languages(word: str, yes: bool) -> None:
+    assert truth(word) is yes
+
+
+@pytest.mark.parametrize(
+    ("raw", "kept"),
+    [(7, "7"), (7.0, "7"), (Decimal("7.00"), "7"), ("007", "007"), ("kX1", "kX1"), (0, "0"), (" 7 ", " 7 "), (None, ""),
+     ("", ""), ("  ", ""), ("NULL", ""), ("n/a", ""), (True, ""), (1e300, ""), (float("nan"), "")],
+)  # fmt: skip
+def test_the_id_of_a_record_is_a_number_as_others_write_it_and_no_word_for_none(raw: object, kept: str) -> None:
+    assert record_id(raw) == kept
+
+
+@pytest.mark.parametrize("stored", ["4155550123.0", 4155550123.0, "4155550123"])
+def test_a_number_is_told_without_a_floats_point(stored: object) -> None:
+    assert read("phone", stored) == "4155550123"

@@ -19,6 +19,7 @@ from jmespath.exceptions import JMESPathError
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from pydantic import Field as PydanticField
 
+from integrations import words
 from integrations.coercion import Habits
 from integrations.connectors.expressions import compiled
 from integrations.connectors.leaving_out import is_left_out
@@ -32,7 +33,6 @@ from integrations.phone import Number
 from integrations.profile import FIELDS, JSON, Field, FieldType, Match, SourceRecord, same_id
 from integrations.sought import Sought
 from integrations.stored_numbers import with_country_code
-from integrations.words import shared_id
 
 CAPABILITIES = frozenset({"find", "details", "search", "availability", "perform", "webhook", "poll", "health"})
 # More people than this behind one number cannot be chosen among on a screen.
@@ -314,21 +314,22 @@ class Connector(ABC):
 
         ``mapping``: that of this sort of record, where a kind has several.
         """
-        if record_id is None or not str(record_id):
+        own_id = words.record_id(record_id)
+        if not own_id:
             raise UnusableRecord(self.key, "a record without an id")
-        if len(str(record_id)) > MAX_RECORD_ID:
+        if len(own_id) > MAX_RECORD_ID:
             raise UnusableRecord(self.key, f"a record's id is longer than {MAX_RECORD_ID} characters")
-        if scrub(str(record_id)) != str(record_id):
+        if scrub(own_id) != own_id:
             raise InvalidResponse(self.key, "a record's id is what nobody may see, like a card number: choose another id")
         raw, dropped = drop_never(raw)
-        shared = shared_id(self._external_id_of(raw))
+        shared = words.shared_id(self._external_id_of(raw))
         fields, unreadable = (mapping or self.mapping).read(raw, self.settings.habits)
         if self.settings.home not in ("", self.settings.region):
             fields = {name: self._from_abroad(name, value) for name, value in fields.items()}
             matched = tuple(replace(one, stored=with_country_code(one.stored, self.settings.region)) for one in matched)
         read = SourceRecord(
             connector=self.key,
-            record_id=str(record_id),
+            record_id=own_id,
             fields=fields,
             matched=tuple(replace(match, stored=scrub(match.stored)) for match in matched),
             external_id=shared if scrub(shared) == shared else "",

@@ -14,7 +14,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from integrations.connectors.base import Connector, Deadline, SourceSettings
 from integrations.errors import ConfigurationError
@@ -164,8 +164,21 @@ def read_csv(content: bytes) -> Table:
         if content.startswith(beginning):
             raise ConfigurationError(sentence)
     text = _text_of(content)
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
-    return table_of(_numbered(lines))
+    try:
+        return table_of(_numbered(_lines(text)))
+    except _UnreadableLine:
+        if '\\"' not in text:
+            raise
+    # MySQL and what comes of it write \" for a quotation mark, where others double it.
+    return table_of(_numbered(_lines(text, escapechar="\\")))
+
+
+class _UnreadableLine(ConfigurationError):
+    """A line does not keep to the way in which the file seems to be written."""
+
+
+def _lines(text: str, **dialect: Any) -> Iterator[list[str]]:
+    return csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True, **dialect)
 
 
 def table_of(lines: Iterable[tuple[int, Sequence[object]]]) -> Table:
@@ -205,7 +218,7 @@ def _numbered(lines: Iterator[list[str]]) -> Iterator[tuple[int, Sequence[object
             yield began, cells
             began = lines.line_num + 1  # type: ignore[attr-defined]  # csv's readers count their lines
     except csv.Error:
-        raise ConfigurationError(f"Line {began} cannot be read. Is a quotation mark missing there?") from None
+        raise _UnreadableLine(f"Line {began} cannot be read. Is a quotation mark missing there?") from None
 
 
 def _text_of(content: bytes) -> str:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from integrations import words
 from integrations.connectors.base import MAX_RECORD_ID, NO_ID
 from integrations.connectors.encodings import UNDECODABLE
 from integrations.connectors.expressions import compiled
@@ -55,7 +56,7 @@ def people_in(rows: Iterable[Row], id_column: str, told_apart_by: Callable[[Row]
     are of different people, each gets an id of their own and nothing that the shared one leads to."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
-        record_id = "" if row.get(id_column) is None else str(row[id_column])
+        record_id = words.record_id(row.get(id_column))
         if record_id and len(record_id) <= MAX_RECORD_ID and scrub(record_id) == record_id:
             groups.setdefault(record_id, []).append(row)
         else:

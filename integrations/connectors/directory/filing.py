@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from integrations import words
 from integrations.coercion import Habits, WrongType, coerce
 from integrations.connectors.mapping import FieldMapping
 from integrations.connectors.rows import Column, Filed, UnusableRow, column_name
@@ -65,7 +66,7 @@ class Filing:
     def filed(self, cells: Mapping[str, str]) -> Filed:
         """Raises UnusableRow for one that no call could find."""
         numbers, unread = self._numbers(cells)
-        record_id = cells.get(self.id_column, "") if self.id_column else _made_up(cells, numbers)
+        record_id = words.record_id(cells.get(self.id_column, "")) if self.id_column else _made_up(cells, numbers)
         if not record_id:
             raise UnusableRow("It has no record id.")
         if scrub(record_id) != record_id:

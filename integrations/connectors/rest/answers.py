@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import fields
 from datetime import UTC, date, datetime
+from decimal import Decimal
 
 from jmespath.exceptions import JMESPathError
 
@@ -16,6 +17,7 @@ from integrations.connectors.rest.shape import Rule, Step
 from integrations.errors import AuthFailed, InvalidResponse, RateLimited, SourceError, SourceUnavailable
 from integrations.never import drop_never, scrub
 from integrations.profile import JSON
+from integrations.words import record_id
 
 _OPTION = tuple(field.name for field in fields(AvailabilityOption))
 MAX_TEXT = 500
@@ -125,9 +127,9 @@ def page_of(step: Step, raw: JSON, connector: str) -> str:
 
 
 def _own(step: Step, name: str, raw: JSON, connector: str) -> str:
-    """What the map says of something that is no field; ``""`` for anything but text and whole numbers."""
+    """What the map says of something that is no field; ``""`` for anything but text and numbers."""
     try:
         found = _search(step.map[name].expression, raw, connector) if name in step.map else ""
     except InvalidResponse:
         return ""
-    return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
+    return found if isinstance(found, str) else record_id(found) if isinstance(found, int | float | Decimal) else ""

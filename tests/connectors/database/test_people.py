@@ -67,6 +67,19 @@ async def test_a_row_without_an_id_costs_that_row_and_is_told(make: Make, option
     assert said == ["A record of it has no id that can be used, so it is left out."]
 
 
+async def test_an_id_is_what_other_systems_are_asked_by(make: Make) -> None:
+    table = make(
+        "CREATE TABLE customers (id DOUBLE PRECISION, name VARCHAR(80), phone VARCHAR(40))",
+        "INSERT INTO customers VALUES (7.0, 'Willa Fennimore', '415-555-0123')",
+    )
+    connector = table.connector()
+    [record] = await connector.find(NUMBER, Deadline(5))
+    assert (record.record_id, record.fields["account_id"]) == ("7", "7")
+    sought = Sought(By.NUMBER, NUMBER.e164, NUMBER)
+    assert [one.record_id for one in await connector.find_again("7", sought, Deadline(5))] == ["7"]
+    await connector.close()
+
+
 async def test_a_row_without_an_id_alone_is_nobody_and_told(make: Make) -> None:
     database = make(*PEOPLE, "DELETE FROM people WHERE pid = 1")
     with remarks() as said:

@@ -91,3 +91,11 @@ def test_columns_without_a_usable_heading_are_called_by_their_place() -> None:
 def test_examples_are_the_first_different_values() -> None:
     table = read_csv(b"programs,phone\nLunch,1\nLunch,2\n,3\nRides,4\nYoga,5\nArt,6\n")
     assert table.examples(0) == ["Lunch", "Rides", "Yoga"]
+
+
+def test_quotation_marks_may_be_marked_by_a_backslash_or_doubled() -> None:
+    for quoted in ('"Willa \\"Wil\\" Fennimore"', '"Willa ""Wil"" Fennimore"'):
+        table = read_csv(f"Name,Phone\n{quoted},415-555-0123\nOtto,415-555-0124\n".encode())
+        assert [row.cells[0] for row in table.rows] == ['Willa "Wil" Fennimore', "Otto"]
+    # Where each line reads without it, a backslash is what stands there.
+    assert read_csv(b'Name,Folder\nOtto,"C:\\"\n').rows[0].cells == ("Otto", "C:\\")
