@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
@@ -44,6 +45,7 @@ class Habits:
     currency: str = ""
 
 
+_FLOAT = re.compile(r"\+?[0-9]{7,15}\.0{1,6}")
 _NO_HABITS = Habits()
 _NAMES = frozenset({"name", "first_name", "last_name"})
 
@@ -116,6 +118,12 @@ def _said(raw: JSON, habits: Habits) -> str:
     """A text; ``""`` where a word says that there is none."""
     text = _text(raw or "", habits)
     return "" if is_nothing(text) else text
+
+
+def _phone(raw: JSON, habits: Habits) -> str:
+    """As it is written, but for the point that a spreadsheet's float gave it."""
+    text = _said(raw, habits)
+    return text.partition(".")[0] if _FLOAT.fullmatch(text) else text
 
 
 def _email(raw: JSON, habits: Habits) -> str:
@@ -225,7 +233,7 @@ def _link(raw: JSON) -> str | None:
 _OWN_SHAPES: dict[str, Callable[[JSON, Habits], JSON]] = {"date_of_birth": _birthday, "deceased": _deceased}
 _SHAPES: dict[FieldType, Callable[[JSON, Habits], JSON]] = {
     FieldType.TEXT: _text,
-    FieldType.PHONE: _said,
+    FieldType.PHONE: _phone,
     FieldType.PHONES: _texts,
     FieldType.EMAIL: _email,
     FieldType.DATE: _day,

@@ -31,8 +31,11 @@ _NO_DATES = frozenset({"infinity", "-infinity", "never", "nunca"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _COUNT = re.compile(r"-?[1-9][0-9]{3,13}(?:\.[0-9]{1,9})?")
+_OF_DOTNET = re.compile(r"/Date\((-?[0-9]{1,14})(?:[+-][0-9]{4})?\)/")  # ASP.NET's JSON: milliseconds
+_NAME_OF_ZONE = re.compile(r" \([A-Za-z ]{2,40}\)$")  # "… GMT-0800 (Pacific Standard Time)", as JavaScript writes
 _YEAR_FIRST = re.compile(r"([0-9]{4})[-/.]([0-9]{1,2})(?:[-/.]([0-9]{1,2}))?")
 _NUMBERS = re.compile(r"([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{4}|[0-9]{2})")
+_ORACLES = re.compile(r"([0-9]{1,2})-([^\W\d_]{3,4})-([0-9]{2})")  # 06-MAR-41
 _MONTH_AND_YEAR = re.compile(r"([0-9]{1,2})/([0-9]{4})")
 _WITH_TIME = re.compile(
     r"(?P<day>[^:]{4,40}?)[T\s,]{1,3}(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:\.[0-9]{1,9})?)?"
@@ -129,11 +132,13 @@ def _read(raw: JSON, region: str, of_birth: bool) -> date | Partial | None:
         return _real(_counted(figures.bounded(raw)))
     if not isinstance(raw, str) or len(raw) > 4 * MAX_TEXT:
         raise TypeError
-    text = raw.strip()
+    text = figures.plain_signs(raw).strip()
     if is_nothing(text) or text.casefold() in _NO_DATES or not text.strip("0-/. :TZ+"):
         return None
     if len(text) > MAX_TEXT:
         raise ValueError
+    if found := _OF_DOTNET.fullmatch(text):
+        return _real(_EPOCH + timedelta(milliseconds=int(found[1])))
     return _real(_counted(Decimal(text)) if _COUNT.fullmatch(text) else _written(text, region, of_birth))
 
 
@@ -169,7 +174,7 @@ def _written(text: str, region: str, of_birth: bool) -> date | Partial | None:
         return datetime.fromisoformat(text) if len(text) > 10 else date.fromisoformat(text)
     except ValueError:
         pass
-    if found := _WITH_TIME.fullmatch(text):
+    if found := _WITH_TIME.fullmatch(_NAME_OF_ZONE.sub("", text).replace(" GMT+", " +").replace(" GMT-", " -")):
         only = _of_day(found["day"].strip(), region, of_birth)
         if isinstance(only, Partial) or only is None:
             return only
@@ -187,6 +192,8 @@ def _of_day(text: str, region: str, of_birth: bool) -> date | Partial | None:
         return _partial(int(found[2]), int(found[1]))
     if found := _NUMBERS.fullmatch(text):
         return _ordered(int(found[1]), int(found[2]), _full(found[3], of_birth), region)
+    if found := _ORACLES.fullmatch(text):
+        text = f"{found[1]} {found[2]} {_full(found[3], of_birth)}"
     return _in_words(text)
 
 

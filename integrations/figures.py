@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from decimal import Decimal
 
 # What every reader of JSON holds exactly: RFC 8259, section 6.
@@ -45,6 +46,16 @@ def grouping_sign(region: str) -> str:
     if region in _GROUPED_BY_BLANK:
         return " "
     return "'" if region in _GROUPED_BY_APOSTROPHE else ","
+
+
+def plain_signs(text: str) -> str:
+    """Without marks that cannot be seen, which browsers put into dates, and with the usual digits and signs for wide ones."""
+    if text.isascii():
+        return text
+    return "".join(_USUAL.get(one, one) for one in text if unicodedata.category(one) != "Cf")
+
+
+_USUAL = {chr(wide): chr(wide - 0xFEE0) for wide in range(0xFF01, 0xFF5F)}
 
 
 def bounded(raw: int | float | Decimal) -> Decimal:

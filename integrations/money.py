@@ -171,7 +171,11 @@ def _mark(around: str, brackets: str) -> str:
     """What names the currency on one side of the figure."""
     if not _MARK.fullmatch(around):
         raise ValueError
-    return "".join(character for character in around if character not in _MINUS + brackets).strip().upper()
+    mark = "".join(character for character in around if character not in _MINUS + brackets).strip().upper()
+    code, sign = mark[:3], mark[3:].strip()
+    if code in CURRENCIES and code in _SIGNS.get(sign, ()):  # "USD $42"
+        return code
+    return mark.replace("US $", "US$")
 
 
 def _currency(before: str, after: str, usual: str) -> str:

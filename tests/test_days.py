@@ -104,6 +104,15 @@ def test_a_birth_date_is_told_as_far_as_it_is_known(raw: object, known: str, tol
 
 
 @pytest.mark.parametrize(
+    "raw",
+    ["06-MAR-41", "06-mar-41", "6-Mar-1941", "/Date(-909619200000)/", "/Date(-909619200000+0000)/", "３/６/１９４１",
+     "Thu Mar 06 1941 00:00:00 GMT-0800 (Pacific Standard Time)", "\u200e3\u200e/\u200e6\u200e/\u200e1941"],
+)  # fmt: skip
+def test_dates_as_programs_write_them_are_read(raw: str) -> None:
+    assert read("date_of_birth", raw) == "1941-03-06"
+
+
+@pytest.mark.parametrize(
     ("written", "region", "day"),
     [("11/20/2026", "US", "2026-11-20"), ("20/11/2026", "MX", "2026-11-20"), ("3/4/2026", "US", "2026-03-04"),
      ("3/4/2026", "GB", "2026-04-03"), ("20.11.2026", "DE", "2026-11-20"), ("20-Nov-2026", "GB", "2026-11-20"),
