@@ -103,7 +103,7 @@ def test_a_portal_that_has_just_started_is_patient() -> None:
     assert periodic.silence() == ""
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     ("ago", "says"),
     [

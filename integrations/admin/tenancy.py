@@ -127,6 +127,8 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold has no type infor
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         """What the page's own filters ask, and nothing else: Django lets anybody ask any column of the model how it begins,
         be it a key's hash or a number's index."""
+        if lookup in {each.parameter_name for each in self.get_list_filter(request) if hasattr(each, "parameter_name")}:
+            return True
         declared = [each if isinstance(each, str) else each[0] for each in self._field_filters(request)]
         return any(lookup == name or lookup.removeprefix(f"{name}__") in _ASKED_BY_FILTERS for name in declared)
 
