@@ -7,6 +7,7 @@ import gc
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import closing
+from io import BytesIO
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "connie_portal.settings")
@@ -16,15 +17,14 @@ import django
 django.setup(set_prefix=False)
 
 from django.conf import settings  # noqa: E402 -- Django is to be set up first
-from django.core.exceptions import RequestAborted  # noqa: E402
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest, get_script_prefix  # noqa: E402
 from django.urls import resolve, set_script_prefix  # noqa: E402
 
+from connie_portal.bodies import Incoming, LimitedBody, Receive, Scope  # noqa: E402
+from integrations.api.errors import error_response  # noqa: E402
 from integrations.connectors import warm_up  # noqa: E402
 from integrations.phone import classify  # noqa: E402
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 THIN_PATH = "/api/v1/"
@@ -47,17 +47,16 @@ class ThinHandler(ASGIHandler):
         super().__init__()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            body = await self.read_body(receive)
-        except RequestAborted:
-            return
-        with closing(body):
+        """The request's body is left unread: a view takes it as ``request.incoming`` when it knows whose it is."""
+        incoming = Incoming(scope, receive)
+        with closing(BytesIO()) as nothing:
             set_script_prefix(get_script_prefix(scope))
-            request, refusal = self.create_request(scope, body)
+            request, refusal = self.create_request(scope, nothing)
             if refusal is not None:
-                await self.send_response(refusal, send)
+                await self.send_response(error_response("invalid_request", "This address cannot be read."), send)
             elif request is not None:
-                await _unless_they_leave(self._answer(request, send), receive)
+                request.incoming = incoming  # type: ignore[attr-defined]  # read by integrations.api.views
+                await _unless_they_leave(self._answer(request, send), incoming)
 
     async def _answer(self, request: ASGIRequest, send: Send) -> None:
         await self.send_response(await self.run_get_response(request), send)
@@ -71,9 +70,9 @@ class ThinHandler(ASGIHandler):
             settings.MIDDLEWARE = full
 
 
-async def _unless_they_leave(answer: Coroutine[Any, Any, None], receive: Receive) -> None:
+async def _unless_they_leave(answer: Coroutine[Any, Any, None], incoming: Incoming) -> None:
     """Nobody waits for an answer whose client has gone, and no source is asked for it any longer."""
-    leaving = asyncio.create_task(_disconnected(receive, asyncio.current_task()))
+    leaving = asyncio.create_task(_left(incoming, asyncio.current_task()))
     try:
         await answer
     except asyncio.CancelledError:
@@ -83,9 +82,8 @@ async def _unless_they_leave(answer: Coroutine[Any, Any, None], receive: Receive
         leaving.cancel()
 
 
-async def _disconnected(receive: Receive, answering: asyncio.Task[None] | None) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+async def _left(incoming: Incoming, answering: asyncio.Task[None] | None) -> None:
+    await incoming.left()
     if answering:
         answering.cancel()
 
@@ -111,7 +109,20 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """One of the three, by path."""
     path = scope["path"] if scope["type"] == "http" else ""
     if path.startswith(THIN_PATH) or path in HEALTH_PATHS:
-        chosen: ASGIHandler = thin_application
+        await thin_application(scope, receive, send)
+    elif path.startswith(STATIC_PATH):
+        await static_application(scope, receive, send)
+    elif path:
+        await _within_limits(scope, receive, send)
     else:
-        chosen = static_application if path.startswith(STATIC_PATH) else full_application
-    await chosen(scope, receive, send)
+        await full_application(scope, receive, send)  # which says that it speaks HTTP only
+
+
+async def _within_limits(scope: Scope, receive: Receive, send: Send) -> None:
+    """Django's own pages, whose bodies are read before anything else is done."""
+    limited = LimitedBody(scope, receive)
+    await full_application(scope, limited.receive, send)
+    if limited.refusal:
+        answer = error_response(*limited.refusal)
+        answer["Content-Length"] = str(len(answer.content))
+        await full_application.send_response(answer, send)

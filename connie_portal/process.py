@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import signal
 import socket
 import threading
@@ -13,6 +14,7 @@ from connie_portal.env import EnvironmentProblem
 
 TRIES = 100
 GRACE_S = 10.0
+OPEN_FILES = 65_536
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,14 @@ def address(listener: socket.socket) -> str:
     """``http://127.0.0.1:8000``"""
     host, number = listener.getsockname()[:2]
     return f"http://[{host}]:{number}" if ":" in host else f"http://{host}:{number}"
+
+
+def allow_many_connections() -> None:
+    """As many open files as the system lets this process have: the usual 1,024 are soon connections of one afternoon."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def end_with_parent(descriptor: int) -> None:

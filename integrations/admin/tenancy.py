@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib.admin import RelatedOnlyFieldListFilter
-from django.contrib.admin.options import ActionLocation
+from django.contrib.admin.options import ActionLocation, IncorrectLookupParameters
 from django.contrib.admin.utils import lookup_spawns_duplicates, unquote
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
@@ -81,7 +81,7 @@ class TenantForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at r
 
 
 # By what Django's own filters of fields ask.
-_ASKED_BY_FILTERS = frozenset({"exact", "in", "isnull", "gte", "lt", "id__exact", "pk__exact"})
+_ASKED_BY_FILTERS = frozenset({"exact", "in", "isnull", "gte", "lt", "year", "month", "day", "id__exact", "pk__exact"})
 
 
 class TenantAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold has no type information
@@ -134,6 +134,13 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold has no type infor
 
     def _field_filters(self, request: HttpRequest) -> list[Any]:
         return [each for each in self.get_list_filter(request) if isinstance(each, str | tuple | list)]
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Raises IncorrectLookupParameters, after which the whole list is shown: also for a year or an id that cannot be."""
+        try:
+            return super().get_changelist_instance(request)
+        except (OverflowError, ValueError) as problem:
+            raise IncorrectLookupParameters from problem
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         if request.method != "POST":

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import orjson
 import structlog
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import RequestAborted, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
@@ -42,7 +42,7 @@ class ApiView(APIView):
     async def post(self, request: HttpRequest) -> HttpResponse:
         """Authenticate first: a stranger learns nothing about what a body should hold."""
         client = await authenticate(request, self.scope)
-        return await self.answer(client, read_object(request))
+        return await self.answer(client, await read_object(request))
 
     async def answer(self, client: Client, body: dict[str, Any]) -> HttpResponse:
         raise NotImplementedError
@@ -71,22 +71,37 @@ class ApiView(APIView):
         return response
 
 
-def read_object(request: HttpRequest) -> dict[str, Any]:
-    """The body as a JSON object. Raises BadRequest."""
+async def read_object(request: HttpRequest) -> dict[str, Any]:
+    """The body as a JSON object. Raises BadRequest, for what can be told from the headers before anything is read."""
     content_type = (request.content_type or "").lower()
     if content_type != "application/json" and not content_type.endswith("+json"):
         raise BadRequest("unsupported_media_type", "Send JSON with the header 'Content-Type: application/json'.")
-    too_large = BadRequest("too_large", f"The request body is larger than {MAX_BODY // 1024} KiB.")
+    if _coding(request, "Content-Encoding") not in ("", "identity") or _coding(request, "Transfer-Encoding") not in (
+        "",
+        "chunked",
+    ):
+        raise BadRequest("unsupported_media_type", "Send the body as it is, without a content coding.")
     try:
-        if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY or len(request.body) > MAX_BODY:
-            raise too_large
-        body = orjson.loads(request.body)
+        body = orjson.loads(await _read(request))
     except RequestDataTooBig:
-        raise too_large from None
-    except (ValueError, UnreadablePostError):
+        raise BadRequest("too_large", f"The request body is larger than {MAX_BODY // 1024} KiB.") from None
+    except (ValueError, RequestAborted, UnreadablePostError):
         raise BadRequest("invalid_json", "The request body is not valid JSON.") from None
     if not isinstance(body, dict):
         raise BadRequest("invalid_request", "The request body must be a JSON object.")
+    return body
+
+
+def _coding(request: HttpRequest, header: str) -> str:
+    return request.headers.get(header, "").strip().lower()
+
+
+async def _read(request: HttpRequest) -> bytes:
+    # The thin stack leaves the body unread until now.
+    incoming = getattr(request, "incoming", None)
+    body = request.body if incoming is None else await incoming.read(MAX_BODY)
+    if body is None or len(body) > MAX_BODY:
+        raise RequestDataTooBig
     return body
 
 

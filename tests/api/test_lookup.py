@@ -291,3 +291,18 @@ async def test_the_schema_describes_the_lookup_and_the_docs_page_opens(api: Api)
 async def test_organisations_differ_in_how_they_read_a_national_number(api: Api) -> None:
     await Organization.objects.filter(slug="riverside").aupdate(region="GB")
     assert (await api.post({"phone": "020 7946 0018"})).json()["phone_number"] == "+442079460018"
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "code"),
+    [
+        ({"query_params": {"format": "xml"}}, 404, "not_found"),
+        ({"headers": {"Accept": "application/xml"}}, 406, "not_acceptable"),
+        ({"method": "post"}, 405, "method_not_allowed"),
+    ],
+)
+async def test_the_schema_is_refused_in_the_error_shape(api: Api, asked: dict[str, Any], status: int, code: str) -> None:
+    ask = getattr(api.client, asked.pop("method", "get"))
+    answer = await ask("/api/schema", **asked)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    assert answer.json()["error"]["message"]

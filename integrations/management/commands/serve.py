@@ -19,7 +19,8 @@ from django.db import connection
 
 from connie_portal.database_file import FileProblem, hold, look_over
 from connie_portal.health import redis_problem, unapplied_migrations
-from connie_portal.process import Port, address, end_with_parent, inherited, listen
+from connie_portal.process import Port, address, allow_many_connections, end_with_parent, inherited, listen
+from connie_portal.protocol import LimitedProtocol
 from connie_portal.runner import run_alone
 from connie_portal.server import Server, ServerWithRunner
 from connie_portal.supervisor import Supervisor
@@ -135,6 +136,7 @@ def _allow_own_address(listener: socket.socket) -> None:
 
 
 def _serve(listener: socket.socket, *, together: bool) -> None:
+    allow_many_connections()
     server = (ServerWithRunner if together else Server)(_configuration())
 
     def end(_signal: int, _frame: object) -> None:
@@ -151,6 +153,8 @@ def _serve(listener: socket.socket, *, together: bool) -> None:
 def _configuration() -> uvicorn.Config:
     return uvicorn.Config(
         "connie_portal.asgi:application",
+        http=LimitedProtocol,
+        ws="none",
         loop="asyncio",  # uvloop, where somebody has it, lets newcomers wait while others are served
         lifespan="off",  # Django has none
         log_config=None,  # logging is set up in connie_portal.logs
