@@ -49,11 +49,11 @@ Answer = Callable[..., None]
 def sources_answer(monkeypatch: pytest.MonkeyPatch) -> Answer:
     """What the sources are to answer."""
 
-    def answer(status: LookupStatus, *people: CallerProfile) -> None:
+    def answer(status: LookupStatus, *people: CallerProfile, unreadable: tuple[str, ...] = ()) -> None:
         async def look_up(question: Question) -> LookupResult:
             if isinstance(question.caller_id, Withheld):
                 return LookupResult(question.organization_id, question.caller_id, LookupStatus.WITHHELD, (), (), NOW)
-            source = SourceOutcome("crm", "HubSpot", "hubspot", SourceStatus.FOUND, latency_ms=81.2)
+            source = SourceOutcome("crm", "HubSpot", "hubspot", SourceStatus.FOUND, latency_ms=81.2, unreadable=unreadable)
             caller = Number(NUMBER, "US")
             return LookupResult(question.organization_id, caller, status, people, (source,), NOW)
 
@@ -86,6 +86,12 @@ def test_another_tier_sees_what_it_may(world: World, sources_answer: Answer) -> 
     _, out, _ = run("lookup_caller", "riverside", NUMBER, "--as-tier", "admin")
     assert "rosa@mail.example" in out
     assert "12.50 USD" in out
+
+
+def test_what_could_not_be_read_is_told(world: World, sources_answer: Answer) -> None:
+    sources_answer(LookupStatus.OK, ROSA, unreadable=("last_visit", "shoe_size"))
+    _, out, _ = run("lookup_caller", "riverside", NUMBER)
+    assert "HubSpot: could not be read and is left out: Last visit, shoe size." in out.splitlines()
 
 
 def test_several_people_are_one_line_each(world: World, sources_answer: Answer) -> None:

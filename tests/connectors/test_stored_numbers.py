@@ -12,7 +12,7 @@ import pytest
 from integrations.connectors import build
 from integrations.connectors.base import Connector, Deadline, SourceSettings
 from integrations.connectors.http import close_clients
-from integrations.connectors.recording import recording
+from integrations.connectors.recording import recording, remarks
 from integrations.connectors.rows import RowsConnector, UnusableRow, read_csv
 from integrations.phone import Number, classify
 from integrations.profile import SourceRecord
@@ -168,3 +168,13 @@ async def test_what_cannot_be_read_is_told_to_whoever_tries_the_system(kinds: Ki
         assert await kinds.find(name, "wrong number: 415-555-0123", "+14155550123") == []
         assert await kinds.find(name, "415-555-0124", "+14155550123") == []  # another's, and readable
     assert recorded.unread == 1
+
+
+@pytest.mark.parametrize("name", [name for name in KINDS if name != "directory"])
+async def test_what_cannot_be_read_is_told_beside_the_system_at_every_call(kinds: Kinds, name: str) -> None:
+    with remarks() as said:
+        assert await kinds.find(name, "415-555-0124", "+14155550123") == []
+    assert said == []
+    with remarks() as said:
+        assert await kinds.find(name, "415*555*0123", "+14155550123") == []
+    assert said == ["It named somebody without a number that can be compared, so they are not taken for the caller."]

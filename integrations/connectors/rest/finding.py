@@ -14,7 +14,7 @@ from integrations.connectors.recording import record_candidates, remark
 from integrations.connectors.rest.asking import Asking
 from integrations.connectors.rest.requests import Inputs
 from integrations.connectors.rest.steps import MappedStep
-from integrations.connectors.verifying import holds
+from integrations.connectors.verifying import NOT_COMPARABLE, holds
 from integrations.errors import SourceError
 from integrations.phone import Number
 from integrations.profile import JSON, Match, SourceRecord
@@ -22,7 +22,6 @@ from integrations.stored_numbers import as_text, numbers_in
 from integrations.whose import whose
 
 PHONES = ("phone", "phones")
-_NOT_COMPARABLE = "It named somebody without a number that can be compared, so they are not taken for the caller."
 _NOT_MAPPED = "It does not say which number whom it names has, so nobody is taken for the caller: map phone, or say trusted."
 _UNCHECKED = "It does not say which number whom it names has, so that could not be checked."
 _TOO_MANY = "It names more people than can be held against the number, so somebody may be missing."
@@ -55,7 +54,7 @@ class Finding:
         people = sorted(people, key=is_left_out)[:MAX_RECORDS]
         if people or not later or not any(name in later[0][1] for name in PHONES):
             if not people and any(not self._comparable(stored) for _raw, stored in held):
-                remark(_NOT_COMPARABLE)
+                remark(NOT_COMPARABLE)
             return await self._completed(people, inputs, deadline)
         return await self._by_second_step([raw for raw, _stored in held], number, inputs, deadline)
 
@@ -92,7 +91,7 @@ class Finding:
             if why := self._why(second[1], stored, number):
                 people.append(replace(record, matched=why))
             elif not self._comparable(stored):
-                remark(_NOT_COMPARABLE)
+                remark(NOT_COMPARABLE)
         failed = next((answer for answer in answers if isinstance(answer, BaseException)), None)
         if failed and (not people or not isinstance(failed, SourceError)):
             raise failed
