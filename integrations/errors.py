@@ -16,7 +16,9 @@
     │   │   └── MissingScope      auth                           the credentials live but may not do this
     │   └── InvalidResponse       invalid_response               garbage, too large, wrong types, refused request
     │       └── MissingColumn     invalid_response               what the configuration names and the system does not have
-    ├── AuditUnavailable          the access entry could not be committed: no caller data may leave
+    ├── NothingShown              nothing of the caller may be shown now
+    │   ├── AuditUnavailable      the access entry could not be committed: no caller data may leave
+    │   └── TooManyUnknown        somebody asks about many numbers that nobody has
     └── AccessDenied              the viewer may not see this; the denial is already in the audit trail
 
 ``SourceError.status`` is the word of ``sources[].status`` in docs/api.md; ``public_message`` is a plain sentence
@@ -25,6 +27,7 @@ that is safe on an agent's screen: never a vendor's body, an address, a secret o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
@@ -141,7 +144,24 @@ class OutOfReach(SourceUnavailable):
     )
 
 
-class AuditUnavailable(PortalError):
+class NothingShown(PortalError):
+    """Nothing of the caller may be shown now; ``public_message`` says why."""
+
+
+class TooManyUnknown(NothingShown):
+    """The viewer has looked up many numbers that nobody has, and has to wait ``retry_after`` seconds."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("too many unknown numbers")
+        self.retry_after = max(1, math.ceil(retry_after))
+        minutes = math.ceil(self.retry_after / 60)
+        self.public_message = (
+            "Many numbers were looked up that nobody has, so further look-ups have to wait. "
+            f"Try again in {minutes} {'minute' if minutes == 1 else 'minutes'}, or ask your supervisor. This is on record."
+        )
+
+
+class AuditUnavailable(NothingShown):
     public_message = "The access record could not be written, so nothing about the caller can be shown right now."
 
 

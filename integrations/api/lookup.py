@@ -13,7 +13,7 @@ from integrations.api.keys import Client, refuse_another_organization
 from integrations.api.views import ApiView, BadRequest, validated
 from integrations.calls import CallFacts
 from integrations.calls.named import NamedCall
-from integrations.disclosure import Context, Disclosure, Showing
+from integrations.disclosure import Context, Disclosure, Showing, refuse_probing
 from integrations.lookup import LookupStatus, Question, SourceStatus, look_up
 from integrations.phone import MAX_RAW_LENGTH, NotANumber, classify
 
@@ -111,6 +111,7 @@ class LookupView(ApiView):
         showing = Showing(client.viewer, context, call if context.call_sid else None)
         counts, refresh = client.viewer.with_restricted, bool(asked.get("refresh"))
         question = Question(organization_id, caller_id, seconds, refresh=refresh, with_restricted=counts)
+        refuse_probing(client.viewer)
         await showing.prepare()  # at hand, nearly always
         return json_response(answer_of(await showing.disclose(await look_up(question))))
 

@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 
 from integrations.api.errors import error_response
 from integrations.api.keys import Client, Forbidden, Unauthenticated, authenticate
-from integrations.errors import AuditUnavailable
+from integrations.errors import AuditUnavailable, TooManyUnknown
 
 MAX_BODY = 64 * 1024
 
@@ -64,6 +64,9 @@ class ApiView(APIView):
             response = error_response("forbidden", str(problem))
         except BadRequest as problem:
             response = error_response(problem.code, problem.message, problem.fields)
+        except TooManyUnknown as problem:
+            response = error_response("throttled", problem.public_message)
+            response["Retry-After"] = str(problem.retry_after)
         except (AuditUnavailable, OperationalError, InterfaceError) as problem:
             # Without the database there is no entry, and without an entry no caller data.
             log.error("audit.unavailable", problem=type(problem).__name__)

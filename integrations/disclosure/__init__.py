@@ -26,6 +26,7 @@ from integrations.disclosure.identity import gate_for
 from integrations.disclosure.masking import mask
 from integrations.disclosure.matches import MatchCard, cards_of, marks_of, match_id, matched_by
 from integrations.disclosure.policy import Gate, Policy, policy_of
+from integrations.disclosure.probing import note_unknown, refuse_probing
 from integrations.disclosure.search import Found, allow_search, disclose_found
 from integrations.disclosure.viewers import Viewer
 from integrations.errors import AccessDenied
@@ -51,6 +52,7 @@ __all__ = [
     "disclose_found",
     "new_view_id",
     "pick",
+    "refuse_probing",
     "reveal",
     "set_aside",
 ]
@@ -171,6 +173,8 @@ class Showing:
         await audit.record(entry, beside)
         self._on_record += news
         self._status = result.status if result.complete else None
+        if result.complete:
+            await note_unknown(self.viewer, result)
 
 
 async def announce(number: Number | None, viewer: Viewer, context: Context) -> str:

@@ -8,6 +8,7 @@ from integrations.disclosure import audit
 from integrations.disclosure.context import Context, check_made_for, choice_on_record, clean_reason, how_found
 from integrations.disclosure.matches import MatchCard, cards_of
 from integrations.disclosure.policy import Policy, policy_of
+from integrations.disclosure.probing import note_unknown, refuse_probing
 from integrations.disclosure.viewers import Viewer
 from integrations.errors import AccessDenied
 from integrations.lookup.result import LookupResult, LookupStatus, SourceOutcome
@@ -36,8 +37,9 @@ async def allow_search(viewer: Viewer, sought: Sought, context: Context) -> None
     """Whether the viewer may search in this way, for the reason ``context.purpose``: before any system is asked.
 
     Raises AccessDenied, the denial committed, for whoever is no person, gives no reason, or has a tier that does not see
-    names or has to be kept from what is searched with: finding somebody by it would tell it. Raises AuditUnavailable.
+    names or has to be kept from what is searched with: finding somebody by it would tell it. Raises NothingShown.
     """
+    refuse_probing(viewer)
     await _allowed(viewer, sought, context)
 
 
@@ -63,6 +65,7 @@ async def disclose_found(result: LookupResult, viewer: Viewer, context: Context)
         **context.facts,
     )
     await audit.record(entry)
+    await note_unknown(viewer, result)
     return Found(result.status, matches, len(result.people) > MOST_SHOWN, result.sources, result.shared)
 
 

@@ -33,6 +33,7 @@ class Viewer:
     role: str = ""
     team: str = ""
     address: str = ""
+    looks_up_every_caller: bool = False  # a key of Studio's, whose callers are not its choice
 
     @property
     def with_restricted(self) -> bool:
@@ -86,6 +87,7 @@ def viewer_of_key(key: ApiKey, *, address: str) -> Viewer:
         tier=key.tier.name,
         channel=Channel.API,
         address=address,
+        looks_up_every_caller="enrich" in key.scopes,
     )
 
 

@@ -28,6 +28,7 @@ class Event(models.TextChoices):
     IDENTITY_CHECK = "identity_check", _("caller's identity checked")
     AVAILABILITY = "availability", _("asked what is free")
     DENIED = "denied", _("refused")
+    PROBING = "probing", _("many unknown numbers looked up")
     LOG_IN = "log_in", _("logged in")
     LOG_OUT = "log_out", _("logged out")
     ADMIN_CHANGE = "admin_change", _("settings changed")

@@ -16,9 +16,9 @@ from django.views.decorators.http import require_POST
 
 from integrations.calls import choices
 from integrations.disclosure import audit, pick, set_aside
-from integrations.errors import AuditUnavailable
+from integrations.errors import NothingShown
 from integrations.models import Call, Event
-from integrations.panel.views import cannot_be_recorded, looked_up
+from integrations.panel.views import cannot_be_shown, looked_up
 from integrations.panel.visits import Visit, enter
 
 Saying = Callable[[HttpRequest, Visit, Call], Awaitable[None]]
@@ -37,8 +37,8 @@ def saying(say: Saying) -> View:
         try:
             if visit.call:
                 await say(request, visit, visit.call)
-        except AuditUnavailable as problem:
-            return await cannot_be_recorded(request, visit, problem)
+        except NothingShown as problem:
+            return await cannot_be_shown(request, visit, problem)
         return redirect(back)
 
     return never_cache(require_POST(view))

@@ -17,7 +17,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from integrations.calls import identity
 from integrations.disclosure.identity import Verdict, compare_identity, identity_asked, said, skip_identity, whom_to_check
-from integrations.errors import AccessDenied, AuditUnavailable
+from integrations.errors import AccessDenied, NothingShown
 from integrations.models import Call, IdentityCheck
 from integrations.models.organizations import IdentityQuestion
 from integrations.panel.views import draw_page, looked_up, posted, reason_given, to_log_in
@@ -61,7 +61,7 @@ async def _step(request: HttpRequest, org: str, key: str, take: Any) -> HttpResp
         problem, left = await take(request, visit, visit.call)
     except AccessDenied:
         problem = _("There is nobody to check now: not exactly one person is shown, or a system did not answer. Try again.")
-    except AuditUnavailable as unavailable:
+    except NothingShown as unavailable:
         problem = unavailable.public_message
     if problem is None:
         back = reverse("panel-call", args=[org, key])

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from integrations.calls import choices
 from integrations.disclosure import allow_search, disclose_found, pick
-from integrations.errors import AccessDenied, AuditUnavailable
+from integrations.errors import AccessDenied, NothingShown
 from integrations.lookup.search import search
 from integrations.models import Call
 from integrations.panel.choices import saying
@@ -68,7 +68,7 @@ async def _found(visit: Visit, sought: Sought, reason: str) -> dict[str, Any]:
         found = await disclose_found(result, visit.viewer, context)
     except AccessDenied:
         return {"problem": _("You may not search in this way. The attempt is on record.")}
-    except AuditUnavailable as problem:
+    except NothingShown as problem:
         return {"problem": problem.public_message}
     silent = [source.label for source in found.sources if not source.status.answered]
     return {"found": found, "asked": [source.label for source in found.sources], "silent": silent}

@@ -22,8 +22,8 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from integrations.calls import CallFacts, open_call
 from integrations.calls.choices import choice_of
-from integrations.disclosure import Disclosure, Showing, announce, clean_reason, disclose, reveal
-from integrations.errors import AccessDenied, AuditUnavailable
+from integrations.disclosure import Disclosure, Showing, announce, clean_reason, disclose, refuse_probing, reveal
+from integrations.errors import AccessDenied, NothingShown
 from integrations.lookup import Choice, LookupResult, LookupStatus, Question, look_up, so_far, stream
 from integrations.lookup.availability import knows_services
 from integrations.panel.cards import lay_out, row_of
@@ -103,8 +103,8 @@ async def call_page(request: HttpRequest, org: str, key: str) -> HttpResponseBas
     number = visit.caller_id if isinstance(visit.caller_id, Number) else None
     try:
         text = await announce(number, visit.viewer, visit.context())
-    except AuditUnavailable as problem:
-        return await cannot_be_recorded(request, visit, problem)
+    except NothingShown as problem:
+        return await cannot_be_shown(request, visit, problem)
     return await draw_page(request, visit, "call.html", {"number": text, "waiting": True, "search_first": is_shared(visit)})
 
 
@@ -114,8 +114,8 @@ def is_shared(visit: Visit) -> bool:
     return isinstance(number, Number) and not set(number.forms).isdisjoint(visit.organization.shared_numbers)
 
 
-async def cannot_be_recorded(request: HttpRequest, visit: Visit, problem: AuditUnavailable) -> HttpResponseBase:
-    """The call's page without the caller: what is not on record is not shown."""
+async def cannot_be_shown(request: HttpRequest, visit: Visit, problem: NothingShown) -> HttpResponseBase:
+    """The call's page without the caller, and why."""
     return await draw_page(request, visit, "call.html", {"unrecorded": problem.public_message}, status=503)
 
 
@@ -131,10 +131,11 @@ async def caller(request: HttpRequest, org: str, key: str) -> HttpResponseBase:
     visit = await sync_to_async(enter)(request, org, key)
     template = "_caller.html" if request.htmx else "call.html"  # type: ignore[attr-defined]  # django-htmx adds it
     try:
+        refuse_probing(visit.viewer)
         question = await _question(visit, refresh=_asks_anew(request))
         result = await so_far(question, POLL_S) if "poll" in request.GET else await look_up(question)
         shown = await disclose(result, visit.viewer, visit.context())
-    except AuditUnavailable as problem:
+    except NothingShown as problem:
         # 200: htmx swaps nothing else in, and the person must read this.
         return await draw_page(request, visit, template, {"unrecorded": problem.public_message})
     return await draw_page(request, visit, template, _board(shown, visit))
@@ -163,11 +164,17 @@ async def stream_caller(request: HttpRequest, org: str, key: str) -> HttpRespons
 
 async def _events(request: HttpRequest, visit: Visit) -> AsyncIterator[bytes]:
     showing = Showing(visit.viewer, visit.context())
+    try:
+        refuse_probing(visit.viewer)
+    except NothingShown as problem:
+        fragment = await draw_page(request, visit, "_caller.html", {"unrecorded": problem.public_message})
+        yield _event("done", fragment.content)
+        return
     async with aclosing(stream(await _question(visit, refresh=_asks_anew(request)))) as results:
         async for result in results:
             try:
                 context = _board(await showing.disclose(result), visit)
-            except AuditUnavailable as problem:
+            except NothingShown as problem:
                 context = {"unrecorded": problem.public_message}
             fragment = await draw_page(request, visit, "_caller.html", context)
             yield _event("done" if result.complete or "unrecorded" in context else "board", fragment.content)
@@ -205,7 +212,7 @@ async def reveal_field(request: HttpRequest, org: str, key: str) -> HttpResponse
         # Worded by the look-up alone, so that it does not tell whether a hidden field has a value.
         complete = result.status in _COMPLETE
         return await _refused(request, visit, result, name, str(_DENIED if complete else _NOT_NOW), again=not complete)
-    except AuditUnavailable as problem:
+    except NothingShown as problem:
         return await _refused(request, visit, result, name, problem.public_message, again=True)
     labels = {source.key: source.label for source in result.sources}
     row = row_of(shown, _reader(visit), labels, revealed=True)
