@@ -17,11 +17,14 @@ import django
 django.setup(set_prefix=False)
 
 from django.conf import settings  # noqa: E402 -- Django is to be set up first
+from django.core.exceptions import RequestAborted  # noqa: E402
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest, get_script_prefix  # noqa: E402
+from django.http import HttpResponse  # noqa: E402
 from django.urls import resolve, set_script_prefix  # noqa: E402
 
-from connie_portal.bodies import Incoming, LimitedBody, Receive, Scope  # noqa: E402
-from integrations.api.errors import error_response  # noqa: E402
+from connie_portal.bodies import BodyRefused, Incoming, Receive, Scope, taken_whole  # noqa: E402
+from connie_portal.turns import TooBusy, turn  # noqa: E402
+from integrations.api.errors import STATUS_OF, error_response  # noqa: E402
 from integrations.connectors import warm_up  # noqa: E402
 from integrations.phone import classify  # noqa: E402
 
@@ -119,10 +122,21 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def _within_limits(scope: Scope, receive: Receive, send: Send) -> None:
-    """Django's own pages, whose bodies are read before anything else is done."""
-    limited = LimitedBody(scope, receive)
-    await full_application(scope, limited.receive, send)
-    if limited.refusal:
-        answer = error_response(*limited.refusal)
-        answer["Content-Length"] = str(len(answer.content))
-        await full_application.send_response(answer, send)
+    """Django's own pages, each when its body is here and a thread is free for it."""
+    try:
+        whole = await taken_whole(scope, receive)
+        async with turn(scope) as mine:
+            await full_application(scope, whole, mine.until_answered(send))
+    except RequestAborted:
+        return
+    except BodyRefused as problem:
+        await _refuse(error_response(problem.code, str(problem)), send)
+    except TooBusy as problem:
+        await _refuse(error_response("throttled", str(problem)), send)
+
+
+async def _refuse(answer: HttpResponse, send: Send) -> None:
+    answer["Content-Length"] = str(len(answer.content))
+    if answer.status_code == STATUS_OF["throttled"]:
+        answer["Retry-After"] = "5"
+    await full_application.send_response(answer, send)

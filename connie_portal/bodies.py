@@ -65,42 +65,51 @@ class Incoming:
             pass
 
 
-class LimitedBody:
-    """The body for those who read it whole, before it is known whose it is: Django's own pages.
+class BodyRefused(Exception):
+    """``code`` is the error's, ``str()`` the sentence for whoever sent it."""
 
-    Who is not logged in sends little; large files are an administrator's. What is refused ends as if the client had gone,
-    and then ``refusal`` is an error's code and sentence.
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+async def taken_whole(scope: Scope, receive: Receive) -> Receive:
+    """``receive`` for Django's own pages, which take a body whole: it was read already, so that nobody works while it comes.
+
+    Who is not logged in sends little; large files are an administrator's. Raises BodyRefused, RequestAborted.
     """
+    headers = dict(scope["headers"])
+    if _is_coded(headers):
+        raise BodyRefused("unsupported_media_type", "Send the body as it is, without a content coding.")
+    allowed = await _allowed(scope, int(headers.get(b"content-length") or 0), ANYBODY)
+    parts, size, more = [], 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise RequestAborted
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        allowed = await _allowed(scope, size, allowed)
+        more = message.get("more_body", False)
+    waiting = [{"type": "http.request", "body": b"".join(parts), "more_body": False}]
 
-    def __init__(self, scope: Scope, receive: Receive) -> None:
-        headers = dict(scope["headers"])
-        self.refusal: tuple[str, str] | None = None
-        self._scope, self._receive = scope, receive
-        self._announced = int(headers.get(b"content-length") or 0)
-        self._coded = _is_coded(headers)
-        self._size, self._allowed = 0, ANYBODY
+    async def again() -> Mapping[str, Any]:
+        return waiting.pop() if waiting else await receive()
 
-    async def receive(self) -> Mapping[str, Any]:
-        if self._coded:
-            self.refusal = ("unsupported_media_type", "Send the body as it is, without a content coding.")
-        elif self._announced > self._allowed:
-            await self._ask_for(self._announced)
-        if self.refusal:
-            return {"type": "http.disconnect"}
-        message = await self._receive()
-        self._size += len(message.get("body", b""))
-        if self._size > self._allowed:
-            await self._ask_for(self._size)
-        return {"type": "http.disconnect"} if self.refusal else message
+    return again
 
-    async def _ask_for(self, wanted: int) -> None:
+
+async def _allowed(scope: Scope, wanted: int, allowed: int) -> int:
+    """The bytes that the sender may send, who is looked for only when it is more than was known to be ``allowed``."""
+    if wanted > allowed:
         with suppress(AnyDatabaseError):
-            self._allowed = await hop(_most, self._scope)
-        if wanted > self._allowed:
-            sentence = f"This is larger than {self._allowed // 1024} KiB, which is what can be sent here."
-            if self._allowed == ANYBODY:
-                sentence += " If you were logged in before, log in again."
-            self.refusal = ("too_large", sentence)
+            allowed = await hop(_most, scope)
+    if wanted > allowed:
+        sentence = f"This is larger than {allowed // 1024} KiB, which is what can be sent here."
+        if allowed == ANYBODY:
+            sentence += " If you were logged in before, log in again."
+        raise BodyRefused("too_large", sentence)
+    return allowed
 
 
 def _most(scope: Scope) -> int:

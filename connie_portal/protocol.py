@@ -30,7 +30,8 @@ class Limits:
     body_floor: int = 32 * 1024
     answer_s: float = 30  # in which a client must take something of an answer that is ready
     linger_s: float = 3  # how long what is no longer wanted is read, so that the client reads why
-    waiting: int = 512  # connections on which nothing is being answered
+    waiting: int = 512  # connections on which nothing is being answered for longer than
+    new_s: float = 1  # this: in a crowd, what has come may not have been looked at yet
     pipelined: int = 16
 
 
@@ -51,7 +52,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     limits: ClassVar[Limits] = Limits(**settings.SERVE_LIMITS)
     # Oldest first.
-    _at_rest: ClassVar[dict[LimitedProtocol, None]] = {}
+    _at_rest: ClassVar[dict[LimitedProtocol, float]] = {}
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._phase = _HEAD
@@ -176,9 +177,13 @@ class LimitedProtocol(HttpToolsProtocol):
         if not at_rest:
             self._at_rest.pop(self, None)
         elif self not in self._at_rest:
-            self._at_rest[self] = None
-            if len(self._at_rest) > self.limits.waiting:
-                next(iter(self._at_rest)).transport.abort()
+            self._at_rest[self] = now = self.loop.time()
+            while len(self._at_rest) > self.limits.waiting:
+                oldest, since = next(iter(self._at_rest.items()))
+                if now - since < self.limits.new_s:
+                    break
+                del self._at_rest[oldest]
+                oldest.transport.abort()
 
     def _too_slow(self) -> None:
         enough = self._phase == _BODY and self._body_size >= self.limits.body_floor

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from tests.api.conftest import api as api
 from tests.factories import World
 from tests.test_serve_without_delay import portal
 
-QUICK = Limits(head_s=0.3, body_s=0.3, body_floor=1_000, answer_s=0.3, linger_s=0.5, waiting=20)
+QUICK = Limits(head_s=0.3, body_s=0.3, body_floor=1_000, answer_s=0.3, linger_s=0.5, waiting=20, new_s=0)
 ENDLESS = b"x" * 64 * 1024
 
 
@@ -187,6 +188,15 @@ async def test_many_half_sent_requests_keep_nobody_out(port: int) -> None:
         writer.close()
     for reader, writer in half:
         await reader.read()
+        writer.close()
+
+
+async def test_a_crowd_that_has_only_just_come_is_served(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LimitedProtocol, "limits", replace(QUICK, waiting=2, new_s=60, head_s=60))
+    crowd = [await asyncio.open_connection("127.0.0.1", port) for _each in range(30)]
+    for reader, writer in crowd:
+        writer.write(head("GET /livez"))
+        assert b" 200 " in await reader.readline()
         writer.close()
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import orjson
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import RequestDataTooBig
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.http.request import UnreadablePostError
 from django.shortcuts import render
 from django.urls import reverse
@@ -27,6 +28,7 @@ from integrations.errors import AccessDenied, NothingShown
 from integrations.lookup import Choice, LookupResult, LookupStatus, Question, look_up, so_far, stream
 from integrations.lookup.availability import knows_services
 from integrations.panel.cards import lay_out, row_of
+from integrations.panel.streams import EventStream, too_many
 from integrations.panel.visits import Visit, enter, enter_page
 from integrations.phone import NotANumber, Number, Withheld, classify
 from integrations.values import Reader, at_home
@@ -154,12 +156,21 @@ async def stream_caller(request: HttpRequest, org: str, key: str) -> HttpRespons
 
     Ends with the lookup, which ends by its deadline; whoever goes away ends it earlier.
     """
+    session = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
+    if too_many(session):
+        return _too_many_streams()
     if not (await request.auser()).is_authenticated:
         return _problem("unauthenticated", _("Log in first."), 401)
     visit = await sync_to_async(enter)(request, org, key)
-    # A proxy that gathers the answer would undo the point of it.
-    headers = {"X-Accel-Buffering": "no"}
-    return StreamingHttpResponse(_events(request, visit), content_type="text/event-stream; charset=utf-8", headers=headers)
+    if too_many(session):  # they were opened at once
+        return _too_many_streams()
+    return EventStream(session, _events(request, visit))
+
+
+def _too_many_streams() -> HttpResponse:
+    problem = _problem("throttled", _("Too many panels are open here. Close some of them."), 429)
+    problem["Retry-After"] = "5"
+    return problem
 
 
 async def _events(request: HttpRequest, visit: Visit) -> AsyncIterator[bytes]:

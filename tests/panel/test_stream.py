@@ -12,6 +12,7 @@ from integrations.disclosure import audit
 from integrations.errors import AuditUnavailable
 from integrations.lookup import close_sources
 from integrations.models import AccessEntry
+from integrations.panel import streams
 from integrations.phone import classify
 from tests.factories import World, make_connector
 from tests.known_callers import ROSA, Source, install_fake_kind
@@ -128,3 +129,22 @@ async def test_who_goes_away_ends_the_lookup(world: World, slow: None) -> None:
     await anext(stream)
     await stream.aclose()  # type: ignore[attr-defined]
     assert not FakeConnector.released.is_set()
+
+
+async def test_a_session_has_so_many_streams_and_gets_back_those_that_end(world: World, slow: None) -> None:
+    call = await sync_to_async(open_call)(world.riverside.pk, CallFacts(NUMBER, "CA1"), person_id=world.bea.pk)
+    path = f"/panel/riverside/{call.key}/stream/"
+    bea, another = AsyncClient(), AsyncClient()
+    for client in (bea, another):
+        await sync_to_async(client.force_login)(world.user(world.bea))
+    held: list[Any] = [await bea.get(path) for _each in range(streams.MOST_PER_SESSION)]
+    assert {response.status_code for response in held} == {200}
+    refused = await bea.get(path)
+    assert (refused.status_code, refused.json()["error"]["code"], refused["Retry-After"]) == (429, "throttled", "5")
+    assert (await another.get(path)).status_code == 200
+    await sync_to_async(held[0].close)()  # one that never began
+    begun = aiter(held[1].streaming_content)
+    await anext(begun)
+    await sync_to_async(held[1].close)()  # one whose client went away
+    again = [await bea.get(path) for _each in range(3)]
+    assert [response.status_code for response in again] == [200, 200, 429]
