@@ -46,8 +46,9 @@ _KINDS = (
     ),
     _Kind(
         "a tax or identity number",
-        "taxid taxidno taxidnumber taxidentification taxnumber taxno taxpayerid taxpayernumber taxpayeridentification "
-        "taxpayerno taxfilenumber tfn itin ein fein ptin tinnumber tinno clienttin employeridentification federalid "
+        "taxid taxidno taxidnumber taxidentification taxidentifier taxnumber taxno taxpayerid taxpayernumber "
+        "taxpayeridentification taxpayerno taxfilenumber tfn itin ein fein ptin tinnumber tinno clienttin "
+        "employeridentification federalid "
         "federaltaxid curp dni nif cpf cuit cuil cedula aadhaar aadhar pannumber panno pancard nationalid nationalidno "
         "nationalidnumber nationalidentity nationalidentification governmentid govid governmentidnumber identitycard "
         "identitynumber alienregistration aliennumber uscisnumber visanumber visano matriculaconsular claveelector "
@@ -85,7 +86,7 @@ _KINDS = (
     _Kind(
         "a card number",
         "creditcard debitcard bankcard paymentcard cardnumber cardno cardnum cardnbr cardpan ccnumber ccno ccnum ccnbr "
-        "ccpan ccexp cardexp cardexpiry cardexpiration primaryaccountnumber cvv cvc cvvcode cvccode cardcvv cardcvc "
+        "ccpan ccexp cardexp cardexpiry cardexpiration primaryaccountnumber cvv cvc ccv cvvcode cvccode cardcvv cardcvc "
         "cardcsc cardcode cardsecurity cardverification securitycode verificationvalue tarjeta tarjetacredito "
         "tarjetadebito numerotarjeta notarjeta cartebancaire cartebleue cartecredit numerocarte cartaocredito "
         "cartaodebito numerocartao cartao codigoseguridad codigoseguranca kreditkarte kreditkartennummer kartennummer",
@@ -144,7 +145,7 @@ def _table(column: str) -> dict[str, str]:
 
 
 _NAMED, _ALONE, _LAST = _table("named"), _table("alone"), _table("last")
-_WRITTEN = {folded(text).casefold(): what for text, what in _table("written").items()}
+_WRITTEN = {folded(text.casefold()): what for text, what in _table("written").items()}
 # Not those that a longer word may go on from in another sense: "accountno" in "accountnotes".
 _WITHIN = {run: what for run, what in _NAMED.items() if len(run) >= _LONG and not run.endswith(("no", "num"))}
 _SHORT_WITHIN = {"cvv": _NAMED["cvv"], "pwd": _NAMED["pwd"], "passw": _NAMED["password"]}
@@ -168,10 +169,10 @@ def _named_like(name: str) -> str:
 
 
 def _judged(name: str) -> str:
-    plain = folded(name)
-    if not plain.isascii() and (what := _in_other_scripts(plain.casefold())):
+    # In small letters first: capitals of other alphabets look like other Latin letters than small ones do.
+    if not name.isascii() and (what := _in_other_scripts(folded(name.casefold()))):
         return what
-    words = _words_of(plain)
+    words = _words_of(folded(name))
     return _run_of(words) or next(filter(None, map(_within, words)), "")
 
 

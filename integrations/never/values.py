@@ -172,7 +172,7 @@ _KEYED = re.compile(
 _NUMBERED = re.compile(
     r"(?<![a-z])(?:(?:account|acct|a/c|cuenta|compte|conta)\s?(?:number|no\b|num|nbr|#)"
     r"|(?:numero|num|no)\.? (?:de )?(?:cuenta|compte)"
-    r"|bank account|cuenta bancaria|routing|sort code|clabe|iban|swift|passport|pasaporte|passeport|passaporte"
+    r"|bank (?:account|acct)|cuenta bancaria|routing|sort code|clabe|iban|swift|passport|pasaporte|passeport|passaporte"
     r"|driver'?s?\s?(?:license|licence|lic\b)|driving licence|licencia de (?:conducir|manejo)|medicare|medicaid"
     r"|insurance|policy|dni|curp|cedula|rfc|nss|aba(?=[\s#:]{1,3}\d{9})|dl(?=[\s#:]{1,3}[a-z]?\d{5}))"
     + _BETWEEN

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from integrations.connectors.expressions import compiled, names_in
 from integrations.connectors.recording import record_dropped
@@ -19,6 +20,9 @@ from integrations.profile import JSON
 _PART = re.compile(
     r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|[^\W\d][\w$]*|[\d.]+|\S""",
 )
+# What one database leaves out and another reads (MySQL's "#", "--" without a blank behind it and "/*!", PostgreSQL's "$$"):
+# within it quotes, commas and keywords may stand that are none.
+_NOT_READ_ALIKE = re.compile(r"--|/\*|#|\$\w{0,63}\$|\\")
 _ENDS = frozenset({"FROM", "UNION", "INTERSECT", "EXCEPT", "WHERE", "GROUP", "ORDER", "LIMIT", "HAVING", "INTO"})
 _SETS = frozenset({"UNION", "INTERSECT", "EXCEPT"})
 _CONNECTING = frozenset(
@@ -41,8 +45,7 @@ class _Item:
 
     def sources(self) -> Iterator[str]:
         """The columns, and texts, as paths into JSON are. The alias is one of them: a bad one is judged by itself."""
-        following = [*self.parts[1:], ""]
-        for part, after in zip(self.parts, following, strict=True):
+        for part, after in pairwise([*self.parts, ""]):
             if _is_name(part) and after not in (".", "("):
                 yield _bare(part)
 
@@ -61,10 +64,10 @@ def hidden_columns(query: str) -> dict[str, str]:
             break
         hidden = {**found, **hidden}
     named = next((name for name in map(_bare, filter(_is_name, parts)) if is_never(name)), "")
-    if named and ("\\" in query or (hidden and _renames_by_place(parts))):
+    if named and (_NOT_READ_ALIKE.search(query) or (hidden and _renames_by_place(parts))):
         raise ConfigurationError(
             f"query: it reads {named}, which is named like {named_like(named)} and may not be seen by anybody. Leave "
-            "it out: under which name it would come back cannot be told here."
+            "it out, and write the query without comments: under which name it would come back cannot be told here."
         )
     return hidden
 
