@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from integrations.admin.shared_numbers import proposals
 from integrations.admin.tenancy import administered
 from integrations.connectors import kinds
 from integrations.lookup.sources import Source, every_source
@@ -42,9 +43,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Overview:
-    """One organisation at a glance."""
+    """One organisation at a glance. ``shared``: how many numbers met many people, where ``shared_link`` leads."""
 
     name: str
+    shared: int
+    shared_link: str
     systems: list[System]
     steps: list[Step]
 
@@ -71,7 +74,8 @@ def _overview(organization: Organization) -> Overview:
     rows = list(organization.connectors.order_by("priority", "key"))
     sources = every_source(organization, rows)
     systems = [_system(row, sources[row.pk]) for row in rows]
-    return Overview(organization.name, systems, _steps(organization, rows))
+    link = reverse("admin:integrations_organization_shared", args=[organization.pk])
+    return Overview(organization.name, len(proposals(organization)), link, systems, _steps(organization, rows))
 
 
 def _steps(organization: Organization, rows: list[Connector]) -> list[Step]:

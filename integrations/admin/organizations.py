@@ -6,17 +6,23 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.db.models import JSONField
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import path
 from django.utils.text import format_lazy
+from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextareaWidget
 
 from integrations.admin.checks import known_tiers, organization_problems
 from integrations.admin.flex_roles_field import FlexRolesField
 from integrations.admin.option_fields import ListField
-from integrations.admin.tenancy import TenantAdmin, TenantForm, administered
+from integrations.admin.shared_numbers import number_of, proposals
+from integrations.admin.tenancy import TenantAdmin, TenantForm, administered, changing
 from integrations.configuration.schema import in_full
 from integrations.models import Organization, TwilioAccount
 from integrations.models.organizations import default_languages, default_retention
@@ -110,6 +116,39 @@ class OrganizationAdmin(TenantAdmin):
         "keep_audit", "keep_calls", "keep_attempts", "keep_deliveries", "flex_roles",
     )  # fmt: skip
     formfield_overrides = {JSONField: {"widget": UnfoldAdminTextareaWidget(attrs={"rows": 3})}}
+
+    def get_urls(self) -> list[Any]:
+        shared = self.admin_site.admin_view(self.shared_numbers_view)
+        return [path("<int:pk>/shared-numbers/", shared, name="integrations_organization_shared"), *super().get_urls()]
+
+    def shared_numbers_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Numbers that many people turned out to share, and a button that puts one on the list."""
+        organization = self.get_object(request, str(pk))
+        if organization is None or not self.has_change_permission(request, organization):
+            raise PermissionDenied
+        here = redirect("admin:integrations_organization_shared", organization.pk)
+        if request.method == "POST":
+            with changing(request):
+                self._share(request, organization.pk, request.POST.get("key", "")[:64])
+            return here
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _t("Numbers that many people share"),
+            "opts": self.opts,
+            "organization": organization,
+            "proposals": proposals(organization),
+        }
+        return TemplateResponse(request, "admin/shared_numbers.html", context, headers={"Cache-Control": "no-store"})
+
+    def _share(self, request: HttpRequest, pk: int, key: str) -> None:
+        organization = Organization.objects.select_for_update().get(pk=pk)
+        if number := number_of(organization, key):
+            organization.shared_numbers = [*organization.shared_numbers, number]
+            organization.save(update_fields=["shared_numbers"])
+            self.record_change(request, organization, "changed", ["shared_numbers"])
+            self.message_user(
+                request, _t("Nobody is taken for the caller by the number ending %(hint)s.") % {"hint": number[-4:]}
+            )
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         return super().get_form(request, obj, change, help_texts=_HELP, **kwargs)
