@@ -23,7 +23,7 @@ from django.http import HttpResponse  # noqa: E402
 from django.urls import resolve, set_script_prefix  # noqa: E402
 
 from connie_portal.bodies import BodyRefused, Incoming, Receive, Scope, taken_whole  # noqa: E402
-from connie_portal.turns import TooBusy, turn  # noqa: E402
+from connie_portal.turns import TooBusy, refuse_crowd, turn  # noqa: E402
 from integrations.api.errors import STATUS_OF, error_response  # noqa: E402
 from integrations.connectors import warm_up  # noqa: E402
 from integrations.phone import classify  # noqa: E402
@@ -124,19 +124,21 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 async def _within_limits(scope: Scope, receive: Receive, send: Send) -> None:
     """Django's own pages, each when its body is here and a thread is free for it."""
     try:
+        refuse_crowd(scope)  # before anything is done for it
         whole = await taken_whole(scope, receive)
         async with turn(scope) as mine:
             await full_application(scope, whole, mine.until_answered(send))
     except RequestAborted:
         return
-    except BodyRefused as problem:
+    except (BodyRefused, TooBusy) as problem:
         await _refuse(error_response(problem.code, str(problem)), send)
-    except TooBusy as problem:
-        await _refuse(error_response("throttled", str(problem)), send)
 
 
 async def _refuse(answer: HttpResponse, send: Send) -> None:
-    answer["Content-Length"] = str(len(answer.content))
+    """Sent as it is, because Django's way of sending costs as much as all the rest of refusing a crowd."""
+    headers = [(name.encode(), value.encode()) for name, value in answer.items()]
+    headers.append((b"content-length", str(len(answer.content)).encode()))
     if answer.status_code == STATUS_OF["throttled"]:
-        answer["Retry-After"] = "5"
-    await full_application.send_response(answer, send)
+        headers.append((b"retry-after", b"5"))
+    await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.content})

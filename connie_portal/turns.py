@@ -27,6 +27,8 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 class TooBusy(Exception):
     """``str()`` is the sentence for whoever waits."""
 
+    code = "throttled"
+
 
 class _Turns:
     """Those of one loop."""
@@ -60,14 +62,19 @@ class Turn:
 _by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, _Turns] = WeakKeyDictionary()
 
 
+def refuse_crowd(scope: Mapping[str, Any]) -> None:
+    """Raises TooBusy where so much waits already that one more would not get a turn."""
+    waiting, session = _here().waiting, _session_of(scope)
+    if (session and waiting[session] >= WAITING_PER_SESSION) or waiting.total() >= WAITING:
+        raise TooBusy("Too much is asked here at once. Try again in a few seconds.")
+
+
 @asynccontextmanager
 async def turn(scope: Mapping[str, Any]) -> AsyncIterator[Turn]:
     """A turn, when it comes. Raises TooBusy where too much waits already, or for too long."""
-    turns = _by_loop.setdefault(asyncio.get_running_loop(), _Turns())
-    session = _session_of(scope)
+    refuse_crowd(scope)
+    turns, session = _here(), _session_of(scope)
     waiting = turns.waiting
-    if (session and waiting[session] >= WAITING_PER_SESSION) or waiting.total() >= WAITING:
-        raise TooBusy("Too much is asked here at once. Try again in a few seconds.")
     waiting[session] += 1
     try:
         async with asyncio.timeout(PATIENCE_S):
@@ -83,6 +90,13 @@ async def turn(scope: Mapping[str, Any]) -> AsyncIterator[Turn]:
         yield mine
     finally:
         mine.end()
+
+
+def _here() -> _Turns:
+    loop = asyncio.get_running_loop()
+    if loop not in _by_loop:
+        _by_loop[loop] = _Turns()
+    return _by_loop[loop]
 
 
 def _session_of(scope: Mapping[str, Any]) -> str:
