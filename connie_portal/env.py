@@ -102,9 +102,13 @@ def as_sent(host: str) -> str:
     """
     bare = host.removeprefix("[").removesuffix("]")
     if ":" in bare:
-        return f"[{IPv6Address(bare)}]"
+        address = IPv6Address(bare)
+        if address.scope_id:
+            raise ValueError("an address that holds on one network card only")
+        return f"[{address}]"
+    bare = bare.removesuffix(".")
     found = str(URL.build(scheme="https", host=bare).raw_host).lower() if not bare.isascii() else bare.lower()
-    if not _HOST.fullmatch(found):
+    if not _HOST.fullmatch(found) or ".." in found:
         raise ValueError("no host")
     return found
 

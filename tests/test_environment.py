@@ -58,6 +58,8 @@ def test_a_missing_key_is_named(tmp_path: Path, missing: str) -> None:
         ("CONNIE_PUBLIC_URL", "https://portal.example.org/connie", "without a path"),
         ("CONNIE_PUBLIC_URL", "http://[::1", "CONNIE_PUBLIC_URL must look like"),
         ("CONNIE_PUBLIC_URL", "https://me:s3cret@portal.example.org", "without a path, a name or a password."),
+        ("CONNIE_PUBLIC_URL", "https://portal..example.org", "CONNIE_PUBLIC_URL must look like"),
+        ("CONNIE_PUBLIC_URL", "https://[fe80::1%eth0]", "CONNIE_PUBLIC_URL must look like"),
         ("CONNIE_DATA_DIR", "/dev/null/connie", "CONNIE_DATA_DIR: the directory /dev/null/connie cannot be made"),
         ("CONNIE_ENCRYPTION_KEYS", " , ", "CONNIE_ENCRYPTION_KEYS is not set"),
         ("CONNIE_SECRET_KEY_FILE", "/no/such/file", "CONNIE_SECRET_KEY_FILE names a file that cannot be read"),
@@ -80,6 +82,8 @@ def test_a_wrong_value_is_a_sentence(tmp_path: Path, name: str, value: str, says
         ("https://[2001:DB8:0:0:0:0:0:1]", "https://[2001:db8::1]"),
         ("https://[2001:db8::1]:8443", "https://[2001:db8::1]:8443"),
         ("https://münchen.example", "https://xn--mnchen-3ya.example"),
+        ("https://straße.example", "https://xn--strae-oqa.example"),
+        ("https://Portal.example.org.", "https://portal.example.org"),
     ],
 )
 def test_the_public_address_is_the_one_that_browsers_send(monkeypatch: pytest.MonkeyPatch, written: str, sent: str) -> None:
