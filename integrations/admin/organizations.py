@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.db.models import JSONField
@@ -142,13 +142,18 @@ class OrganizationAdmin(TenantAdmin):
 
     def _share(self, request: HttpRequest, pk: int, key: str) -> None:
         organization = Organization.objects.select_for_update().get(pk=pk)
-        if number := number_of(organization, key):
-            organization.shared_numbers = [*organization.shared_numbers, number]
-            organization.save(update_fields=["shared_numbers"])
-            self.record_change(request, organization, "changed", ["shared_numbers"])
-            self.message_user(
-                request, _t("Nobody is taken for the caller by the number ending %(hint)s.") % {"hint": number[-4:]}
-            )
+        number = number_of(organization, key)
+        if not number:
+            return
+        listed = in_full([*organization.shared_numbers, number], organization.region)
+        problems = [sentence for _name, sentence in organization_problems(organization, {"shared_numbers": listed})]
+        if problems:  # else the form and the configuration file would refuse the list from now on
+            self.message_user(request, f"{_t('Numbers that many people share')}: {' '.join(problems)}", messages.ERROR)
+            return
+        organization.shared_numbers = listed
+        organization.save(update_fields=["shared_numbers"])
+        self.record_change(request, organization, "changed", ["shared_numbers"])
+        self.message_user(request, _t("Nobody is taken for the caller by the number ending %(hint)s.") % {"hint": number[-4:]})
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         return super().get_form(request, obj, change, help_texts=_HELP, **kwargs)

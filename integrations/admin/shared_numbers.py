@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from django.utils import timezone
 
 from integrations.disclosure.audit import subject_text
+from integrations.disclosure.chain import subject_key
 from integrations.disclosure.viewers import UNRESTRICTED_TIER
 from integrations.models import AccessEntry, Event, Organization
 from integrations.phone import Number, classify
@@ -44,12 +46,18 @@ def proposals(organization: Organization) -> list[Proposal]:
         if isinstance(people, int) and people >= MANY and "found_by" not in entry["detail"]:
             most, at, pk = met.get(entry["subject_key"], (0, entry["at"], entry["pk"]))
             met[entry["subject_key"]] = max(most, people), at, pk
-    found = []
-    for key, (people, at, pk) in sorted(met.items(), key=lambda item: -item[1][0])[:MAX_PROPOSED]:
-        number = _number(organization, pk)
-        if number and number.e164 not in organization.shared_numbers:
-            found.append(Proposal(key, number.hint, people, at))
-    return found
+    return list(islice(_not_listed(organization, met), MAX_PROPOSED))
+
+
+def _not_listed(organization: Organization, met: dict[str, tuple[int, datetime, int]]) -> Iterator[Proposal]:
+    """Some of those met may be on the list since, in whichever form of the number: they take no other's place."""
+    listed = frozenset(organization.shared_numbers)
+    # Known without being read, or a full list would cost a query for each.
+    keys = {subject_key(organization.audit_secret, number) for number in listed}
+    for key, (people, at, pk) in sorted(met.items(), key=lambda item: -item[1][0]):
+        number = _number(organization, pk) if key not in keys else None
+        if number and listed.isdisjoint(number.forms):
+            yield Proposal(key, number.hint, people, at)
 
 
 def number_of(organization: Organization, key: str) -> str:

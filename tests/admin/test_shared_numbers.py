@@ -6,7 +6,9 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -91,6 +93,33 @@ def test_an_admin_is_led_to_it_and_treats_it_as_shared(world: World, log_in: Log
     assert [detail["changed"] for detail in admin_changes(world.riverside)] == [["shared_numbers"]]
     assert ConfigurationChange.objects.filter(organization=riverside, model="organization").count() == 1
     assert page(world.riverside) not in ann.get(reverse("admin:index")).content.decode()
+
+
+def test_what_is_on_the_list_takes_no_others_place(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_numbers, "MAX_PROPOSED", 2)
+    for last, people in ((0, 30), (1, 20), (2, 9)):
+        looked_up(world.bea, people, f"+1415555015{last}")
+    world.riverside.shared_numbers = ["+14155550150", "+14155550151"]
+    with CaptureQueriesContext(connection) as asked:
+        assert [proposal.hint for proposal in proposals(world.riverside)] == ["0152"]
+    assert len(asked) == 2  # the trail, and the one number that is shown
+
+
+def test_another_form_of_a_number_on_the_list_is_not_proposed(world: World) -> None:
+    looked_up(world.bea, MANY, "+525512345678")
+    world.riverside.shared_numbers = ["+5215512345678"]
+    assert proposals(world.riverside) == []
+
+
+def test_a_full_list_takes_no_more_as_in_the_form(world: World, log_in: LogIn) -> None:
+    world.riverside.shared_numbers = [f"+1415555{last}" for last in range(1000, 1500)]
+    world.riverside.save()
+    looked_up(world.bea, MANY)
+    (proposal,) = proposals(world.riverside)
+    answer = log_in(world.ann).post(page(world.riverside), {"key": proposal.key}, follow=True)
+    assert [str(message) for message in answer.context["messages"]] == ["Numbers that many people share: Give at most 500."]
+    assert len(Organization.objects.get(pk=world.riverside.pk).shared_numbers) == 500
+    assert admin_changes(world.riverside) == []
 
 
 @pytest.mark.parametrize("key", ["", "x" * 64, "0" * 100])
