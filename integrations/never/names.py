@@ -54,7 +54,8 @@ _KINDS = (
         "identitynumber alienregistration aliennumber uscisnumber visanumber visano matriculaconsular claveelector "
         "credencialelector numeroidentidad numeroidentificacion documentoidentidad carteidentite cartenationale "
         "cartedidentite numeronie identificacionfiscal numerofiscal idfiscal identifiantfiscal rfccliente clienterfc "
-        "numerorfc rfcnumber tituloeleitor steuernummer steuerid steueridnummer personalausweis ausweisnummer",
+        "numerorfc rfcnumber stateid stateidnumber greencard voterid militaryid "
+        "tituloeleitor steuernummer steuerid steueridnummer personalausweis ausweisnummer",
         alone="tin rfc nie rut ine rg cni cif",
         written="身份证 身份證 身分證 税号 稅號 ИНН СНИЛС",
     ),
@@ -79,7 +80,8 @@ _KINDS = (
         "hicnumber medicaidid medicaidnumber medicaidno medicaidnum medicaidnbr medicaidmember medicaidclient medicalid "
         "insuranceid insurancenumber insuranceno insurancenum insurancenbr insurancepolicynumber insurancepolicyno "
         "insurancepolicyid insurancemember insurancesubscriber insuranceidnumber healthinsuranceid healthinsurancenumber "
-        "policynumber policyno policynum policynbr policyid nhsnumber nhsno ohip numeroseguro noseguro polizaseguro "
+        "policynumber policyno policynum policynbr policyid policyholderid nhsnumber nhsno ohip "
+        "numeroseguro noseguro polizaseguro "
         "numeropoliza cartevitale versicherungsnummer numeroassurance",
         written="医保卡 医保号 醫保",
     ),
@@ -87,7 +89,8 @@ _KINDS = (
         "a card number",
         "creditcard debitcard bankcard paymentcard cardnumber cardno cardnum cardnbr cardpan ccnumber ccno ccnum ccnbr "
         "ccpan ccexp cardexp cardexpiry cardexpiration primaryaccountnumber cvv cvc ccv cvvcode cvccode cardcvv cardcvc "
-        "cardcsc cardcode cardsecurity cardverification securitycode verificationvalue tarjeta tarjetacredito "
+        "cardcsc magstripe cardtrack "
+        "track1data track2data cardcode cardsecurity cardverification securitycode verificationvalue tarjeta tarjetacredito "
         "tarjetadebito numerotarjeta notarjeta cartebancaire cartebleue cartecredit numerocarte cartaocredito "
         "cartaodebito numerocartao cartao codigoseguridad codigoseguranca kreditkarte kreditkartennummer kartennummer",
         alone="pan csc ccn tdc",
@@ -108,7 +111,7 @@ _KINDS = (
     ),
     _Kind(
         "a password or a secret answer",
-        "password passwd passwrd passphrase passcode passkey pwd pswd psw pw userpass dbpass usrpass loginpass mypass "
+        "password passwd passwrd passhash passphrase passcode passkey pwd pswd psw pw userpass dbpass usrpass loginpass mypass "
         "contrasena contrasenia contrasenya senha palavrapasse palavrachave mdp motpasse motdepasse passwort kennwort "
         "wachtwoord palabrapaso claveacceso clavesecreta claveprivada claveusuario claveapi clavepersonal codigoacceso "
         "codigosecreto accesscode securityanswer securityresponse securityquestion respuestaseguridad preguntaseguridad "
