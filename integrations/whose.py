@@ -1,4 +1,4 @@
-"""Whose number it is, by what its column or property is called: a client's own, or that of somebody about them."""
+"""The owner of a number, by what its column or property is called: a client's own, or that of somebody about them."""
 
 from __future__ import annotations
 

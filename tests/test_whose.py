@@ -1,4 +1,4 @@
-"""Whose number it is, by what its column is called."""
+"""The owner of a number, by what its column is called."""
 
 from __future__ import annotations
 

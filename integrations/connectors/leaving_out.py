@@ -1,4 +1,4 @@
-"""Whom a question is not about, whatever a system answers: nothing is asked about them."""
+"""People whom a question is not about, whatever a system answers: nothing is asked about them."""
 
 from __future__ import annotations
 

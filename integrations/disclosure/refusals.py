@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Refused:
-    """Who was refused what, in few words, and on whose chain that belongs (0: the reserved organisation's)."""
+    """One refusal: of whom, of what, in few words, and on whose chain it belongs (0: the reserved organisation's)."""
 
     what: str
     address: str

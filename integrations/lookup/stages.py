@@ -124,7 +124,7 @@ class Stages:
 
     @property
     def _about(self) -> Number | str:
-        """Whose page of the cache it is."""
+        """The number, or the records, whose page of the cache it is."""
         if self.number and not self.choice.found_by:
             return self.number
         return " ".join(sorted(f"{connector}:{record_id}" for connector, record_id in self.choice.picked))

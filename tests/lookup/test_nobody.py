@@ -1,4 +1,4 @@
-"""Whom a system finds by a number that nobody has."""
+"""People whom a system finds by a number that nobody has."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class Finding:
     async def _by_second_step(
         self, raws: list[dict[str, JSON]], number: Number, inputs: Inputs, deadline: Deadline
     ) -> list[SourceRecord]:
-        """Whose number stands in what the second step tells, which is asked about each."""
+        """People whose number stands in what the second step tells, which is asked about each."""
         if len(raws) > MAX_RECORDS:
             remark(_TOO_MANY)
         second = self.steps[1]

@@ -1,4 +1,4 @@
-"""Whom the rows of a database are: by which id, of which rows, in which letters."""
+"""People as the rows of a database tell of them: by which id, of which rows, in which letters."""
 
 from __future__ import annotations
 
