@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from integrations.admin.shared_numbers import proposals
+from integrations.admin.shared_numbers import FEW_LOOKUPS, proposals
 from integrations.admin.tenancy import administered
 from integrations.connectors import kinds
 from integrations.lookup.sources import Source, every_source
@@ -75,7 +75,8 @@ def _overview(organization: Organization) -> Overview:
     sources = every_source(organization, rows)
     systems = [_system(row, sources[row.pk]) for row in rows]
     link = reverse("admin:integrations_organization_shared", args=[organization.pk])
-    return Overview(organization.name, len(proposals(organization)), link, systems, _steps(organization, rows))
+    shared = len(proposals(organization, FEW_LOOKUPS))
+    return Overview(organization.name, shared, link, systems, _steps(organization, rows))
 
 
 def _steps(organization: Organization, rows: list[Connector]) -> list[Step]:

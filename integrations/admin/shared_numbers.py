@@ -23,8 +23,9 @@ from integrations.phone import Number, classify
 # A household is smaller.
 MANY = 6
 WITHIN = timedelta(days=30)
-# So many lookups are looked through, the latest: the page costs the same after years of use.
-MAX_LOOKUPS = 2_000
+# So many lookups are looked through, the latest: the page costs the same after years of use, and the admin's first page,
+# which everybody opens, a part of it.
+MAX_LOOKUPS, FEW_LOOKUPS = 2_000, 500
 MAX_PROPOSED = 20
 
 
@@ -38,10 +39,10 @@ class Proposal:
     at: datetime
 
 
-def proposals(organization: Organization) -> list[Proposal]:
-    """Those that are not on the organisation's list yet, the one with most people first."""
+def proposals(organization: Organization, lookups: int | None = None) -> list[Proposal]:
+    """Numbers of the latest ``lookups`` that are not on the organisation's list yet, the one with most people first."""
     met: dict[str, tuple[int, datetime, int]] = {}
-    for entry in _lookups(organization):
+    for entry in _lookups(organization, lookups or MAX_LOOKUPS):
         people = entry["detail"].get("match_count", 0)
         if isinstance(people, int) and people >= MANY and "found_by" not in entry["detail"]:
             most, at, pk = met.get(entry["subject_key"], (0, entry["at"], entry["pk"]))
@@ -69,11 +70,11 @@ def number_of(organization: Organization, key: str) -> str:
     return number.e164 if number else ""
 
 
-def _lookups(organization: Organization) -> Iterator[Any]:
+def _lookups(organization: Organization, most: int) -> Iterator[Any]:
     """The latest of those to whom restricted clients do not exist, so that no count tells of one."""
     since = timezone.now() - WITHIN
     rows = organization.access_entries.filter(event=Event.LOOKUP).order_by("-seq")
-    for entry in rows.values("pk", "at", "tier", "subject_key", "detail")[:MAX_LOOKUPS]:
+    for entry in rows.values("pk", "at", "tier", "subject_key", "detail")[:most]:
         if entry["at"] >= since and entry["tier"] != UNRESTRICTED_TIER and entry["subject_key"]:
             yield entry
 
