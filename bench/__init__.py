@@ -1,0 +1,1 @@
+"""How fast the portal is, beside a reference with the same duties."""

@@ -23,7 +23,7 @@ new MutationObserver(look).observe(document, { childList: true, subtree: true, c
 
 
 def chromium() -> str | None:
-    """Where it is; None where it is not installed."""
+    """The path of Chromium; None where it is not installed."""
     return shutil.which("chromium-headless-shell") or shutil.which("chromium")
 
 

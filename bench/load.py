@@ -18,7 +18,7 @@ Body = Callable[[int], bytes]
 
 @dataclass
 class Figures:
-    """Of one load: seconds by request, in the order in which they were sent; all together; CPU seconds of the server."""
+    """The figures of one load: seconds by request, in the order of sending; all together; CPU seconds of the server."""
 
     seconds: list[float] = field(default_factory=list)
     whole_s: float = 0.0
@@ -30,7 +30,7 @@ class Figures:
 
     @property
     def cpu_ms(self) -> float:
-        """Of the server, for one request."""
+        """The server's time for one request."""
         return self.cpu_s / len(self.seconds) * 1000
 
     def percentile_ms(self, share: float, *, last: float = 1.0) -> float:

@@ -98,7 +98,7 @@ async def all_asked(stubs: Stubs, expected: int) -> None:
 
 
 def organizations(stubs: Stubs) -> dict[str, list[dict[str, object]]]:
-    """Which sources each scenario's organisation has."""
+    """The sources that each scenario's organisation has."""
     steps = {f"steps-{count}": stubs.delayed(*[20] * count) for count in (1, 6)}
     return {
         "cold": stubs.delayed(*COLD),

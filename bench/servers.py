@@ -105,7 +105,7 @@ REFERENCE_KEY = "the-bench-key-of-the-reference"
 
 @cache
 def why_no_reference() -> str:
-    """Why the reference cannot be run here; ``""`` if it can. Its driver is installed the first time."""
+    """The reason why the reference cannot be run here; ``""`` if it can. Its driver is installed the first time."""
     if not shutil.which("node"):
         return "Node is not installed"
     if (REFERENCE / "node_modules" / "mysql2").exists():
@@ -153,7 +153,7 @@ class Portal:
 async def portals(
     organizations: Mapping[str, Sources], database_url: str = "", redis_url: str = "", count: int = 1
 ) -> AsyncIterator[list[Portal]]:
-    """As in production: each a ``manage.py serve``, on SQLite with synchronous=FULL or the database of ``database_url``."""
+    """Portals as in production: each a ``manage.py serve``, on SQLite with synchronous=FULL or on ``database_url``."""
     async with AsyncExitStack() as stack:
         environment = {
             "DJANGO_SETTINGS_MODULE": "connie_portal.settings",

@@ -1,0 +1,1 @@
+"""How the portal is started and served: settings, addresses, processes, the queue, and limits for strangers."""

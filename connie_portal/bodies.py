@@ -59,7 +59,7 @@ class Incoming:
         return b"".join(parts)
 
     async def left(self) -> None:
-        """Until the client has gone."""
+        """Wait until the client has gone."""
         await self.taken.wait()
         while (await self._receive())["type"] != "http.disconnect":
             pass

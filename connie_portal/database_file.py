@@ -139,7 +139,7 @@ def _draft(target: Path) -> Iterator[Path]:
 
 
 def _put(draft: Path, target: Path) -> None:
-    """In one step, and on the disk before anybody relies on it."""
+    """Put the file there in one step, and on the disk before anybody relies on it."""
     for path in (draft, target.parent):
         descriptor = os.open(path, os.O_RDONLY)
         try:

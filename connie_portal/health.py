@@ -64,7 +64,8 @@ class _NotMigratedYet(Exception):
 
 
 def redis_problem() -> str:
-    """Why the server of CONNIE_REDIS_URL cannot be used now, as a sentence; empty if it can, or if there is none. (sync)"""
+    """What keeps the server of CONNIE_REDIS_URL from being used, as a sentence; empty if nothing does, or there is none.
+    (sync)"""
     if not settings.REDIS_URL:
         return ""
     try:

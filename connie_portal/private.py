@@ -43,7 +43,7 @@ def make_private(folder: Path, *files: Path) -> list[str]:
 
 
 def _open_to_others(path: Path) -> int | None:
-    """Its mode, if others may do anything with it."""
+    """The mode, if others may do anything with it."""
     mode = stat.S_IMODE(path.stat().st_mode)
     return mode if mode & FOR_OTHERS else None
 

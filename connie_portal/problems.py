@@ -52,7 +52,7 @@ class BlankPages(MiddlewareMixin):
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Called where nobody else answered; a database that cannot do it now is no fault of the page, and has a sentence."""
+    """Answer where nobody else did; a database that cannot do it now is no fault of the page, and has a sentence."""
     if isinstance(sys.exception(), OperationalError | InternalError | InterfaceError | AuditUnavailable):
         message = _("The portal can record nothing at this moment, so this was not done. Please try again in a minute.")
         return _answer(request, 503, "audit_unavailable", message)

@@ -19,7 +19,7 @@ OPEN_FILES = 65_536
 
 @dataclass(frozen=True)
 class Port:
-    """Where to listen: the number that the variable ``name`` holds, or ``first`` and the ports after it if it is unset."""
+    """The port to listen on: what the variable ``name`` holds, or ``first`` and the ports after it if it is unset."""
 
     name: str
     wanted: int | None
@@ -71,7 +71,7 @@ def address(listener: socket.socket) -> str:
 
 
 def allow_many_connections() -> None:
-    """As many open files as the system lets this process have: the usual 1,024 are soon connections of one afternoon."""
+    """Open as many files as the system lets this process have: the usual 1,024 are soon connections of one afternoon."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:

@@ -211,7 +211,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     # -- The end ---------------------------------------------------------------------------------------------------
     def linger(self, transport: asyncio.Transport) -> None:
-        """Whoever is asked for the rest of a request is told that nothing more is to come, and not yet cut off."""
+        """Tell whoever is asked for the rest of a request that nothing more is to come, and do not cut them off yet."""
         if transport.is_closing():
             return
         reading = self._phase in (_HEAD, _BODY) and self._received

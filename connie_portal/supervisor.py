@@ -39,7 +39,7 @@ class Supervisor:
     _ending: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
-        """Until SIGTERM or SIGINT. All children have ended when it returns."""
+        """Run until SIGTERM or SIGINT. All children have ended when it returns."""
         for wanted in (signal.SIGTERM, signal.SIGINT):
             signal.signal(wanted, lambda *_received: self._ending.set())
         reading, writing = os.pipe()

@@ -31,7 +31,7 @@ class TooBusy(Exception):
 
 
 class _Turns:
-    """Those of one loop."""
+    """The turns of one loop."""
 
     def __init__(self) -> None:
         self.free = asyncio.Semaphore(AT_ONCE)
@@ -100,7 +100,7 @@ def _here() -> _Turns:
 
 
 def _session_of(scope: Mapping[str, Any]) -> str:
-    """As the browser says; "" for none. A made-up one waits like anybody."""
+    """The session that the browser names; "" for none. A made-up one waits like anybody."""
     for name, value in scope["headers"]:
         if name == b"cookie":
             return parse_cookie(value.decode("latin-1")).get(settings.SESSION_COOKIE_NAME, "")

@@ -84,7 +84,7 @@ def _text(raw: JSON, _habits: Habits) -> str:
 
 
 def _cut(value: JSON) -> JSON:
-    """As long as a value may be: cut only now, so that half of a card number is not left at the edge."""
+    """The text, as long as a value may be: cut only now, so that half of a card number is not left at the edge."""
     if isinstance(value, str):
         return value[:MAX_TEXT]
     if isinstance(value, list):
@@ -121,7 +121,7 @@ def _said(raw: JSON, habits: Habits) -> str:
 
 
 def _phone(raw: JSON, habits: Habits) -> str:
-    """As it is written, but for the point that a spreadsheet's float gave it."""
+    """The number as it is written, but for the point that a spreadsheet's float gave it."""
     text = _said(raw, habits)
     return text.partition(".")[0] if _FLOAT.fullmatch(text) else text
 
@@ -190,7 +190,7 @@ APPOINTMENT_STATUSES = ("scheduled", "confirmed", "cancelled", "completed", "no_
 
 
 def _appointments(raw: JSON, habits: Habits) -> list[JSON]:
-    """Those that have a beginning: without one there is nothing to come to."""
+    """Appointments that have a beginning: without one there is nothing to come to."""
     dated = [(item, _moment(item["start"] or "", habits)) for item in _objects(raw)]
     return [
         {

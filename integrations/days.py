@@ -198,7 +198,7 @@ def _of_day(text: str, region: str, of_birth: bool) -> date | Partial | None:
 
 
 def _ordered(first: int, second: int, year: int, region: str) -> date:
-    """By the habit of the region; where there are two, only what can be one day alone."""
+    """Day and month in the order of the region's habit; where there are two, only what can be one day alone."""
     if region not in _EITHER:
         return date(year, first, second) if region in MONTH_FIRST else date(year, second, first)
     possible = {date(year, month, last) for month, last in ((first, second), (second, first)) if month <= 12}

@@ -66,7 +66,7 @@ def folded(text: object) -> str:
 
 
 def identity(text: object) -> str:
-    """By what somebody is recognised; ``""`` for what is no address, or nobody's."""
+    """The address by which somebody is recognised; ``""`` for what is no address, or nobody's."""
     address = folded(text)
     local, _at, domain = address.rpartition("@")
     return "" if not local or _is_nobody(local, domain) else address

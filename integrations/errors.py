@@ -136,7 +136,7 @@ class MissingColumn(InvalidResponse):
 
 
 class OutOfReach(SourceUnavailable):
-    """For who tries a private address: whether anything listens there is not told."""
+    """Answers who tries a private address: whether anything listens there is not told."""
 
     public_message = (
         "It cannot be reached, or what is there does not answer as such a system does. "

@@ -40,7 +40,7 @@ _GROUPED_BY_APOSTROPHE = frozenset({"CH", "LI"})
 
 
 def grouping_sign(region: str) -> str:
-    """Between the thousands of a number, as people of this country write it."""
+    """The sign between the thousands of a number, as people of this country write it."""
     if region in _GROUPED_BY_DOT:
         return "."
     if region in _GROUPED_BY_BLANK:
@@ -49,7 +49,7 @@ def grouping_sign(region: str) -> str:
 
 
 def plain_signs(text: str) -> str:
-    """Without marks that cannot be seen, which browsers put into dates, and with the usual digits and signs for wide ones."""
+    """The text without marks that cannot be seen, as browsers put into dates, and with the usual digits and signs."""
     if text.isascii():
         return text
     return "".join(_USUAL.get(one, one) for one in text if unicodedata.category(one) != "Cf")

@@ -28,7 +28,7 @@ class Flight[T]:
 
 @dataclass
 class Flights[T]:
-    """Who leaves takes nothing from the others; when the last one has left, the work is given up."""
+    """Work that several wait for. Who leaves takes nothing from the others; when the last one leaves, it is given up."""
 
     _open: dict[Hashable, Flight[T]] = field(default_factory=dict)
 

@@ -142,7 +142,7 @@ def _is_due(used: DirectoryList, now: datetime) -> bool:
 
 
 def _portal(row: Connector) -> Viewer:
-    """For the audit trail: nobody asked for it, and nobody is shown anything."""
+    """The actor in the audit trail: nobody asked for it, and nobody is shown anything."""
     return Viewer(row.organization_id, row.organization.slug, ActorKind.PORTAL, "", "the portal", 0, "", Channel.RUNNER)
 
 
@@ -289,7 +289,7 @@ def _switch(row: Connector, written: DirectoryList, viewer: Viewer, *, chosen_an
 
 
 def _remove(old: DirectoryList) -> None:
-    """In chunks, each a transaction of its own."""
+    """Remove the rows in chunks, each a transaction of its own."""
     for model in (DirectoryKey, DirectoryRow):
         _remove_all(model._default_manager.filter(list=old))
     old.delete()

@@ -159,7 +159,7 @@ def _of_text(raw: str, region: str, usual: str) -> dict[str, JSON]:
 
 
 def _is_negative(before: str, after: str) -> bool:
-    """By one minus, before or behind, or by brackets around. Raises ValueError for more than one of them."""
+    """Whether there is one minus, before or behind, or brackets around. Raises ValueError for more than one of them."""
     minus = sum((before + after).count(sign) for sign in _MINUS)
     opened, closed = before.count("("), after.count(")")
     if opened != closed or minus + opened > 1 or (before.count("+") and (minus or opened)) or before.count("+") > 1:

@@ -1,4 +1,4 @@
-"""From what a phone system sends as a caller's id to what can be looked up.
+"""Caller ids: what can be looked up of what a phone system sends.
 
 ``classify()`` decides once, at the edge: a ``Number``, a ``Withheld`` caller, or ``NotANumber``. Withheld callers and
 unusable ids are never looked up, cached or logged to a person, so nothing after the edge needs to ask again. How people
@@ -101,7 +101,7 @@ class Number:
 
     @cached_property
     def national(self) -> str:
-        """As people of its country write it: ``(312) 867-5309``."""
+        """The number as people of its country write it: ``(312) 867-5309``."""
         return str(phonenumbers.format_number(self.parsed, PhoneNumberFormat.NATIONAL))
 
     @property
@@ -125,7 +125,7 @@ class Number:
         return any(phonenumbers.is_valid_number(phonenumbers.parse(form, None)) for form in self.forms)
 
     def written_for(self, region: str) -> str:
-        """As people of ``region`` read it: numbers from abroad with their country code."""
+        """The number as people of ``region`` read it: numbers from abroad with their country code."""
         if self.region == region:
             return self.national
         code = phonenumbers.country_code_for_region(region)
@@ -151,12 +151,12 @@ class Number:
 
     @property
     def nsns(self) -> tuple[str, ...]:
-        """Its forms without their country code."""
+        """The forms without their country code."""
         return tuple(form.removeprefix(f"+{self.parsed.country_code}") for form in self.forms)
 
     @cached_property
     def dialled(self) -> tuple[str, ...]:
-        """Its notations in nothing but digits: with and without country code, as at home, and as from abroad."""
+        """The notations in nothing but digits: with and without country code, as at home, and as from abroad."""
         own = [self.digits, self.nsn, re.sub(r"\D", "", self.national), f"00{self.digits}"]
         return tuple(dict.fromkeys([*own, *(form.removeprefix("+") for form in self.forms), *self.nsns]))
 
@@ -191,7 +191,7 @@ def _brazilian(nsn: str) -> tuple[str, ...]:
 
 
 def _italian(nsn: str) -> tuple[str, ...]:
-    """Without the zero, which belongs to the number there and is left out by mistake; unless that is another's number."""
+    """The number without its zero, which many leave out by mistake; nothing where that is another's number."""
     without = phonenumbers.parse(f"+39{nsn[1:]}", None) if nsn[0] == "0" and len(nsn) > 6 else None
     return (nsn[1:],) if without and not phonenumbers.is_valid_number(without) else ()
 
@@ -245,7 +245,7 @@ def classify(raw: object, region: str) -> CallerId:
 
 
 def plain(text: str) -> str:
-    """Without marks that cannot be seen, and with the usual digits and signs in place of wide or foreign ones."""
+    """The text without marks that cannot be seen, and with the usual digits and signs in place of wide or foreign ones."""
     if text.isascii():
         return text
     seen = "".join(character for character in text if unicodedata.category(character) != "Cf")
@@ -284,7 +284,7 @@ def _is_nameless(shown: str) -> bool:
 
 
 def _words(text: str) -> list[str]:
-    """Those of a short text in small letters without accents."""
+    """The words of a short text in small letters without accents."""
     letters = "".join(sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign)).lower()
     return re.findall(r"[a-z]+", letters)
 

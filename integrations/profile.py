@@ -144,7 +144,7 @@ type Ref = tuple[str, str]
 
 @dataclass(frozen=True)
 class Match:
-    """Why a record was found: the ``field`` of the source that holds the number, and how it is written there."""
+    """The reason why a record was found: the ``field`` of the source that holds the number, and how it is written there."""
 
     field: str
     stored: str
@@ -199,7 +199,7 @@ def refs_of(records: Iterable[SourceRecord]) -> frozenset[Ref]:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where one value came from and how old it is."""
+    """The source of one value, and how old it is."""
 
     source: str
     fetched_at: datetime

@@ -126,15 +126,15 @@ class _Brief:
 
 
 class BriefConnection(_Brief, Connection):
-    """Over TCP."""
+    """A connection over TCP."""
 
 
 class BriefTlsConnection(_Brief, SSLConnection):
-    """Over TLS."""
+    """A connection over TLS."""
 
 
 class BriefSocketConnection(_Brief, UnixDomainSocketConnection):
-    """Over a socket of this machine."""
+    """A connection over a socket of this machine."""
 
 
 class _BriefAsync:
@@ -150,19 +150,19 @@ class _BriefAsync:
 
 
 class BriefAsyncConnection(_BriefAsync, aio.Connection):
-    """Over TCP, on a loop."""
+    """A connection over TCP, on a loop."""
 
 
 class BriefAsyncTlsConnection(_BriefAsync, aio.SSLConnection):
-    """Over TLS, on a loop."""
+    """A connection over TLS, on a loop."""
 
 
 class BriefAsyncSocketConnection(_BriefAsync, aio.UnixDomainSocketConnection):
-    """Over a socket of this machine, on a loop."""
+    """A connection over a socket of this machine, on a loop."""
 
 
 def pool_options(url: str, wait_s: float = WAIT_S) -> dict[str, Any]:
-    """For a pool of connections that block, and of which each answer may take so long."""
+    """Options for a pool of connections that block, and of which each answer may take so long."""
     kinds: dict[str, type] = {"rediss": BriefTlsConnection, "unix": BriefSocketConnection}
     return {**_brief(wait_s), "connection_class": kinds.get(urlsplit(url).scheme, BriefConnection)}
 

@@ -1,4 +1,4 @@
-"""Whom somebody looks for: a name or part of one, an e-mail address, or a number.
+"""What somebody looks for: a name or part of one, an e-mail address, or a number.
 
 ``read()`` decides once, at the edge, which of the three was typed. Systems over-match, and some ignore what they do not
 understand, so every hit is held against ``Sought.fits()`` before anybody sees it.
@@ -46,7 +46,7 @@ class Sought:
 
     @cached_property
     def words(self) -> tuple[str, ...]:
-        """Those of a name as a system is asked for them: in small letters, the longest first, which finds the fewest."""
+        """The words of a name as a system is asked for them: in small letters, the longest first, which finds the fewest."""
         return tuple(sorted(dict.fromkeys(words_of(self.text)), key=len, reverse=True)[:MAX_WORDS])
 
     def fits(self, fields: Mapping[str, JSON]) -> bool:
@@ -62,7 +62,7 @@ class Sought:
 
     @property
     def written(self) -> str:
-        """As ``reopened()`` reads it."""
+        """The search as ``reopened()`` reads it."""
         return f"{self.by}:{self.text}"
 
 
@@ -109,7 +109,7 @@ def words_of(text: str) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """Without accents, as people type in a hurry."""
+    """The text without accents, as people type in a hurry."""
     apart = unicodedata.normalize("NFKD", text)
     return "".join(character for character in apart if not unicodedata.combining(character))
 

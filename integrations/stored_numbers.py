@@ -175,7 +175,7 @@ def _words(text: str) -> set[str]:
 
 
 def _parts(run: str) -> Iterator[str]:
-    """Those of a run that may be numbers of their own; the run itself where nothing divides it."""
+    """The parts of a run that may be numbers of their own; the run itself where nothing divides it."""
     parts = [part for part in _BETWEEN.split(run) if sum(map(str.isdigit, part)) >= _FEWEST_DIGITS]
     words = run.split()
     # Whole numbers with single blanks between them; shorter groups may be parts of one.
@@ -183,7 +183,7 @@ def _parts(run: str) -> Iterator[str]:
 
 
 def _bare(run: str) -> str:
-    """Without what stood between it and its neighbours."""
+    """The number without what stood between it and its neighbours."""
     return run.replace("_", " ").translate(_SQUARE).strip().rstrip(" (.-/").lstrip(" ).-/")
 
 

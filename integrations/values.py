@@ -29,7 +29,7 @@ _APPOINTMENT_WORDS = {
 
 @contextmanager
 def at_home(zone: ZoneInfo, region: str) -> Iterator[None]:
-    """Within it pages are drawn with the times of this zone, in the order of this country."""
+    """Draw pages within the block with the times of this zone, in the order of this country."""
     with timezone.override(zone), translation.override(days.locale_of(region)):
         yield
 

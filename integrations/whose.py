@@ -113,7 +113,7 @@ def is_a_number_of_theirs(name: str) -> bool:
 
 
 def _words(name: str) -> str:
-    """In small letters between blanks, plurals and possessives as the word itself."""
+    """The words in small letters between blanks, plurals and possessives as the word itself."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name[:MAX_NAME]).casefold().replace("'s", "").replace("’s", "")
     plain = re.sub(r"[^a-z0-9]", " ", spaced.translate(_PLAIN)).split()
     return f" {' '.join(word for word in plain if word != 's')} "

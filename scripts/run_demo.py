@@ -50,7 +50,7 @@ class Demo:
         self.environment = dict(os.environ)
 
     def run(self) -> int:
-        """Until a signal (0) or until one of the two processes fails (1)."""
+        """Run until a signal (0) or until one of the two processes fails (1)."""
         try:
             self._start()
             while not self.asked_to_end.wait(0.2):

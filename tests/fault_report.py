@@ -22,7 +22,7 @@ def begin() -> None:
 
 
 def note(fault: str, kind: str, seen: str) -> None:
-    """Called by a test once everything that it asserts has held."""
+    """Note what a test saw of a fault, once everything that it asserts has held."""
     REPORT.mkdir(exist_ok=True)
     with _NOTES.open("a", encoding="utf-8") as notes:
         notes.write(json.dumps([fault, kind, seen]) + "\n")

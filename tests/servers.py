@@ -39,7 +39,7 @@ class MariaDb:
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Until it is ready to answer."""
+        """Start, and wait until it is ready to answer."""
         self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + START_S
         # The server makes its socket once it is ready.
@@ -54,12 +54,12 @@ class MariaDb:
             self.process.wait(20)
 
     def url(self, database: str, user: str = USER) -> str:
-        """As a connector's ``url`` option."""
+        """The address as a connector's ``url`` option."""
         return f"mysql://{user}@{self.host}:{self.port}/{database}"
 
     @property
     def django_url(self) -> str:
-        """As CONNIE_DATABASE_URL."""
+        """The address as CONNIE_DATABASE_URL."""
         return f"mysql://{USER}:{PASSWORD}@{self.host}:{self.port}/connie"
 
     def run(self, *statements: str, database: str | None = None) -> list[tuple[object, ...]]:
@@ -83,7 +83,7 @@ class PostgreSql:
     port: int
 
     def url(self, database: str) -> str:
-        """As a connector's ``url`` option."""
+        """The address as a connector's ``url`` option."""
         return f"postgresql://{USER}@127.0.0.1:{self.port}/{database}"
 
     def run(self, *statements: str, database: str = "postgres") -> list[tuple[object, ...]]:
@@ -95,7 +95,7 @@ class PostgreSql:
             return list(found.fetchall()) if found.description else []
 
     def wait(self, process: subprocess.Popen[bytes]) -> None:
-        """Until it answers."""
+        """Wait until it answers."""
         deadline = time.monotonic() + START_S
         while True:
             try:
@@ -115,16 +115,16 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """As CONNIE_REDIS_URL."""
+        """The address as CONNIE_REDIS_URL."""
         return f"redis://127.0.0.1:{self.port}/0"
 
     def stop(self) -> None:
-        """Before its time, as a failure would."""
+        """Stop it before its time, as a failure would."""
         with redis.Redis(port=self.port) as client:
             client.shutdown(nosave=True)
 
     def wait(self, process: subprocess.Popen[bytes]) -> None:
-        """Until it answers."""
+        """Wait until it answers."""
         deadline = time.monotonic() + START_S
         while True:
             try:
@@ -138,7 +138,7 @@ class RedisServer:
 
 
 def binary(name: str) -> str:
-    """Its path. Raises MissingServer."""
+    """The path of a program. Raises MissingServer."""
     if found := shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"):
         return found
     raise MissingServer(f"{name} is missing. Install it: {INSTALL}")

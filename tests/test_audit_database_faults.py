@@ -207,7 +207,7 @@ def test_a_database_that_is_full(portal: Portal, panel: Panel) -> None:
 
 
 def give_more_space(server: MariaDb) -> None:
-    """As whoever keeps the server would: the full one cannot even drop a table."""
+    """Give it more space, as whoever keeps the server would: the full one cannot even drop a table."""
     server.stop()
     server.command = tuple(option.replace("max:64M", "max:256M") for option in server.command)
     server.start()

@@ -38,7 +38,7 @@ async def answered(target: Target, number: int) -> dict[str, Any]:
 
 @pytest.fixture
 def server(mariadb: MariaDb) -> MariaDb:
-    """Where the reference has its database."""
+    """The server where the reference has its database."""
     if why := why_no_reference():
         pytest.skip(f"there is no reference to try: {why}")
     return mariadb

@@ -71,7 +71,7 @@ class Case:
         return asyncio.run(look())
 
     def name(self, phone: str) -> str:
-        """Who is found; ``""`` for nobody."""
+        """The name of who is found; ``""`` for nobody."""
         shown = self.seen(phone)
         return str(shown.caller.get("name", "")) or " and ".join(sorted(match.name for match in shown.matches))
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,20 @@ DOCS = {
 }
 EVERYTHING = "\n".join(DOCS.values())
 CONFIGURATION = DOCS["docs/configuration.md"]
+
+
+# Words that begin neither with a verb nor with the noun that is described, so that a reader has to guess what is meant.
+_NO_BEGINNING = """
+    After Also Although And As At Because Before Behind Beside Between Beyond But By During For From If In Into It Its Never Nor
+    Not Of On Once Only Or Out Over Past Since So That Their There These They This Those Though Through To Towards Under Unless
+    Unlike Until Upon Whatever When Whenever Where Wherever Which Whichever While Who Whoever Whom Whose Why With Within Without
+"""
+NO_BEGINNING = frozenset(_NO_BEGINNING.split())
+
+
+def sources(*folders: str) -> Iterator[Path]:
+    for folder in folders:
+        yield from (path for path in sorted(ROOT.glob(f"{folder}/**/*.py")) if path.parent.name != "migrations")
 
 
 def settings_read() -> set[str]:
@@ -110,6 +126,29 @@ def test_every_document_that_the_code_refers_to_is_there() -> None:
     named = {name for path in sources for name in re.findall(r"[\w/.-]+\.md\b", path.read_text(encoding="utf-8"))}
     # The page of a kind in its own folder, which the portal's own kinds have under docs/ instead.
     assert sorted(name for name in named - {"README.md"} if not (ROOT / name).exists()) == []
+
+
+def docstrings(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield ast.get_docstring(node) or ""
+
+
+def test_a_docstring_begins_with_a_verb_or_with_what_it_describes() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}: {text.splitlines()[0]}"
+        for path in sources("integrations", "connie_portal", "bench", "scripts", "tests")
+        for text in docstrings(path)
+        if text and text.split()[0].strip("`*,.:;") in NO_BEGINNING
+    ]
+    assert found == []
+
+
+def test_every_package_says_what_it_decides() -> None:
+    packages = [path for path in sources("integrations", "connie_portal", "bench", "scripts") if path.name == "__init__.py"]
+    # Django finds the habits of each country by the names of these; what they decide is their parent's to say.
+    told = [path for path in packages if path.parents[1].name != "formats"]
+    assert [str(path.relative_to(ROOT)) for path in told if not ast.get_docstring(ast.parse(path.read_text("utf-8")))] == []
 
 
 def test_every_link_leads_somewhere() -> None:

@@ -29,7 +29,7 @@ ENDLESS = b"x" * 64 * 1024
 
 @pytest_asyncio.fixture
 async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
-    """Where the portal answers, with limits that a test can wait for."""
+    """The port where the portal answers, with limits that a test can wait for."""
     monkeypatch.setattr(server, "warm_up_sources", lambda: None)
     monkeypatch.setattr(LimitedProtocol, "limits", QUICK)
     monkeypatch.setattr(LimitedProtocol, "_at_rest", {})

@@ -206,7 +206,7 @@ def test_tiers_and_api_keys_are_one_per_name(world: World) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_names_of_before_get_their_one_spelling_and_none_is_lost(capsys: pytest.CaptureFixture[str]) -> None:
-    """As it stands in a database of an earlier version, written past the field."""
+    """The row is as a database of an earlier version has it, written past the field."""
     leaves = MigrationExecutor(connection).loader.graph.leaf_nodes()
     before = [("integrations", "0015_currencies")]
     organization = make_organization("oak", flex_roles={"lead": {"role": "admin", "tier": "Front-Desk"}})

@@ -12,7 +12,7 @@ from connie_portal import logs
 
 @pytest.fixture
 def formatter() -> logging.Formatter:
-    """As the portal's handlers have it."""
+    """The formatter that the portal's handlers have."""
     found = logging.getLogger().manager.root.handlers
     own = [handler.formatter for handler in found if type(handler.formatter).__module__.startswith("structlog")]
     assert own

@@ -41,7 +41,7 @@ def forget_queue() -> None:
 
 @pytest.fixture(params=["file", "redis"])
 def place(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> Iterator[str]:
-    """Where the queue is. Work that recurs is left out, so that nothing comes in between."""
+    """The place of the queue. Work that recurs is left out, so that nothing comes in between."""
     settings.DATA_DIR = tmp_path
     settings.REDIS_URL = request.getfixturevalue("redis").url if request.param == "redis" else ""
     forget_queue()

@@ -54,7 +54,7 @@ def test_300_half_sent_requests_are_answered_or_ended_and_keep_nobody_waiting(po
 
 
 def _first_line(connection: socket.socket) -> bytes:
-    """Of what comes until the portal ends the connection."""
+    """The first line of what comes until the portal ends the connection."""
     received = b""
     while part := connection.recv(65_536):
         received += part

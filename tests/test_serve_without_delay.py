@@ -21,7 +21,7 @@ def made(host: str) -> socket.socket:
 
 
 def handed_down(host: str) -> socket.socket:
-    """As a parent does that says nothing of the protocol."""
+    """Hand a socket down as a parent does that says nothing of the protocol."""
     return inherited(socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET).detach())
 
 

@@ -1,0 +1,1 @@
+"""How dates and times are written in each country's order."""

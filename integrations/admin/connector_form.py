@@ -87,7 +87,7 @@ class ConnectorForm(TenantForm):
 
     @property
     def changed_data(self) -> list[str]:
-        """Without the inputs that were not sent: what a program leaves out stays as it is."""
+        """The inputs that changed, without those that were not sent: what a program leaves out stays as it is."""
         made = tuple(_BEGINNINGS.values())
         return [name for name in super().changed_data if not name.startswith(made) or name in self.data]
 
@@ -108,7 +108,7 @@ class ConnectorForm(TenantForm):
         return entered
 
     def _placed(self, name: str, sentence: str) -> tuple[str | None, str]:
-        """At the input that the sentence is about."""
+        """The problem, put at the input that its sentence is about."""
         key, _colon, rest = sentence.partition(": ")
         own = f"{_BEGINNINGS[name]}{key}" if name in _BEGINNINGS and rest else ""
         if own in self.data and own in self.fields:
@@ -212,7 +212,7 @@ def fieldsets_of(row: Connector) -> list[tuple[Any, dict[str, list[str]]]]:
 
 
 def help_texts_of(kind_name: str) -> dict[str, Any]:
-    """For the inputs that every kind has."""
+    """Help texts for the inputs that every kind has."""
     known = [f"{name}: {(text or '').rstrip('.')}".rstrip(": ") for name, text in _bracketed(kind_name).items()]
     return {
         "essential": _("Without it the portal counts as unhealthy; without another system, only as degraded."),

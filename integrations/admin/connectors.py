@@ -39,7 +39,7 @@ _NEW_HELP = {
 
 
 def _direction_and_key(sent: str) -> tuple[str, int]:
-    """Of ``up-7``; a key of 0, which no system has, where none was sent."""
+    """The two parts of ``up-7``; a key of 0, which no system has, where none was sent."""
     direction, _dash, key = sent.partition("-")
     return direction, int(key) if key.isdecimal() and len(key) < 12 else 0
 

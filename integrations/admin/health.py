@@ -70,7 +70,7 @@ class WithinFilter(SimpleListFilter):
         return [("24h", _("last 24 hours")), ("7d", _("last 7 days"))]
 
     def choices(self, changelist: Any) -> Any:
-        """Without Django's "all": there is always one of the two."""
+        """The choices without Django's "all": there is always one of the two."""
         for value, title in self.lookup_choices:
             query = changelist.get_query_string({self.parameter_name: value})
             yield {"selected": (self.value() or "24h") == value, "query_string": query, "display": title}
@@ -141,7 +141,7 @@ class SlowSystemAdmin(ReadOnlyAdmin):
         return counted.order_by("-failed_number", "-slow_number", "name")
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """With what its rows tell beside their counts, in one query each for all rows of the page."""
+        """The list with what its rows tell beside their counts, in one query each for all rows of the page."""
         changelist = super().get_changelist_instance(request)
         systems = list(changelist.result_list)
         keys = [system.pk for system in systems]

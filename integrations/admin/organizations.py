@@ -44,7 +44,7 @@ def _days(label: Any, kept: str) -> forms.IntegerField:
 
 
 class OrganizationForm(TenantForm):
-    """Its lists and tables are checked as in the configuration file."""
+    """Checks lists and tables as in the configuration file."""
 
     languages = ListField(
         label=_("Languages"), initial=default_languages, help_text=_("Codes like en or es, with commas between.")

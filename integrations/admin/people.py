@@ -24,7 +24,7 @@ from integrations.profile import FIELDS, Sensitivity
 
 @admin.register(User)
 class UserAdmin(TenantAdmin):
-    """For superusers alone: everybody else manages the people of their organisation."""
+    """Users, for superusers alone: everybody else manages the people of their organisation."""
 
     organization_path = "people__organization"
     list_display = ("username", "email", "is_active", "is_superuser", "last_login")
@@ -198,7 +198,7 @@ class TierAdmin(TenantAdmin):
 
     @admin.display(description=_("what it sees"))
     def what_it_sees(self, tier: Tier) -> str:
-        """By effect, as in ``shown: basic · masked, cannot be revealed: personal``; what has no rule is not shown."""
+        """Rules by effect, as in ``shown: basic · masked, cannot be revealed: personal``; what has no rule is not shown."""
         rules = {rule.target: rule.effect for rule in tier.rules.all()}
         hidden = {word.value: Effect.HIDE for word in Sensitivity if word is not Sensitivity.NEVER}
         targets: dict[str, list[str]] = {}

@@ -42,7 +42,7 @@ def administered(request: HttpRequest) -> frozenset[int] | None:
 
 
 def place_of(request: HttpRequest) -> tuple[ZoneInfo, str]:
-    """In whose times and order dates are shown: those of the organisations that the user administers; UTC and the usual
+    """The zone and the order of dates on pages: those of the organisations that the user administers; UTC and the usual
     order where they have several."""
     ids = administered(request)
     organizations = Organization.objects.tenants() if ids is None else Organization.objects.filter(pk__in=ids)

@@ -1,4 +1,4 @@
-"""Who calls the API: ``Authorization: Bearer KEY``, or Basic with the key as password."""
+"""The API's keys: ``Authorization: Bearer KEY``, or Basic with the key as password."""
 
 from __future__ import annotations
 

@@ -66,12 +66,12 @@ def caller_id_of(call: Call, region: str) -> CallerId:
 
 
 def find_call(organization: Organization, key: str) -> Call | None:
-    """By panel key, within one organisation."""
+    """The call with this panel key, within one organisation."""
     return Call.objects.filter(organization=organization, key=key).first()
 
 
 def recent_calls(organization_id: int, person_id: int, limit: int = 20) -> list[Call]:
-    """Those whose panel this person opened last, and those that a program named last; latest first."""
+    """Calls whose panel this person opened last, or that a program named last; latest first."""
     # Two questions, each answered from the end of an index: in one, every call that there ever was would be read.
     mine = PanelOpening.objects.filter(person_id=person_id, call__organization_id=organization_id)
     opened = [opening.call for opening in mine.select_related("call").order_by("-opened_at")[:limit]]

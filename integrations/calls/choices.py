@@ -1,4 +1,4 @@
-"""Who an agent said is calling: kept with the call, so that it survives a refresh and the next look at the panel."""
+"""What an agent said of who is calling: kept with the call, so that it survives a refresh and the next look at the panel."""
 
 from __future__ import annotations
 

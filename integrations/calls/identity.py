@@ -22,7 +22,7 @@ HOLDS = timedelta(hours=12)
 
 
 def checked(call: Call) -> Checked | None:
-    """Who passed the check, or for whom it was skipped. (sync)"""
+    """The person who passed the check, or for whom it was skipped. (sync)"""
     row = IdentityCheck.objects.filter(call=call, settled_at__gt=timezone.now() - HOLDS).exclude(outcome="").first()
     return Checked(frozenset((key, record_id) for key, record_id in row.records), row.outcome) if row else None
 

@@ -87,5 +87,5 @@ def _fields(model: type[models.Model]) -> list[models.Field[Any, Any]]:
 
 
 def _stored(row: models.Model) -> list[Any]:
-    """As the database takes it."""
+    """The value as the database takes it."""
     return [column.get_db_prep_save(column.pre_save(row, add=True), connection) for column in _fields(type(row))]

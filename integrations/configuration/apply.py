@@ -44,7 +44,7 @@ class Applied:
 
 
 def apply(wanted: Iterable[State], operator: str) -> Applied:
-    """In one transaction, compared anew within it, with an audit entry per changed organisation.
+    """Store the difference in one transaction, compared anew within it, with an audit entry per changed organisation.
 
     ``operator`` is named in the audit trail. Raises django.db.Error; then nothing was changed.
     """
@@ -130,7 +130,7 @@ def _write_connector(organization: Organization, key: str, facts: Facts) -> None
 
 
 def _link_fallbacks(organization: Organization, steps: Iterable[Step]) -> None:
-    """After all connectors are written: one may stand in for another that comes later in the file."""
+    """Link fallbacks, after all connectors are written: one may stand in for another that comes later in the file."""
     rows = {row.key: row for row in organization.connectors.all()}
     for step in steps:
         if step.section != "connector" or step.action is Action.DEACTIVATE:

@@ -255,7 +255,7 @@ class _OrganizationCheck:
                 )
 
     def _secret_names(self, where: Where) -> set[str]:
-        """As they stand in the file, those included that are no references."""
+        """The secrets' names as they stand in the file, those included that are no references."""
         raw = self.raw["connector"][where[-1]].get("secrets", {})
         return set(raw) if isinstance(raw, dict) else set()
 

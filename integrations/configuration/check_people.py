@@ -37,7 +37,7 @@ def check_people(people: Iterable[Entry], names: set[str], slug: str) -> Iterato
 
 
 def check_across(everybody: Iterable[tuple[str, Entry]]) -> Iterator[tuple[Where, str]]:
-    """Whoever would be new in two organisations of the file, by their slugs, without its saying that they are one person."""
+    """Find who would be new in two organisations of the file, by their slugs, without its saying that they are one person."""
     seen: dict[str, str] = {}
     for slug, (where, person) in everybody:
         if seen.setdefault(person.username, slug) == slug or person.existing_user:

@@ -52,7 +52,7 @@ class Difference:
 
 
 def differences(wanted: State) -> Difference:
-    """Between ``wanted`` and the database."""
+    """What differs between ``wanted`` and the database."""
     organization = Organization.objects.filter(slug=wanted.slug).first()
     now = stored(organization) if organization else State(wanted.slug, {}, {section: {} for section in SECTIONS})
     steps: list[Step] = []
@@ -105,7 +105,7 @@ def _absent(section: str, now: State, wanted: State, notes: list[str]) -> Iterat
 
 
 def _in_use(section: str, name: str, now: State, wanted: State) -> str:
-    """Why a tier or field that the file does not name cannot go; ``""`` if it can."""
+    """The reason why a tier or field that the file does not name cannot go; ``""`` if it can."""
     if section == "tier":
         left = [
             facts

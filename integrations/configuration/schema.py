@@ -267,7 +267,7 @@ class Organization(Table):
     @model_validator(mode="before")
     @classmethod
     def _with_a_currency(cls, table: Any) -> Any:
-        """Where none is named, its country's."""
+        """Fill in the country's currency where none is named."""
         if not isinstance(table, dict) or table.get("currency"):
             return table
         region = table.get("region", "US")

@@ -223,7 +223,7 @@ class _Lines:
             self.at += 1
 
     def _skip_blank(self) -> bool:
-        """Past white space and comments; whether anything is left."""
+        """Skip white space and comments. Returns whether anything is left."""
         while self.at < len(self.text):
             if self.text[self.at] == "#":
                 end = self.text.find("\n", self.at)

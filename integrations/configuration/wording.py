@@ -33,7 +33,7 @@ _ARMS = frozenset({"str", "float", "int", "bool", "list", "dict", "nullable"})
 
 
 def findings(error: ValidationError, model: type[BaseModel]) -> Iterator[tuple[Where, str]]:
-    """Where in ``model``'s input something is wrong, and the sentence. One per place."""
+    """The places in ``model``'s input where something is wrong, each with its sentence. One per place."""
     seen: set[Where] = set()
     for found in error.errors(include_url=False, include_input=False, include_context=True):
         where = _without_union_arms(tuple(found["loc"]))

@@ -1,4 +1,4 @@
-"""Where a configured system's secrets go: to which host, and in which way.
+"""What a configured system's secrets are aimed at: which host, and in which way.
 
 Secrets are entered for that. Whoever aims a system elsewhere enters them again, or an admin could have them sent to a server
 of their own, where nobody but the system's vendor was meant to see them.
@@ -27,7 +27,7 @@ def aimed_elsewhere(kind: type[Connector], before: Mapping[str, JSON], after: Ma
 
 
 def _aim(kind: type[Connector], options: Mapping[str, JSON]) -> dict[str, JSON]:
-    """By what is in effect: with defaults, and over a preset. Options that cannot be used are aimed at nothing known."""
+    """The aim of what is in effect: with defaults, over a preset. Options that cannot be used are aimed at nothing known."""
     try:
         used = kind.Options.model_validate(dict(options)).model_dump(mode="json", by_alias=True)
     except ValidationError:

@@ -72,7 +72,7 @@ class ConnectorOptions(BaseModel):
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """Those of the one vendor that these options are for, beside those of the kind."""
+        """The hosts of the one vendor that these options are for, beside those of the kind."""
         return ()
 
     @field_validator("external_id")
@@ -94,7 +94,7 @@ class ConnectorSecrets(BaseModel):
 
     @classmethod
     def in_use(cls, options: ConnectorOptions) -> frozenset[str]:
-        """Those that a system with these options signs in with: all, unless a kind knows better."""
+        """The secrets that a system with these options signs in with: all, unless a kind knows better."""
         return frozenset(cls.model_fields)
 
 
@@ -127,13 +127,13 @@ class SourceSettings:
 
     @cached_property
     def habits(self) -> Habits:
-        """With which its values are read."""
+        """The habits by which its values are read."""
         return Habits(ZoneInfo(self.zone), self.region, self.currency)
 
 
 @dataclass(frozen=True)
 class DetailKeys:
-    """By what the one linked person can be asked for at a second system."""
+    """The keys by which the one linked person can be asked for at a second system."""
 
     record_ids: Mapping[str, str] = field(default_factory=dict)  # connector key → record id
     email: str = ""
@@ -221,7 +221,7 @@ class Connector(ABC):
 
     @cached_property
     def network(self) -> NetworkPolicy:
-        """Which addresses it may reach; the doors get this one."""
+        """The addresses that it may reach; the doors get this one."""
         return self.settings.network.of_vendor((*self.vendor_hosts, *self.options.hosts))
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Which encodings texts of other systems may be in, and what becomes of bytes that are none: they cost their value, and
+"""The encodings that texts of other systems may be in, and what becomes of bytes that are none: they cost their value, and
 nothing else."""
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ _left_out: ContextVar[Callable[[SourceRecord], bool] | None] = ContextVar("left_
 
 @contextmanager
 def leaving_out(holds: Callable[[SourceRecord], bool] | None) -> Iterator[None]:
-    """For whoever asks within the block, records that it ``holds`` are nobody's: they are dropped when they have come."""
+    """Take records that it ``holds`` for nobody's within the block: they are dropped when they have come."""
     marker = _left_out.set(holds)
     try:
         yield

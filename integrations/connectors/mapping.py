@@ -1,4 +1,4 @@
-"""From a system's raw record to the portal's vocabulary."""
+"""What a system's raw record says in the portal's vocabulary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which addresses a connector may reach: the guard against server-side request forgery (SSRF).
+"""The addresses that a connector may reach: the guard against server-side request forgery (SSRF).
 
 The two doors ask it for each address that they are about to connect to, after names were resolved.
 """
@@ -17,7 +17,7 @@ from integrations.profile import JSON
 
 @dataclass(frozen=True)
 class NetworkPolicy:
-    """Which addresses a connector may reach (docs/configuration.md, "allow_private").
+    """The addresses that a connector may reach (docs/configuration.md, "allow_private").
 
     ``allow_private``: any RFC 1918 and ULA address; ``private``: the host names, addresses and networks of them that the
     connector was allowed. ``allow_loopback``: the installation opens loopback and plain http to what is allowed so.
@@ -32,12 +32,12 @@ class NetworkPolicy:
     hosts: tuple[str, ...] = ()
 
     def of_vendor(self, hosts: Iterable[str]) -> NetworkPolicy:
-        """For a kind that speaks to its vendor's hosts, and to those that a superuser added; to any where it has none."""
+        """The policy of a kind that speaks to its vendor's hosts and to those that a superuser added; to any if it has none."""
         vendors = tuple(hosts)
         return replace(self, hosts=(*vendors, *self.hosts) if vendors else ())
 
     def towards(self, host: str, port: int, option: str) -> NetworkPolicy:
-        """For a door that speaks to this host alone. Raises ConfigurationError naming the option, AddressRefused."""
+        """The policy of a door that speaks to this host alone. Raises ConfigurationError naming the option, AddressRefused."""
         name = _bare(host)
         if (name, port) in self.own:
             raise AddressRefused(OWN)

@@ -104,7 +104,7 @@ class AccessTokens:
             self._renewal = asyncio.create_task(self._renew(), context=contextvars.Context())
 
     async def _renew(self) -> None:
-        """While it fails, the token stays good until it expires, and whoever needs one then hears why."""
+        """Renew the token. While that fails, it stays good until it expires, and whoever needs one then hears why."""
         while time.monotonic() < self._expires_at and self._unused < MOST_UNUSED:
             await asyncio.sleep(self._renew_at - time.monotonic())
             if time.monotonic() < self._renew_at:

@@ -72,7 +72,7 @@ def recording(secrets: Mapping[str, str] | None = None, number: Iterable[str] = 
 
 
 def record_sent(what: str | Asked, status: str, began: float) -> None:
-    """Called by a door after each request; ``began`` by time.monotonic()."""
+    """Note a request. A door calls this after each; ``began`` by time.monotonic()."""
     if (recorded := _recorded.get()) is None:
         return
     ms = round((time.monotonic() - began) * 1000, 1)
@@ -86,7 +86,7 @@ def record_sent(what: str | Asked, status: str, began: float) -> None:
 
 
 def record_read(dropped: Iterable[str]) -> None:
-    """Called for each record that a connector reads."""
+    """Note a record that a connector reads."""
     if (recorded := _recorded.get()) is not None:
         recorded.knows = True
         recorded.dropped.update(dropped)
@@ -121,7 +121,7 @@ def remark(sentence: str) -> None:
 
 
 def record_dropped(dropped: Iterable[str]) -> None:
-    """Called for what was dropped of an answer before anything was read of it."""
+    """Note what was dropped of an answer before anything was read of it."""
     if (recorded := _recorded.get()) is not None:
         recorded.dropped.update(dropped)
 
@@ -141,7 +141,7 @@ def candidates() -> Iterator[list[int]]:
 
 
 def record_candidates(count: int) -> None:
-    """Called by a kind for each answer about a number."""
+    """Note how many candidates an answer had. A kind calls this for each answer about a number."""
     if (counts := _candidates.get()) is not None:
         counts.append(count)
 
@@ -157,6 +157,6 @@ def count_received() -> list[int]:
 
 
 def record_received(size: int) -> None:
-    """Called by a door that knows how much it received."""
+    """Note how much was received. The doors that know it call this."""
     if (sizes := _received.get()) is not None:
         sizes.append(size)

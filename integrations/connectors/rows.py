@@ -96,7 +96,7 @@ class RowReader(Protocol):
     """The stored rows of one connector."""
 
     async def rows(self, keys: Sequence[str]) -> list[StoredRow]:
-        """Those filed under any of the keys, each once. Raises ConfigurationError while no list has been stored."""
+        """Rows filed under any of the keys, each once. Raises ConfigurationError while no list has been stored."""
 
     async def count(self) -> int:
         """How many rows there are. Raises as ``rows``."""
@@ -143,7 +143,7 @@ class RowsConnector(Connector):
     @property
     @abstractmethod
     def origin(self) -> str:
-        """Where the list is read from, for people; empty if it is uploaded."""
+        """The place that the list is read from, for people; empty if it is uploaded."""
 
     @property
     @abstractmethod
@@ -211,7 +211,7 @@ def column_name(label: str) -> str:
 
 
 def _numbered(lines: Iterator[list[str]]) -> Iterator[tuple[int, Sequence[object]]]:
-    """With the number of the line that each begins on: a cell may hold line breaks."""
+    """The rows, each with the number of the line that it begins on: a cell may hold line breaks."""
     began = 1
     try:
         for cells in lines:

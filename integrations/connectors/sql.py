@@ -346,7 +346,7 @@ _TOO_LARGE = f"the rows are larger than {MAX_BYTES // 1024} KiB"
 
 
 def _made_idle(driver: Any, _record: Any) -> None:
-    """Without the last question's limits; what comes next is a ping, which a living server answers at once."""
+    """Take off the last question's limits; what comes next is a ping, which a living server answers at once."""
     if isinstance(driver, sqlite3.Connection):
         driver.set_progress_handler(None, 0)
     elif isinstance(driver, _BoundedDriver):

@@ -85,7 +85,7 @@ def search(request: HttpRequest) -> HttpResponseBase:
 
 @require_POST
 def switch_organization(request: HttpRequest) -> HttpResponseRedirect:
-    """Only to one that the user takes part in; anything else changes nothing and goes on record."""
+    """Switch to an organisation that the user takes part in; anything else changes nothing and goes on record."""
     if not request.user.is_authenticated:
         return redirect_to_login(reverse("dashboard"))
     wanted = request.POST.get("organization", "")
@@ -98,7 +98,7 @@ def switch_organization(request: HttpRequest) -> HttpResponseRedirect:
 
 
 def current_person(request: HttpRequest) -> Person | None:
-    """Who the user is in the session's organisation, or in their first one."""
+    """The person that the user is in the session's organisation, or in their first one."""
     people = people_of(request.user)
     chosen = request.session.get(ORGANIZATION)
     return next((person for person in people if person.organization.slug == chosen), people[0] if people else None)

@@ -35,7 +35,7 @@ class LockOut(AxesDatabaseHandler):  # type: ignore[misc]  # axes has no type in
     """Counts each kind of failure against its own limit."""
 
     def get_failures(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:
-        """In tenths of the limit that is nearest: ten of them close the log-in."""
+        """The failures in tenths of the limit that is nearest: ten of them close the log-in."""
         attempts = self.get_user_attempts(request, credentials)
         counts: list[int] = [sum(rows.values_list("failures_since_start", flat=True)) for rows in attempts]
         return max(count * LIMITS[0] // limit for count, limit in zip(counts, LIMITS, strict=True))

@@ -45,7 +45,7 @@ class NewPasswordForm(PasswordResetForm):
     """Mails a link to the portal's public address, whatever address the request came in by."""
 
     def get_users(self, email: str) -> Iterator[User]:
-        """Those with this address who may log in, invited ones without a password included; each once in five minutes."""
+        """Users with this address who may log in, invited ones without a password included; each once in five minutes."""
         for user in User.objects.filter(email__iexact=email, is_active=True):
             if user.email.casefold() == email.casefold() and cache.add(f"reset:{user.pk}", 1, RESET_PAUSE_S) is not False:
                 yield user
@@ -91,7 +91,7 @@ class LeavingView(LogoutView):
 
 @receiver(user_logged_in)
 def record_log_in(sender: object, request: HttpRequest, user: User, **_facts: Any) -> None:
-    """In each organisation that the user takes part in: its supervisors may ask who was there."""
+    """Record the log-in in each organisation that the user takes part in: its supervisors may ask who was there."""
     _record(Event.LOG_IN, user, request)
 
 

@@ -123,7 +123,7 @@ class Showing:
         return self._policy
 
     async def disclose(self, result: LookupResult) -> Disclosure:
-        """As ``disclose()``: an entry is committed for what is new, before anything of it is returned."""
+        """Disclose as ``disclose()`` does: an entry is committed for what is new, before anything of it is returned."""
         check_made_for(self.viewer, result)
         policy = await self.prepare()
         one = None if result.undecided or not result.people else result.people[0]

@@ -53,7 +53,7 @@ class Beside(ABC):
     @classmethod
     @abstractmethod
     def write(cls, several: Sequence[Self]) -> None:
-        """Those of one group, within an open transaction. Waits for no lock that another transaction holds. (sync)"""
+        """Write those of one group, within an open transaction. Waits for no lock that another transaction holds. (sync)"""
 
 
 class GroupWriter:
@@ -259,7 +259,7 @@ def record_within(entry: Entry) -> None:
 
 
 def record_anywhere(entry: Entry) -> None:
-    """For refusals and signals, which happen inside a transaction (admin saves) as well as outside one."""
+    """Record a refusal or signal, which happen inside a transaction (admin saves) as well as outside one."""
     if connection.in_atomic_block:
         extend([entry])
     else:

@@ -148,7 +148,7 @@ def audit_key(organization_id: int) -> AuditKey:
 
 
 def subject_key(secret: str, subject: str) -> str:
-    """By which all entries about one number or search of one organisation are found (64 lower-hex characters)."""
+    """The key by which all entries about one number or search of one organisation are found (64 lower-hex characters)."""
     return hmac.digest(secret.encode(), subject.encode(), "sha256").hex()
 
 
@@ -213,7 +213,7 @@ def verify(organization: Organization) -> int:
 
 
 def _rows(organization: Organization, end: int) -> Iterator[AccessEntry]:
-    """In chunks, so that a long trail neither fills the memory nor holds a lock."""
+    """The rows in chunks, so that a long trail neither fills the memory nor holds a lock."""
     seq = 0
     while chunk := list(
         AccessEntry.objects.filter(organization=organization, seq__gt=seq, seq__lte=end).order_by("seq")[:_CHUNK]

@@ -22,7 +22,7 @@ def new_view_id() -> str:
 
 @dataclass(frozen=True)
 class Checked:
-    """Of whom it was checked for a call that they are calling, or that check was skipped with a reason."""
+    """The person of whom it was checked that they are calling, or for whom the check was skipped with a reason."""
 
     refs: frozenset[Ref]
     outcome: str  # passed | skipped
@@ -30,8 +30,8 @@ class Checked:
 
 @dataclass(frozen=True)
 class Context:
-    """On which occasion a viewer looks. ``purpose`` is the reason they gave, recorded as it is. Without ``checked`` nobody's
-    identity has been."""
+    """The occasion on which a viewer looks. ``purpose`` is the reason they gave, recorded as it is. Without ``checked``
+    nobody's identity has been."""
 
     purpose: str = ""
     call_sid: str = ""
@@ -42,7 +42,7 @@ class Context:
 
     @property
     def facts(self) -> dict[str, str]:
-        """As an entry's columns."""
+        """The facts as an entry's columns."""
         return {
             "purpose": self.purpose,
             "call_sid": self.call_sid,
@@ -84,7 +84,7 @@ def check_made_for(viewer: Viewer, result: LookupResult) -> None:
 
 
 def how_found(result: LookupResult) -> dict[str, str]:
-    """For an entry's detail, where it was not by the caller's number."""
+    """What an entry's detail says of how they were found, where it was not by the caller's number."""
     return {"found_by": result.sought.by.value} if result.sought else {}
 
 

@@ -40,7 +40,7 @@ class Disclosed(NamedTuple):
 
     @property
     def withheld(self) -> bool:
-        """There is a value, and nothing of it is here."""
+        """Whether there is a value of which nothing is here."""
         return self.effect is Effect.REVEAL or self.outdated
 
     @property

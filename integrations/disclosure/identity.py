@@ -117,7 +117,7 @@ async def compare_identity(result: LookupResult, viewer: Viewer, typed: str, con
 
 
 async def skip_identity(result: LookupResult, viewer: Viewer, context: Context) -> frozenset[Ref]:
-    """Whose check is left out for the reason ``context.purpose``, after the entry is committed. Raises as above, and
+    """The person whose check is left out for the reason ``context.purpose``, after the entry is committed. Raises as above, and
     AccessDenied without a reason."""
     policy = await policy_of(viewer.tier_id)
     person = await _the_one(result, policy, viewer, context)

@@ -75,7 +75,7 @@ def _card(person: CallerProfile, fields: Mapping[str, Disclosed], hint: str, res
 
 
 def matched_by(person: CallerProfile) -> str:
-    """By whose number they were found, where it is nowhere their own: ``the emergency contact``."""
+    """The owner of the number that they were found by, where it is nowhere their own: ``the emergency contact``."""
     owners = [whose_number(match) for record in person.records for match in record.matched]
     return owners[0] if owners and all(owners) else ""
 
@@ -107,7 +107,7 @@ def _hint(shown: Disclosed | None, region: str) -> str:
 
 
 def _day(moment: str, region: str) -> str:
-    """Of ``2026-10-01T09:30:00Z`` the day, as people write it; what is no day is left as it is."""
+    """The day of ``2026-10-01T09:30:00Z``, as people write it; what is no day is left as it is."""
     try:
         return format_date(date.fromisoformat(moment[:10]), day_format(region))
     except ValueError:

@@ -89,7 +89,7 @@ def _count(name: str, digest: str) -> list[int]:
 
 
 def _wait_s(counted: list[int], most: int) -> float:
-    """Until so many of the oldest minutes are over that there is room for another number."""
+    """Seconds until so many of the oldest minutes are over that there is room for another number."""
     left = sum(counted)
     for back in range(len(counted) - 1, -1, -1):
         left -= counted[back]

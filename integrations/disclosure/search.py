@@ -44,7 +44,7 @@ async def allow_search(viewer: Viewer, sought: Sought, context: Context) -> None
 
 
 async def disclose_found(result: LookupResult, viewer: Viewer, context: Context) -> Found:
-    """Whom the viewer may choose among, after the entry is committed. Raises as ``allow_search()``."""
+    """The people whom the viewer may choose among, after the entry is committed. Raises as ``allow_search()``."""
     if result.sought is None:
         raise AccessDenied("not a search")
     policy = await _allowed(viewer, result.sought, context)

@@ -1,18 +1,15 @@
-"""Who is asking: the one place where an identity becomes a viewer with a tier, or is refused and the refusal recorded."""
+"""Viewers: the one place where an identity becomes a viewer with a tier, or is refused and the refusal recorded."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import structlog
 from django.contrib.auth.models import AnonymousUser
 
 from integrations.disclosure import audit
 from integrations.disclosure.refusals import Refused, count
 from integrations.errors import AccessDenied
 from integrations.models import ActorKind, ApiKey, Channel, Event, Person, User
-
-log = structlog.get_logger(__name__)
 
 UNRESTRICTED_TIER = "admin"
 

@@ -55,8 +55,8 @@ class Inquiry:
 
     @property
     def entry(self) -> str:
-        """Under which the answer is kept. One who is taken out leaves the answer of nobody, which is kept as that one is: so
-        there is one for those to whom they count, and another for all others."""
+        """The name under which the answer is kept. One who is taken out leaves the answer of nobody, which is kept as that one
+        is: so there is one for those to whom they count, and another for all others."""
         return f"{self.source.fingerprint}:{self.name}{f':-{self.leaves_out.mark}' if self.leaves_out else ''}"
 
 
@@ -227,7 +227,7 @@ async def keep(inquiry: Inquiry, page: Page, outcome: Outcome) -> None:
 
 
 async def _tried(inquiry: Inquiry, deadline: Deadline, attempt: Attempt) -> list[SourceRecord]:
-    """Once, and once more where that may help and there is time."""
+    """Ask once, and once more where that may help and there is time."""
     try:
         return await _once(inquiry, deadline)
     except OverBudget:

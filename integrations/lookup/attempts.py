@@ -58,7 +58,7 @@ class Attempt:
 
     @classmethod
     def begin(cls, source: str, question: str, *, trial: bool) -> Attempt:
-        """In a task of its own, whose context then counts what is received."""
+        """Begin an attempt, in a task of its own, whose context then counts what is received."""
         return cls(source, question, TRIAL if trial else "", received=count_received())
 
     def end(self) -> None:
@@ -78,7 +78,7 @@ class AttemptLog:
         self._writing = threading.Lock()
 
     def note(self, attempt: Attempt) -> None:
-        """Never waits and never raises."""
+        """Note an attempt. Never waits and never raises."""
         if len(self._waiting) >= MOST_WAITING:
             self._dropped += 1
             return
@@ -141,7 +141,7 @@ def _write(chunk: tuple[Attempt, ...]) -> None:
 
 
 def _rows(chunk: tuple[Attempt, ...]) -> Iterator[list[Any]]:
-    """Without those of systems that were deleted in the meantime."""
+    """The rows, without those of systems that were deleted in the meantime."""
     # A fingerprint begins with the ids of the organisation and of the connector.
     named = [tuple(int(part) for part in islice(attempt.source.split(":"), 2)) for attempt in chunk]
     there = set(Connector.objects.filter(pk__in={pk for _organization, pk in named}).values_list("pk", flat=True))

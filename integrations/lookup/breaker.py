@@ -1,4 +1,4 @@
-"""When a source is left alone for a while: it keeps failing, refuses our sign-in, or asked us to slow down."""
+"""The reasons to leave a source alone for a while: it keeps failing, refuses our sign-in, or asked us to slow down."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def _aged(record: SourceRecord, vocabulary: Mapping[str, Field]) -> SourceRecord
 
 
 def may_be_kept(records: tuple[SourceRecord, ...], vocabulary: Mapping[str, Field]) -> bool:
-    """Not if any field is marked not to be cached."""
+    """Whether the answer may be kept: not if any field is marked not to be cached."""
     return all(vocabulary[name].cacheable for record in records for name in record.fields if name in vocabulary)
 
 
@@ -129,7 +129,7 @@ class Page(ABC):
 
 
 class _NoPage(Page):
-    """Before it is opened, nothing is known."""
+    """Stands for a page before it is opened: nothing is known."""
 
     key = ""
 
@@ -144,7 +144,7 @@ NO_PAGE = _NoPage()
 
 
 class Store(ABC):
-    """Where pages are."""
+    """The place where pages are."""
 
     @abstractmethod
     async def page(self, organization_id: int, about: Number | str, sources: Sequence[str] = ()) -> Page:
@@ -154,7 +154,7 @@ class Store(ABC):
         """Let the other processes know that a source is paused, or no longer."""
 
     async def take_turn(self, name: str, slot: str, budget: Budget, patience_s: float, lease_s: float) -> float | None:
-        """As in ``SharedTurns``: None, because in one process nothing is shared."""
+        """The turn as in ``SharedTurns``: None, because in one process nothing is shared."""
         return None
 
     async def end_turn(self, name: str, slot: str) -> None:  # noqa: B027 -- none was taken
@@ -209,7 +209,7 @@ class _Made(NamedTuple):
 
 
 class MemoryStore(Store):
-    """In this process: the numbers asked for last, at most MOST_NUMBERS; what has expired is swept out once a minute."""
+    """Pages in this process: the numbers asked for last, at most MOST_NUMBERS; what has expired is swept out once a minute."""
 
     def __init__(self) -> None:
         self.pages: OrderedDict[str, dict[str, tuple[Kept, float]]] = OrderedDict()

@@ -94,7 +94,7 @@ class Limiter:
                 run_in_background(shared.end_turn(self.name, slot))
 
     def _wait(self, budget: Budget) -> float:
-        """By what this process itself has asked."""
+        """The wait by what this process itself has asked."""
         if budget.concurrency and self._running >= budget.concurrency:
             return math.inf
         if not budget.turns or len(self._began) < budget.turns:

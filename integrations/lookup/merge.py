@@ -1,4 +1,4 @@
-"""From several systems' records to people: which records are one person, and which value each field gets."""
+"""The people in several systems' records: which records are one person, and which value each field gets."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def merge(
 def _outdated(
     ranked: Sequence[SourceRecord], fields: Mapping[str, Value], vocabulary: Mapping[str, Field]
 ) -> dict[str, Provenance]:
-    """Of which fields there is nothing but a value that is too old to be shown, and whose it is."""
+    """The fields of which there is nothing but a value that is too old to be shown, and whose it is."""
     found: dict[str, Provenance] = {}
     for record in ranked:
         for name in record.outdated:

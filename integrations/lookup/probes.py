@@ -129,7 +129,7 @@ def _of(error: SourceError | ConfigurationError) -> Health:
 
 
 async def _with_since(organization_id: int, found: Sequence[Probe]) -> list[Probe]:
-    """With each status's beginning, remembered for as long as the cache remembers it."""
+    """The probes with each status's beginning, remembered for as long as the cache remembers it."""
     key = f"health-since:{organization_id}"
     known = orjson.loads(await cache.aget(key) or "{}")
     now = datetime.now(UTC).isoformat(timespec="seconds")

@@ -36,7 +36,7 @@ class Restricted:
         return record.is_marked or self.lists((record.connector, record.record_id))
 
     def lists(self, ref: Ref) -> bool:
-        """By the id as the connector names it (``Contact/003…``), or as people see it in the system (``003…``)."""
+        """Whether it is listed, under the connector's id (``Contact/003…``) or as people see it in the system (``003…``)."""
         connector, record_id = ref
         if connector not in self.listed:
             return False
@@ -53,7 +53,7 @@ class Restricted:
         return choice.without(frozenset(ref for ref in said if self.lists(ref)))
 
     def split(self, records: Iterable[SourceRecord]) -> tuple[tuple[SourceRecord, ...], tuple[SourceRecord, ...]]:
-        """Those who count, and what is left of those who do not."""
+        """The people who count, and what is left of those who do not."""
         counted: list[SourceRecord] = []
         left_out: list[SourceRecord] = []
         for record in records:
@@ -94,7 +94,7 @@ def trace_of(record: SourceRecord) -> SourceRecord:
 
 
 def linked_with(left_out: Sequence[SourceRecord], records: Sequence[SourceRecord]) -> list[SourceRecord]:
-    """Which of the records are of a person of whom another system's was taken out."""
+    """The records of a person of whom another system's was taken out."""
     if not left_out:
         return []
     gone = {id(record) for record in left_out}

@@ -75,7 +75,7 @@ class SourceOutcome:
 
 @dataclass(frozen=True)
 class Choice:
-    """Whom an agent picked for the call, who they said is not calling, and who was picked when the number called before.
+    """What an agent said for the call: whom they picked, who is not calling, and who was picked when the number called before.
 
     ``found_by``: with what those who were picked were searched for, if it was not with the call's number.
     """
@@ -87,7 +87,7 @@ class Choice:
 
     @property
     def must_pick(self) -> bool:
-        """After somebody was said not to be calling, whoever is left is not taken for the caller by elimination."""
+        """Whether the agent must pick. After somebody was set aside, whoever is left is not taken for the caller."""
         return bool(self.rejected) and not self.picked
 
     def without(self, gone: frozenset[Ref]) -> Choice:
@@ -143,7 +143,7 @@ class LookupResult:
 
     @property
     def subject(self) -> str:
-        """Whom it is about, for the audit, which keeps it keyed and sealed: the number, or else what was searched for."""
+        """What it is about, for the audit, which keeps it keyed and sealed: the number, or else what was searched for."""
         return self.number.e164 if self.number else self.sought.text if self.sought else ""
 
 

@@ -1,4 +1,4 @@
-"""Which sources an organisation has: its connectors as immutable, built, ready-to-ask objects."""
+"""The sources that an organisation has: its connectors as immutable, built, ready-to-ask objects."""
 
 from __future__ import annotations
 
@@ -83,17 +83,17 @@ class Source:
         return self._can("details")
 
     def can_be_searched(self, sought: Sought) -> bool:
-        """By a number as a caller's is looked up, else where the kind can."""
+        """Whether it can be searched: by a number as a caller's is looked up, else where the kind can."""
         return self._can("find" if sought.number else "search")
 
     @cached_property
     def knows_people(self) -> bool:
-        """Unlike one that only knows services."""
+        """Whether it knows people, and not only services."""
         return self._can("find") or self.has_details
 
     @cached_property
     def tells_something(self) -> bool:
-        """Unlike one of which no tier may see anything."""
+        """Whether some tier may see anything of it."""
         return self.connector is None or bool(self.connector.reads)
 
     def counts(self, question: str, keys: DetailKeys) -> bool:
@@ -213,7 +213,7 @@ def _fingerprint(row: ConnectorRow, organization: Organization, vocabulary: Mapp
 
 
 def _guards(row: ConnectorRow, fingerprint: str) -> tuple[Breaker, Limiter, Pace]:
-    """Those of this configuration, which outlive the plans that name them."""
+    """The guards of this configuration, which outlive the plans that name them."""
     with _lock:
         known = _guarding.get(row.pk)
         if known is None or known[0] != fingerprint:
@@ -276,7 +276,7 @@ def settings_of(row: ConnectorRow, organization: Organization, vocabulary: Mappi
 
 @cache
 def own_addresses() -> frozenset[tuple[str, int]]:
-    """Where the portal itself, its database and its Redis listen, which no connector may reach."""
+    """The addresses where the portal itself, its database and its Redis listen, which no connector may reach."""
     found: set[tuple[str, int]] = set()
     for url, port in ((settings.DATABASE_URL, 3306), (settings.REDIS_URL, 6379), (settings.PUBLIC_URL, 443)):
         parts = urlsplit(url)

@@ -103,7 +103,7 @@ class Stages:
         self._ask_for_details()
 
     async def _taken_out(self) -> frozenset[Ref]:
-        """Of whom the answers so far say that they are not to count."""
+        """The people of whom the answers so far say that they are not to count."""
         if any(settled.left_out for settled in self.details.values()):
             # They are about the one person whom there is.
             await take_out([record for records in self._candidates() for record in records], self.found, self.page)
@@ -172,7 +172,7 @@ class Stages:
         )
 
     async def _wait_for_some(self) -> bool:
-        """Until something settles, patience runs out, or a deadline has passed, by which what is open counts as timed out.
+        """Wait until something settles, patience runs out, or a deadline has passed, by which what is open counts as timed out.
 
         Whether there is anything new to show.
         """
@@ -237,7 +237,7 @@ class Stages:
                         asked.leave()
 
     def _candidates(self) -> list[tuple[SourceRecord, ...]]:
-        """Those who may be the caller."""
+        """The people who may be the caller."""
         return [records for records in self._everybody() if self._may_be(records)]
 
     def _may_have_details(self, source: Source) -> bool:
@@ -321,7 +321,7 @@ class Stages:
         )
 
     def _people(self, found: Sequence[SourceRecord], more: Sequence[SourceRecord]) -> tuple[_People, _People]:
-        """Who may be the caller, with what details add if that is one, and whom the agent's choice leaves out."""
+        """People who may be the caller, with the details of one, and those whom the agent's choice leaves out."""
         everybody = link(found)
         groups = [records for records in everybody if self._may_be(records)]
         others = [records for records in everybody if not self._may_be(records)]

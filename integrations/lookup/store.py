@@ -1,4 +1,4 @@
-"""Where this process keeps what systems answered lately: in memory, or with others in Redis."""
+"""The place where this process keeps what systems answered lately: in memory, or with others in Redis."""
 
 from __future__ import annotations
 

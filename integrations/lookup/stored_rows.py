@@ -22,7 +22,7 @@ class StoredRows:
         self._connector_id = connector_id
 
     async def rows(self, keys: Sequence[str]) -> list[StoredRow]:
-        """In the order of the list, MOST_ROWS at most."""
+        """The rows in the order of the list, MOST_ROWS at most."""
         return await hop(self._rows, keys)
 
     async def count(self) -> int:

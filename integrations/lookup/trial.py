@@ -113,7 +113,7 @@ _Known = tuple[Trial, tuple[SourceRecord, ...], DetailKeys | None]
 async def _by_number(
     plan: Plan, source: Source, connector: Connector, number: Number, deadline: Deadline, out: Restricted | None
 ) -> _Known:
-    """Who has the number; the one person's record, and with what details of them can be asked for."""
+    """The people who have the number; the one person's record, and with what details of them can be asked for."""
     began = time.monotonic()
     with remarks() as said:
         records = await connector.find(number, deadline)

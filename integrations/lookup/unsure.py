@@ -1,4 +1,4 @@
-"""Of how many clients a system's mark ``restricted`` cannot be read: they stay hidden, and an admin is told their number.
+"""The number of clients whose mark ``restricted`` cannot be read: they stay hidden, and an admin is told the number.
 
 Kept in the cache for a week, as digests of the records' ids and nothing else.
 """

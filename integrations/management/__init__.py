@@ -1,0 +1,1 @@
+"""The place where Django looks for the portal's commands."""

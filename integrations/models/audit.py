@@ -38,7 +38,7 @@ class Event(models.TextChoices):
 
 
 class ActorKind(models.TextChoices):
-    """Who did it. Words that are used stay, as an event's do."""
+    """The kinds of who did it. Words that are used stay, as an event's do."""
 
     PERSON = "person", _("person of the organisation")
     USER = "user", _("user without a part in it")
@@ -49,7 +49,7 @@ class ActorKind(models.TextChoices):
 
 
 class Channel(models.TextChoices):
-    """Where it was done. Words that are used stay, as an event's do."""
+    """The places where it was done. Words that are used stay, as an event's do."""
 
     PANEL = "panel", _("panel")
     DASHBOARD = "dashboard", _("agents' page")
@@ -82,7 +82,7 @@ def begin_chain(sender: object, instance: Organization, created: bool, raw: bool
 
 
 class AccessEntry(models.Model):
-    """Who saw, asked for or was refused what, of whom, and why.
+    """One entry of the trail: who saw, asked for or was refused what, of whom, and why.
 
     ``subject_key`` is the caller's number keyed with the organisation's audit secret, ``subject_sealed`` the number
     encrypted with it: destroying the secret makes both unreadable. ``fields`` lists ``{"field", "effect", "sources"}``.

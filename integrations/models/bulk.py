@@ -29,8 +29,8 @@ def upsert(
     update: Mapping[str, str],
     returning: Sequence[str] = ("id",),
 ) -> list[tuple[Any, ...]]:
-    """As ``insert()``, but for rows that are there already by the columns ``unique``: of those, ``update`` says which columns
-    become what. A column's own name is its value before, ``{new[NAME]}`` the one to be inserted.
+    """Insert as ``insert()`` does, but for rows that are there already by the columns ``unique``: of those, ``update`` says
+    which columns become what. A column's own name is its value before, ``{new[NAME]}`` the one to be inserted.
 
     Waits for no lock but SQLite's own: a row that another transaction holds is an OperationalError. Returns the columns
     ``returning`` of all the rows, in no order.

@@ -52,7 +52,7 @@ class CustomField(models.Model):
             raise ValidationError({"name": _("Values of this kind are never shown, so no field can hold them.")})
 
     def definition(self) -> Field:
-        """As a word of the vocabulary."""
+        """The field as a word of the vocabulary."""
         return Field(
             self.name, self.label, Section(self.section), FieldType(self.type), Sensitivity(self.sensitivity), self.cacheable
         )

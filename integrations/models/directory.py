@@ -65,7 +65,7 @@ class DirectoryRow(models.Model):
 
 
 class DirectoryKey(models.Model):
-    """By what a row can be asked for, as a keyed digest (``blind_index``) whose scope is the connector."""
+    """A key by which a row can be asked for, as a keyed digest (``blind_index``) whose scope is the connector."""
 
     list = models.ForeignKey(DirectoryList, on_delete=models.CASCADE)
     digest = KeyField(max_length=64)

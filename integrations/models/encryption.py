@@ -31,12 +31,12 @@ def _box(keys: tuple[str, ...]) -> MultiFernet:
 
 
 def encrypt(text: str) -> str:
-    """With the newest key of CONNIE_ENCRYPTION_KEYS."""
+    """Encrypt with the newest key of CONNIE_ENCRYPTION_KEYS."""
     return _box(tuple(settings.ENCRYPTION_KEYS)).encrypt(text.encode()).decode()
 
 
 def decrypt(token: str) -> str:
-    """With whichever key fits. Raises ConfigurationError when none does."""
+    """Decrypt with whichever key fits. Raises ConfigurationError when none does."""
     try:
         return _box(tuple(settings.ENCRYPTION_KEYS)).decrypt(token.encode()).decode()
     except InvalidToken as error:
@@ -90,7 +90,7 @@ class EncryptedJSONField(models.TextField):  # type: ignore[type-arg]  # not gen
         return json.loads(decrypt(value)) if value else None
 
     def to_python(self, value: Any) -> Any:
-        """As it is: a text column's own way would turn the value into Python's notation of it in full_clean()."""
+        """The value as it is: a text column's own way would turn the value into Python's notation of it in full_clean()."""
         return value
 
     def value_to_string(self, obj: models.Model) -> str:

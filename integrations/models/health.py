@@ -25,7 +25,7 @@ _OVER_BUDGET = "over_budget"
 
 
 class Percentiles(NamedTuple):
-    """So many milliseconds or fewer took half of the questions, and nineteen of twenty."""
+    """Milliseconds within which half of the questions were answered, and nineteen of twenty."""
 
     p50_ms: int
     p95_ms: int
@@ -33,14 +33,14 @@ class Percentiles(NamedTuple):
 
 class AttemptQuerySet(models.QuerySet["Attempt"]):
     def asked(self) -> AttemptQuerySet:
-        """Those that were really sent: not answered from what was kept, not held back by a pause or a budget."""
+        """Attempts that were really sent: not answered from what was kept, not held back by a pause or a budget."""
         return self.filter(cached=False, breaker__in=_OPEN).exclude(outcome=_OVER_BUDGET)
 
     def failed(self) -> AttemptQuerySet:
         return self.filter(outcome__in=FAILURES)
 
     def percentiles(self) -> dict[int, Percentiles]:
-        """Of each system's, by the system's id, in one query. A system of which there are none is left out."""
+        """The percentiles of each system, by the system's id, in one query. A system of which there are none is left out."""
         system = F("connector_id")
         ranked = self.order_by().annotate(
             place=Window(RowNumber(), partition_by=system, order_by=F("ms").asc()),
@@ -91,7 +91,7 @@ class Attempt(models.Model):
 
     @staticmethod
     def was_asked(outcome: str, breaker: str) -> bool:
-        """As ``asked()``, of one that was not answered from what was kept."""
+        """Whether an attempt counts as ``asked()`` that was not answered from what was kept."""
         return breaker in _OPEN and outcome != _OVER_BUDGET
 
 

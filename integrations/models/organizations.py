@@ -152,7 +152,7 @@ class Organization(models.Model):
         return self.name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Without a currency it gets its country's."""
+        """Save; without a currency it gets its country's."""
         if not self.currency:
             self.currency = currency_of(self.region)
             if (names := kwargs.get("update_fields")) is not None:

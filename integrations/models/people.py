@@ -1,4 +1,4 @@
-"""Who may ask, and what each may see: users, people of an organisation, tiers and their rules, API keys."""
+"""People and programs that ask, and what each may see: users, people of an organisation, tiers with their rules, API keys."""
 
 from __future__ import annotations
 

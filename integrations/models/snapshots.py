@@ -86,7 +86,7 @@ class Snapshots[K, V]:
         self._readings: Flights[V] = Flights()
 
     async def get(self, key: K) -> V:
-        """Without leaving the event loop when the value is at hand."""
+        """The value, without leaving the event loop when it is at hand."""
         version = _seen.at_hand()
         if version is not None and (kept := self._kept.get(key)) and kept[0] == version:
             return kept[1]

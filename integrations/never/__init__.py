@@ -32,7 +32,7 @@ def is_never(name: str) -> bool:
 
 
 def told(name: str) -> str:
-    """Why a field or key was dropped, as it is told to an admin."""
+    """The reason why a field or key was dropped, as it is told to an admin."""
     return f"named like {named_like(name) or 'what nobody may see'}"
 
 

@@ -20,7 +20,7 @@ _SLASHES = "⁄∕"
 
 
 class _Plain(dict[int, str | None]):
-    """For ``str.translate``, filled as it goes: what a character is compared as, None for one that cannot be seen."""
+    """A table for ``str.translate``, filled as it goes: what a character is compared as, None for one that cannot be seen."""
 
     def __missing__(self, code: int) -> str | None:
         character = chr(code)

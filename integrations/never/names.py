@@ -180,7 +180,7 @@ def _judged(name: str) -> str:
 
 
 def _words_of(plain: str) -> list[str]:
-    """In small letters; letters that stand by themselves are one word, as in "S.S.N."."""
+    """The words in small letters; letters that stand by themselves are one word, as in "S.S.N."."""
     bare = plain.replace("'", "").replace("’", "").replace("#", " number ")
     words: list[str] = []
     spelt = ""
@@ -214,7 +214,7 @@ def _run_of(words: list[str]) -> str:
 
 
 def _within(word: str) -> str:
-    """For words that are written as one."""
+    """What nobody may see that is named within a word written as one; ``""`` for nothing."""
     if word.startswith("ssn") or word.endswith("ssn"):
         return _NAMED["ssn"]
     if what := next((what for run, what in _SHORT_WITHIN.items() if run in word), ""):

@@ -265,7 +265,7 @@ def _data(text: str) -> Iterator[Span]:
 
 
 def _end_of_value(text: str, begin: int) -> int:
-    """Where a JSON value ends that begins there: also one that is escaped, cut off, or nested."""
+    """The end of a JSON value that begins there: also one that is escaped, cut off, or nested."""
     depth, quote, place = 0, "", begin
     while place < len(text):
         character = text[place]
@@ -305,7 +305,7 @@ _MANY_DIGITS = re.compile(r"\d(?:\D{0,3}\d){6}")
 
 
 def spans_in(text: str) -> list[Span]:
-    """Where in a plain text something stands that nobody may see, in order and without overlap."""
+    """The places in a plain text where something stands that nobody may see, in order and without overlap."""
     found: list[Span] = []
     small = text.lower()
     if _SOME_DIGITS.search(text):

@@ -34,7 +34,7 @@ class Wanted:
 
     @property
     def problem(self) -> str:
-        """Why it cannot be asked, or empty."""
+        """The reason why it cannot be asked, or empty."""
         if not self.service or not self.where:
             return _("Say which service, and where.")
         if len(self.service) > MAX_TEXT or len(self.where) > MAX_TEXT:

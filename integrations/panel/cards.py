@@ -226,7 +226,7 @@ def _tone(standing: str) -> str:
 
 
 def _attention(shown: Disclosure, reader: Reader) -> list[str]:
-    """Only what this viewer sees in the clear can call for attention."""
+    """What calls for attention: only what this viewer sees in the clear."""
     clear = {name: item.value for name, item in shown.fields.items() if item.effect is Effect.CLEAR}
     notes = []
     if died := clear.get("deceased"):

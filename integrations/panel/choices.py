@@ -1,4 +1,4 @@
-"""Who is calling, as the agent says: pick one of several, set aside who is not calling, choose again."""
+"""What the agent says of who is calling: pick one of several, set aside who is not calling, choose again."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def pick_person(request: HttpRequest, visit: Visit, call: Call) -> None:
 
 @saying
 async def not_this_person(request: HttpRequest, visit: Visit, call: Call) -> None:
-    """Whoever is shown, one or several, is not calling."""
+    """Set aside whoever is shown, one or several: they are not calling."""
     if refs := await set_aside(await looked_up(visit), visit.viewer, visit.context()):
         await sync_to_async(choices.reject)(call, refs, visit.viewer.person_id)
 

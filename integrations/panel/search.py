@@ -32,7 +32,7 @@ class Typed:
 
     @property
     def problem(self) -> str:
-        """Why it cannot be searched for, or empty."""
+        """The reason why it cannot be searched for, or empty."""
         if isinstance(self.sought, Unusable):
             return self.sought.reason
         return "" if self.reason else _("Say why you search, then search again. Your reason goes on record.")
@@ -46,7 +46,7 @@ def _typed(request: HttpRequest, visit: Visit) -> Typed:
 @never_cache
 @require_http_methods(["GET", "POST"])
 async def search_people(request: HttpRequest, org: str, key: str) -> HttpResponseBase:
-    """Who might be meant: for htmx alone, else as a page with the form."""
+    """The people who might be meant: for htmx alone, else as a page with the form."""
     if not (await request.auser()).is_authenticated:
         return to_log_in(request, org, key)
     visit = await sync_to_async(enter)(request, org, key)

@@ -39,7 +39,7 @@ class EventStream(StreamingHttpResponse):
             self._leave()
 
     def close(self) -> None:
-        """Also for one that never began, because its client had gone by then."""
+        """Close the stream, also one that never began, because its client had gone by then."""
         super().close()
         self._leave()
 

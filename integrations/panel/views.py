@@ -199,7 +199,7 @@ def _event(name: str, body: bytes) -> bytes:
 
 
 def to_log_in(request: HttpRequest, org: str, key: str) -> HttpResponse:
-    """To the log-in and back to the call. htmx would swap the log-in page into the panel, so it is told to go there."""
+    """Lead to the log-in and back to the call. htmx would swap the log-in page into the panel, so it is told to go there."""
     redirection = redirect_to_login(reverse("panel-call", args=[org, key]))
     return HttpResponseClientRedirect(redirection.url) if request.htmx else redirection  # type: ignore[attr-defined]
 
@@ -257,7 +257,7 @@ def posted(request: HttpRequest, name: str) -> str:
 
 
 async def looked_up(visit: Visit, *, refresh: bool = False) -> LookupResult:
-    """Who is calling, as far as the agent has said so. ``refresh``: ask the systems even where answers are kept."""
+    """The caller, as far as the agent has said who it is. ``refresh``: ask the systems even where answers are kept."""
     return await look_up(await _question(visit, refresh=refresh))
 
 

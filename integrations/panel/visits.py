@@ -1,4 +1,4 @@
-"""Who may see which call: every view of a panel begins here."""
+"""The right to see a call: every view of a panel begins here."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ class HubSpot:
         }
 
     def routes(self) -> list[web.RouteDef]:
-        """Under both ways in which HubSpot spells versions: ``/crm/v3/objects`` and ``/crm/objects/2026-03``."""
+        """The routes under both ways in which HubSpot spells versions: ``/crm/v3/objects`` and ``/crm/objects/2026-03``."""
         routes = []
         for objects, pipelines in (
             ("/crm/v3/objects", "/crm/v3/pipelines"),
@@ -122,7 +122,7 @@ class HubSpot:
         return switched
 
     def _guarded(self, action: Action) -> Action:
-        """For those who are signed in, and as far as the scopes reach."""
+        """The action for those who are signed in, and as far as the scopes reach."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
             if request.headers.get("Authorization", "").removeprefix("Bearer ") not in self.tokens:
@@ -178,7 +178,7 @@ class HubSpot:
         return web.json_response(answer)
 
     def _associated(self, contact_id: str, names: list[str]) -> Row:
-        """Those sorts that there are none of are left out."""
+        """The associations; sorts that there are none of are left out."""
         ids = {
             name: [key for key, row in self.objects[name].items() if row["associations.contact"] == contact_id]
             for name in names
@@ -247,7 +247,7 @@ def _stage_metadata(kind: str, closed: bool) -> Row:
 
 
 def _contact(row: Row) -> Row:
-    """With the properties that HubSpot calculates: numbers without country code, for searching."""
+    """The contact with the properties that HubSpot calculates: numbers without country code, for searching."""
     return {
         "lastmodifieddate": _UPDATED,
         **row,
@@ -280,7 +280,7 @@ def _ticket(row: Row) -> Row:
 
 
 def _presented(row: Row, kind: str, properties: list[str] | None) -> Row:
-    """Only what was asked for leaves, as text or null; three properties always do."""
+    """What leaves: only what was asked for, as text or null; three properties always do."""
     changed = "lastmodifieddate" if kind == "contacts" else "hs_lastmodifieddate"
     always = ("hs_object_id", "createdate", changed)
     names = [name for name in properties or _DEFAULTS[kind] if name in _KNOWN[kind] and not name.startswith("associations.")]

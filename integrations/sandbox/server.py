@@ -54,7 +54,7 @@ class Sandbox:
         return web.json_response({name: switches.state() for name, switches in self.switches.items()})
 
     async def _change(self, request: web.Request) -> web.Response:
-        """From JSON: answers the new state, or 400 with a sentence. From the page's forms: leads back to the page."""
+        """Change the switches. JSON gets the new state, or 400 with a sentence; the page's forms lead back to the page."""
         try:
             from_page = request.content_type != "application/json"
             wanted = await _form(request) if from_page else await request.json()

@@ -133,7 +133,7 @@ def test_emptied_inputs_are_stored_as_nothing(world: World, filled: Filled, log_
 
 
 def test_a_limit_that_is_null_is_none_and_breaks_no_lookup(world: World, filled: Filled, log_in: LogIn) -> None:
-    """As an earlier version stored it."""
+    """The limit is as an earlier version stored it."""
     connector = filled[Connector]
     Connector.objects.filter(pk=connector.pk).update(limits={"rps": 2, "concurrency": None}, cache={"fresh_s": None})
     assert plan_with(world.riverside.pk, connector.pk)[1].connector is not None

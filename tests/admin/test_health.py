@@ -1,4 +1,4 @@
-"""Which systems are slow or failing, as an organisation's admin reads it."""
+"""The slow and failing systems, as an organisation's admin reads it."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ LogIn = Callable[[Person], Client]
 
 
 def changes(organization: Organization) -> list[ConfigurationChange]:
-    """Those that a test caused, the first one first."""
+    """Changes that a test caused, the first one first."""
     return list(organization.configuration_changes.exclude(who="Riverside Ann").order_by("pk"))
 
 

@@ -39,7 +39,7 @@ ORGANIZATION = {
 
 
 def from_flex(*lines: tuple[str, str, str]) -> dict[str, str]:
-    """As the form sends the table of roles, with an empty line after it."""
+    """The table of roles as the form sends it, with an empty line after it."""
     parts = ("name", "role", "tier")
     named = enumerate([*lines, ("", "", "")])
     return {f"flex_roles-{place}-{part}": value for place, line in named for part, value in zip(parts, line, strict=True)}

@@ -52,7 +52,7 @@ def test_what_was_found_is_shown_on_record_with_what_each_tier_would_see(world: 
 
 @pytest.mark.parametrize("asked_by", ["number", "record"])
 def test_a_restricted_client_looks_as_one_whom_nobody_knows(world: World, log_in: LogIn, source: Source, asked_by: str) -> None:
-    """Also to whoever administers the systems, unless their tier sees such clients."""
+    """Administrators of the systems see nobody either, unless their tier sees such clients."""
     world.ann.tier = world.bea.tier
     world.ann.save()
     source.answers(people=[ROSA], more=[{"id": "1", "notes": "needs a ramp"}])
@@ -78,7 +78,7 @@ def test_a_system_that_wants_to_know_more_than_others_do_shows_nothing_of_theirs
 
 
 def _comparable(html: str) -> str:
-    """Without what differs each time."""
+    """The answer without what differs each time."""
     return re.sub(r"csrfmiddlewaretoken\" value=\"\w+|nonce=\"[^\"]+|[\d.]+ ms", "", html)
 
 

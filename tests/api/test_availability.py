@@ -27,7 +27,7 @@ Connect = Callable[..., Any]
 
 @pytest.fixture
 def connect(api: Api, world: World, monkeypatch: pytest.MonkeyPatch) -> Connect:
-    """Beside the system that knows Rosa: systems that know services."""
+    """Connect systems that know services, beside the one that knows Rosa."""
     known = {"fake": FakeConnector, "services": ServiceConnector}
     monkeypatch.setattr("integrations.lookup.sources.kinds", lambda: known)
     monkeypatch.setattr(connectors, "kinds", lambda: known)

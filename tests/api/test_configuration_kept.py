@@ -29,7 +29,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 async def changed_by_another_process() -> None:
-    """Only the row: no signal of this process tells of it."""
+    """Change only the row: no signal of this process tells of it."""
     await ConfigurationVersion.objects.filter(pk=1).aupdate(value="another")
 
 

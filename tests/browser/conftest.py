@@ -44,7 +44,7 @@ def source(world: World, monkeypatch: pytest.MonkeyPatch) -> Source:
 
 @pytest.fixture
 def address(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Where the portal answers, served as in production but within the test's process."""
+    """The address where the portal answers, served as in production but within the test's process."""
     monkeypatch.setattr(settings, "ALLOWED_HOSTS", ["127.0.0.1"])
     listener = socket.create_server(("127.0.0.1", 0))
     options = uvicorn.Config(application, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=2)

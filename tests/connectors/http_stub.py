@@ -74,7 +74,7 @@ class Stub:
                 self.all_closed.set()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Until the answer is written, or the client has gone."""
+        """Answer until all is written, or the client has gone."""
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         writing = asyncio.ensure_future(answer(writer))
         while not writing.done() and not reader.at_eof():

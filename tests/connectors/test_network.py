@@ -1,4 +1,4 @@
-"""Which hosts and addresses a connector may reach, by what was allowed to it."""
+"""The hosts and addresses that a connector may reach, by what was allowed to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever asks about one number after the other is flagged, and has to wait."""
+"""Probing: who asks about one number after the other is flagged, and has to wait."""
 
 from __future__ import annotations
 

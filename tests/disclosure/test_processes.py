@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def database() -> dict[str, str]:
-    """Where this test's database is, for another process."""
+    """The place of this test's database, for another process."""
     facts = connection.settings_dict
     if connection.vendor == "sqlite":
         file = Path(str(facts["NAME"]))
@@ -31,7 +31,7 @@ def database() -> dict[str, str]:
 
 
 def environment() -> dict[str, str]:
-    """For another process of the portal on this test's database."""
+    """The environment of another process of the portal on this test's database."""
     keys = {
         "CONNIE_SECRET_KEY": settings.SECRET_KEY,
         "CONNIE_ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS),

@@ -215,7 +215,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 async def test_cold_kept_and_refreshed_it_is_told_as_nobody_is(
     world: World, source: Source, clock: list[float], marked_by: str
 ) -> None:
-    """With what is asked besides: details, a stand-in, and a copy in another system."""
+    """What is asked besides is told alike: details, a stand-in, and a copy in another system."""
     facts: dict[str, Any] = {"details_by": "clients", "options": {"more": [{"id": "p", "outstanding_balance": "42.50"}]}}
     await sync_to_async(make_connector)(world.riverside, "payments", "fake", **facts)
     copy = await sync_to_async(make_connector)(world.riverside, "copy", "fake", options={"people": []})

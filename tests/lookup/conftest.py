@@ -11,7 +11,7 @@ from tests.known_callers import install_fake_kind
 
 @pytest.fixture
 async def fake_kind(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
-    """There is one kind of system, ``fake``, and nothing is left of another test's."""
+    """The one kind of system that there is, ``fake``; nothing is left of another test's."""
     await asyncio.to_thread(install_fake_kind, monkeypatch)
     yield
     await close_sources()

@@ -135,7 +135,7 @@ class FakeConnector(Connector):
         return [self.record(person, person.get("id")) for person in people]
 
     async def _hang(self, *, stubborn: bool) -> None:
-        """Until cancelled; a stubborn one goes on a while after that."""
+        """Hang until cancelled; a stubborn one goes on a while after that."""
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:

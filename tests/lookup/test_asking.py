@@ -231,7 +231,7 @@ async def test_who_asks_later_gets_all_of_their_time(world: World, monkeypatch: 
 
 
 def two_wait() -> bool:
-    """For one lookup, or with a lookup each for one question to the source."""
+    """Two wait for one lookup, or with a lookup each for one question to the source."""
     return any(flight.waiters == 2 for flights in (_under_way, _flights) for flight in flights._open.values())
 
 

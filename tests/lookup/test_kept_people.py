@@ -1,4 +1,4 @@
-"""Who is made of kept answers is made once, and anew as soon as anything differs of which they are made."""
+"""People are made of kept answers once, and anew as soon as anything differs of which they are made."""
 
 from __future__ import annotations
 

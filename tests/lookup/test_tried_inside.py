@@ -1,4 +1,4 @@
-"""Whoever tries private addresses is not told where something listens, and what."""
+"""Trying private addresses does not tell where something listens, and what."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ def test_somebody_called_like_a_rule_keeps_their_values() -> None:
      "\\", "account number ", "ñ1"],
 )  # fmt: skip
 def test_the_work_grows_with_the_length_of_a_text_and_no_faster(piece: str) -> None:
-    """In steps of our own code; that no pattern takes more of its own is held for all patterns together."""
+    """Steps of our own code are counted; that no pattern takes more of its own is held for all patterns together."""
     scrub(piece * 100)
     short, long = (_steps(piece * (length // len(piece))) for length in (1_000, 4_000))
     assert long < short * 6 + 200

@@ -58,13 +58,13 @@ def number_of(index: int) -> str:
 
 
 def account_of(number: str) -> str:
-    """As the stub names it (bench/stubs.py)."""
+    """The account as the stub names it (bench/stubs.py)."""
     return f"RS-{number[-6:]}"
 
 
 @asynccontextmanager
 async def callers(door: Door, count: int, *, pause_s: float = 0.0) -> AsyncIterator[Heard]:
-    """So many ask one thing after the other while the block runs: half of it about numbers that others ask for too."""
+    """Let so many ask one thing after the other while the block runs: half of it about numbers that others ask for too."""
     heard, done = Heard(), asyncio.Event()
     dice = random.Random(1)
 
@@ -83,7 +83,7 @@ async def callers(door: Door, count: int, *, pause_s: float = 0.0) -> AsyncItera
 
 
 async def answers(door: Door, count: int) -> Heard:
-    """Of so many, one after the other, about numbers that nobody asked for before."""
+    """The answers to so many, one after the other, about numbers that nobody asked for before."""
     heard = Heard()
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15)) as session:
         for index in range(count):

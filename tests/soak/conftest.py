@@ -33,7 +33,7 @@ def redis() -> Iterator[RedisServer]:
 
 @pytest.fixture
 def stubs() -> Iterator[int]:
-    """Where the systems listen."""
+    """The addresses where the systems listen."""
     port = free_port()
     process = subprocess.Popen([sys.executable, "-m", "bench.stubs", str(port)], cwd=ROOT)
     try:

@@ -1,4 +1,4 @@
-"""Under which names a query of the admin's gives back what nobody may see.
+"""The names under which a query of the admin's gives back what nobody may see.
 
 ``SELECT ssn AS member_ref`` is judged by its source. Whatever a statement does not tell, such as what a view renames, is
 judged by the values alone.

@@ -48,7 +48,7 @@ class ByDigits:
         number: Number,
         deadline: Deadline,
     ) -> Rows:
-        """Those that hold the digits in their order, whatever stands between; none where that would take too long."""
+        """Rows that hold the digits in their order, whatever stands between; none where that would take too long."""
         if not statement.phone_columns or time.monotonic() < self._resting_until:
             return []
         try:
@@ -59,8 +59,8 @@ class ByDigits:
 
 
 def matches(row: Row, columns: Sequence[str], number: Number, region: str) -> tuple[Match, ...]:
-    """Where a row holds the number, and how it is written there. Without ``columns``: anywhere, as one's own query has it;
-    then only what is called a phone is told as unreadable."""
+    """The places where a row holds the number, and how it is written there. Without ``columns``: anywhere, as one's own query
+    has it; then only what is called a phone is told as unreadable."""
     held = {name: str(row[name]) for name in columns or row if row.get(name)}
     found = tuple(Match(name, stored) for name, stored in held.items() if stored_numbers.holds(stored, number, region))
     for name, stored in held.items() if not found else ():

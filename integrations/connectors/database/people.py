@@ -1,4 +1,4 @@
-"""From the rows of an answer to people: which rows are one person, and whom a row without a usable id costs."""
+"""The people in the rows of an answer: which rows are one person, and whom a row without a usable id costs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def row_of(raw: Mapping[str, JSON]) -> Row:
 
 
 def facts_of_one(mapping: FieldMapping) -> Callable[[Row], JSON]:
-    """By what two people with one id are told apart."""
+    """The facts by which two people with one id are told apart."""
     read = [compiled(mapping.expressions[name], name) for name in _OF_ONE if name in mapping]
     return lambda row: [expression.search(row) for expression in read]
 

@@ -49,7 +49,7 @@ class Statement:
         return [*self.phone_columns, *self.digits_columns]
 
     def choose(self, existing: Mapping[str, Sequence[str]], mentioned: set[str], demanded: set[str]) -> None:
-        """Which columns to read: those that the mapping mentions, the table has, and nobody forbids.
+        """The columns to read: those that the mapping mentions, the table has, and nobody forbids.
 
         ``demanded`` are mentioned in the organisation's own mapping. Raises ConfigurationError for a table or column
         that the configuration names and the database does not have.
@@ -77,7 +77,7 @@ class Statement:
                 raise ConfigurationError(f"The table {table!r} has no column {name!r}.")
 
     def by_phone(self, number: Number) -> tuple[str, dict[str, Any]]:
-        """By the likely notations of a number, which an index can find."""
+        """A query by the likely notations of a number, which an index can find."""
         places: list[str] = []
         values: dict[str, Any] = {}
         for columns, prefix, notations in (
@@ -91,7 +91,7 @@ class Statement:
         return self._select(" OR ".join(places)), {**values, **self._fixed}
 
     def by_digits(self, number: Number) -> tuple[str, dict[str, Any]]:
-        """By the digits in their order, whatever stands between: in every notation, and in some other numbers."""
+        """A query by the digits in their order, whatever stands between: in every notation, and in some other numbers."""
         text = "CHAR" if self.sql.url.dialect == "mysql" else "TEXT"
         places = [f"CAST({self.sql.quoted(self.table, name)} AS {text}) LIKE :digits" for name in self.phone_columns]
         shortest = sorted(number.nsns, key=len)[0]
@@ -115,8 +115,8 @@ class Statement:
         return list(dict.fromkeys(found))
 
     def by_text(self, sought: Sought, read: Iterable[str]) -> tuple[str, dict[str, Any]] | None:
-        """Those of whom every word begins one in any of the columns that the expressions read, or whose address it is; None
-        where they read none."""
+        """A query for those of whom every word begins one in any of the columns that the expressions read, or whose address it
+        is; None where they read none."""
         columns = self._columns_read(read)
         if not columns or not sought.words:
             return None
@@ -157,7 +157,7 @@ class Statement:
         return {f"w{index}": value for index, value in enumerate(held)}
 
     def _where(self) -> Iterator[str]:
-        """Which rows count at all."""
+        """The condition for rows that count at all."""
         index = 0
         for name, values in self.conditions.items():
             column = self.sql.quoted(*(name.split(".") if "." in name else (self.table, name)))

@@ -43,7 +43,7 @@ class DirectoryConnector(RowsConnector):
 
     @cached_property
     def mapping(self) -> FieldMapping:
-        """Whatever else cannot be used is found here too, before anyone calls."""
+        """The mapping. What else cannot be used is found here too, before anyone calls."""
         _ = self._sheet
         return super().mapping
 
@@ -52,7 +52,7 @@ class DirectoryConnector(RowsConnector):
         return [self._person(row, number) for row in rows[:MAX_RECORDS]]
 
     async def search(self, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
-        """By the longest word of the name, or its beginning; who asks compares the rest."""
+        """Search by the longest word of the name, or its beginning; who asks compares the rest."""
         key = email_key(sought.text) if sought.by is By.EMAIL else word_key(sought.words[0])
         people = (self._person(row) for row in await self._stored.rows([key]))
         return [person for person in people if sought.fits(person.fields)][:MAX_HITS]
@@ -66,7 +66,7 @@ class DirectoryConnector(RowsConnector):
         return self.record(raw, raw["id"], matched=held, fetched_at=row.read_at)
 
     def read_sample(self, sample: JSON) -> list[SourceRecord]:
-        """Of a row with the list's own headings, as it would be filed."""
+        """A row with the list's own headings, as it would be filed."""
         filed = (filed_sample(self.filer, raw) for raw in records_within(self.key, sample))
         return [self.record(raw, raw["id"]) for raw in map(raw_of, filed)]
 

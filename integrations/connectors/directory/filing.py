@@ -1,4 +1,4 @@
-"""From a row of a list to what is stored of it, and the keys by which it is found again."""
+"""What is stored of a row of a list, and the keys by which it is found again."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def email_key(address: str) -> str:
 
 
 def word_key(word: str) -> str:
-    """By which somebody is found who is sought by this word of a name, or by its beginning."""
+    """The key by which somebody is found who is sought by this word of a name, or by its beginning."""
     return f"word:{folded(word)[: _BEGINNINGS[-1]]}"
 
 
@@ -82,7 +82,7 @@ class Filing:
         )
 
     def _is_never(self, name: str) -> bool:
-        """By the name, and by the heading, of which a name has only the Latin letters."""
+        """Whether nobody may see it, by the name and by the heading, of which a name has only the Latin letters."""
         return is_never(name) or is_never(self.labels.get(name, ""))
 
     @cached_property
@@ -155,6 +155,6 @@ def _made_up(cells: Mapping[str, str], numbers: Sequence[Sequence[str]]) -> str:
 
 
 def folded(text: str) -> str:
-    """As it is compared: without accents and capitals."""
+    """The text as it is compared: without accents and capitals."""
     plain = unicodedata.normalize("NFKD", text)
     return "".join(letter for letter in plain if not unicodedata.combining(letter)).casefold().strip()

@@ -49,7 +49,7 @@ def service_account(text: str) -> ServiceAccount:
 
 
 def spreadsheet_id(entered: str) -> str:
-    """From the address in the browser, or the id itself. Raises ConfigurationError."""
+    """The id in the address of the browser, or the id itself. Raises ConfigurationError."""
     found = _IN_ADDRESS.search(entered)
     if found:
         return found[1]

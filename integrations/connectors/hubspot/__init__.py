@@ -1,0 +1,1 @@
+"""HubSpot as a system: what is asked of it, and which contacts are the caller."""

@@ -71,7 +71,7 @@ class _Detail(BaseModel):
 
 
 class Problem(_Detail):
-    """Why HubSpot refuses. Every key may be missing."""
+    """The reason why HubSpot refuses. Every key may be missing."""
 
     category: str = ""
     policy: str = Field("", alias="policyName")  # of the limit that was reached
@@ -87,7 +87,7 @@ class Problem(_Detail):
 
     @property
     def scopes(self) -> list[str]:
-        """Those that it names as missing or needed."""
+        """Scopes that it names as missing or needed."""
         contexts = [self.context, *(error.context for error in self.errors)]
         return [scope for context in contexts for name in context if name.endswith("Scopes") for scope in context[name]]
 

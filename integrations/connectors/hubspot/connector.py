@@ -65,7 +65,7 @@ class HubSpotConnector(Connector):
 
     @cached_property
     def mapping(self) -> FieldMapping:
-        """Whatever else cannot be used is found here too, before anyone calls."""
+        """The mapping. What else cannot be used is found here too, before anyone calls."""
         _ = self.session
         return FieldMapping(self.field_table, self.settings.mapping, self.settings.vocabulary)
 
@@ -105,7 +105,7 @@ class HubSpotConnector(Connector):
         return [self._person(contact) for contact in self._people(page)]
 
     async def find_again(self, record_id: str, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
-        """By its id, which counts against no budget of searches."""
+        """Read the contact by its id, which counts against no budget of searches."""
         query = {"properties": ",".join(self.properties)}
         body = await self.session.request(
             "GET", f"{self._contacts}/{segment(record_id)}", deadline, query=query, missing_ok=True

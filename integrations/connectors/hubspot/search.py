@@ -58,13 +58,13 @@ def _is(name: str, operator: str, **compared: object) -> dict[str, object]:
 
 
 def matches(contact: CrmObject, holds: Callable[[str], bool]) -> tuple[Match, ...]:
-    """Where the contact holds the number."""
+    """The places where the contact holds the number."""
     held = ((label, contact.properties.get(name)) for name, label in PHONES.items())
     return tuple(Match(label, stored) for label, stored in held if stored and holds(stored))
 
 
 def living(contacts: Sequence[CrmObject]) -> list[CrmObject]:
-    """Without those that were deleted, or merged into another one that is there as well: a search tells of both for some
+    """Contacts that were not deleted, nor merged into another one that is there as well: a search tells of both for some
     moments after."""
     merged = {one for contact in contacts for one in (contact.properties.get(MERGED) or "").split(";")}
     return [contact for contact in contacts if not contact.archived and contact.id not in merged]

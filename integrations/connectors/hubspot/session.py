@@ -116,7 +116,7 @@ def explain(connector: str, answer: Answer, path: str) -> None:
 
 
 def _missing(problem: Problem, path: str) -> list[str]:
-    """Which scopes to name: the one that is known to do, unless HubSpot asks for others, any of which will do."""
+    """The scopes to name: the one that is known to do, unless HubSpot asks for others, any of which will do."""
     named = [scope for scope in problem.scopes if _SCOPE.fullmatch(scope)]
     known = next((SCOPES[part] for part in path.split("/") if part in SCOPES), None)
     return [known] if known and (not named or known in named) else named[:3]

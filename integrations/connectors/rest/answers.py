@@ -121,7 +121,7 @@ def own_id(step: Step, raw: JSON, connector: str) -> str:
 
 
 def page_of(step: Step, raw: JSON, connector: str) -> str:
-    """Where a person can open the record; ``""`` for what is no web address."""
+    """The address where a person can open the record; ``""`` for what is no web address."""
     found = _own(step, "url", raw, connector)
     return found if found.startswith("https://") else ""
 

@@ -30,7 +30,7 @@ NEEDED: dict[str, tuple[str, ...]] = {
 
 
 class RestSecrets(ConnectorSecrets):
-    """Only those that the kind of sign-in needs are entered."""
+    """Secrets, of which only those are entered that the kind of sign-in needs."""
 
     username: SecretStr = Field(SecretStr(""), description="For basic.")
     password: SecretStr = Field(SecretStr(""), description="For basic.")

@@ -50,7 +50,7 @@ class RestConnector(Connector):
 
     @cached_property
     def steps(self) -> list[MappedStep]:
-        """Those of the lookup."""
+        """The steps of the lookup."""
         return lookup_steps(self.options, self.settings.mapping, self.settings.vocabulary)
 
     @cached_property
@@ -69,7 +69,7 @@ class RestConnector(Connector):
         return {name: text for _step, mapping in self.steps for name, text in mapping.expressions.items()}
 
     def can(self, capability: str) -> bool:
-        """By what is described: a system may know only services, or be asked only by somebody's id."""
+        """Whether it can, by what is described: a system may know only services, or be asked only by somebody's id."""
         by_phone = bool(self.steps) and self.steps[0][0].needs <= BY_PHONE
         described = {
             "find": by_phone,

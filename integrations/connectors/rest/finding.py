@@ -1,4 +1,4 @@
-"""Who has a number, in a described system: everybody whom it names is held against the number, whatever it compared."""
+"""Finding by number in a described system: everybody whom it names is held against the number, whatever it compared."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Finding:
         return await self._completed(people, inputs, deadline)
 
     async def _completed(self, people: list[SourceRecord], inputs: Inputs, deadline: Deadline) -> list[SourceRecord]:
-        """Of several people, nothing more is asked about any until one is picked; of those who are left out, nothing ever."""
+        """Ask for more of one person. Nothing is asked of several until one is picked, and never of those who are left out."""
         counted = [one for one in people if not is_left_out(one)]
         if len(counted) != 1 or len(self.steps) == 1:
             return people
@@ -111,6 +111,6 @@ class Finding:
 
 
 def _place(mapping: FieldMapping, name: str) -> str:
-    """Where a number stands: its path, where that says whose it is."""
+    """The place where a number stands: its path, where that says whose it is."""
     path = mapping.expressions[name]
     return path if "|" not in path and whose(path) else "phone"

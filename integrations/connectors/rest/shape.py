@@ -129,7 +129,7 @@ def _whole(raw: object) -> object:
 
 
 class Mapped(_Part):
-    """Where a field's value is. ``cents``: a whole number of the smallest unit of the connector's currency."""
+    """The place of a field's value. ``cents``: a whole number of the smallest unit of the connector's currency."""
 
     expr: Expression
     default: Any = None
@@ -180,7 +180,7 @@ class Step(_Part):
 
     @cached_property
     def needs(self) -> set[str]:
-        """Without which of them it is skipped: those of the path, and ``requires``, or all if that is not given."""
+        """The values without which it is skipped: those of the path, and ``requires``, or all if that is not given."""
         return self.in_path | (set(self.requires) or self.placeholders)
 
     @model_validator(mode="after")
@@ -289,7 +289,7 @@ class RestOptions(ConnectorOptions):
 
     @model_validator(mode="after")
     def _search_finds_people(self) -> RestOptions:
-        """By what is typed; without their ids and names they could be neither picked nor told apart."""
+        """Check that a search tells ids and names: without them people could be neither picked nor told apart."""
         if self.search:
             if not self.search.needs & {"query", "email"}:
                 raise ValueError("search: ask with {query}, which is what somebody types, or with {email}.")

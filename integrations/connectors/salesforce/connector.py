@@ -57,7 +57,7 @@ class SalesforceConnector(Connector):
 
     @cached_property
     def mapping(self) -> FieldMapping:
-        """That of contacts. Whatever else cannot be used is found here too, before anyone calls."""
+        """The mapping of contacts. What else cannot be used is found here too, before anyone calls."""
         _ = self.session, self.objects
         return FieldMapping(self.field_table, self.settings.mapping, self.settings.vocabulary)
 
@@ -76,7 +76,7 @@ class SalesforceConnector(Connector):
 
     @property
     def usage(self) -> Usage | None:
-        """As of the last answer; None before the first."""
+        """The usage as of the last answer; None before the first."""
         return self.session.usage
 
     @property
@@ -141,7 +141,7 @@ class SalesforceConnector(Connector):
 
 
 def _current(rows: list[Row]) -> list[Row]:
-    """Without leads that have become contacts, and without the accounts of contacts that were found as well: a person's
+    """Records without leads that have become contacts, and without accounts of contacts that were found as well: a person's
     organisation or household is not another person."""
     accounts = {row.get("AccountId") for row in rows if row.attributes.type == "Contact"}
     return [row for row in rows if row.get("IsConverted") is not True and row.Id not in accounts]

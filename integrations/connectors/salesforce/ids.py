@@ -25,7 +25,7 @@ def record_key(written: str) -> str:
 
 
 def _from_15(record_id: str) -> str:
-    """As it is, unless it was typed or copied without its capitals: then it may be another record's."""
+    """The id as it is, unless it was typed or copied without its capitals: then it may be another record's."""
     letters = [sign for sign in record_id if sign.isalpha()]
     if letters and (record_id.islower() or record_id.isupper()):
         raise ValueError(
@@ -36,7 +36,7 @@ def _from_15(record_id: str) -> str:
 
 
 def _from_18(record_id: str) -> str:
-    """Whatever the case in which it was written: the last three characters tell the right one."""
+    """The id, whatever the case in which it was written: the last three characters tell the right one."""
     signs = list(record_id[:15].lower())
     for place, sign in enumerate(record_id[15:].upper()):
         if sign not in _CAPITALS:

@@ -1,4 +1,4 @@
-"""Which of Salesforce's objects hold people, in which fields their numbers stand, and what is read of each."""
+"""The objects of Salesforce that hold people, the fields where their numbers stand, and what is read of each."""
 
 from __future__ import annotations
 

@@ -72,13 +72,13 @@ class Search:
     indexed: bool
 
     async def by_number(self, number: Number, deadline: Deadline) -> list[Row]:
-        """Wherever a number stands; the index knows it however it is written."""
+        """Find a number wherever it stands; the index knows it however it is written."""
         if self.indexed:
             return await self._indexed(" OR ".join(terms(number)), "PHONE", MAX_ASKED, deadline)
         return await self._queried({one.name: query(one, number.variants()) for one in self.objects}, deadline)
 
     async def by_text(self, sought: Sought, deadline: Deadline) -> list[Row]:
-        """By the beginnings of a name's words, or by an e-mail address."""
+        """Find by the beginnings of a name's words, or by an e-mail address."""
         if not self.indexed:
             texts = {one.name: text for one in self.objects if (text := query_by_text(one, sought))}
             return await self._queried(texts, deadline)
@@ -160,7 +160,7 @@ def query(one: Searched, variants: Iterable[str]) -> str:
 
 
 def escaped(value: str) -> str:
-    """As the inside of a quoted SOQL text."""
+    """The text as the inside of a quoted SOQL text."""
     return value.replace("\\", "\\\\").replace("'", "\\'")
 
 

@@ -74,7 +74,7 @@ class Usage:
 
     @property
     def standing(self) -> Health:
-        """For the admin: how much is used, and from WARN_FROM on what that means."""
+        """What the admin reads: how much is used, and from WARN_FROM on what that means."""
         if not self.allowed:
             return Health("healthy")
         told = f"{self.used:,} of {self.allowed:,} requests of the last 24 hours are used, by all programs together."

@@ -1,0 +1,1 @@
+"""The commands: what whoever keeps the server may do by hand."""

@@ -55,5 +55,5 @@ class Command(PortalCommand):
 
 
 def _operator(organization: Organization) -> Viewer:
-    """For the audit trail only: nobody's data is shown."""
+    """The actor in the audit trail: nobody's data is shown."""
     return Viewer(organization.pk, organization.slug, ActorKind.OPERATOR, "", operator(), 0, "", Channel.COMMAND)

@@ -37,7 +37,7 @@ WITHOUT_REDIS = (
 
 @dataclass(frozen=True)
 class Layout:
-    """Which processes there are on this machine. ``together``: the one web process is the runner too."""
+    """The processes that there are on this machine. ``together``: the one web process is the runner too."""
 
     web: int
     runners: int
@@ -45,7 +45,7 @@ class Layout:
 
     @classmethod
     def of(cls, web: int, runners: int | None) -> Layout:
-        """As asked for. Somebody has to do the stored work, unless it is said with ``--runners 0`` that others do."""
+        """The layout as asked for. One of its processes does the stored work, unless ``--runners 0`` says that others do."""
         if web == 1 and (runners is None or (runners == 0 and not settings.REDIS_URL)):
             return cls(1, 0, together=True)
         return cls(web, min(web, 1) if runners is None else runners)
@@ -129,7 +129,7 @@ def _listener(host: str, descriptor: int | None) -> socket.socket:
 
 
 def _allow_own_address(listener: socket.socket) -> None:
-    """Whoever asks for the very address that the portal was told to listen on is answered; not so behind 0.0.0.0."""
+    """Let the very address be answered that the portal was told to listen on; not so behind 0.0.0.0."""
     host = ip_address(listener.getsockname()[0])
     if not host.is_unspecified:
         settings.ALLOWED_HOSTS.append(f"[{host}]" if host.version == 6 else str(host))

@@ -48,7 +48,7 @@ async def test_a_column_of_digits_is_searched_without_notations(database: Databa
 
 
 async def test_a_table_of_another_shape_is_read_as_it_is(database: Database) -> None:
-    """It has no second phone column, binary keys, flags of one bit, and computes its column of digits."""
+    """The table has no second phone column, binary keys, flags of one bit, and computes its column of digits."""
     records = await find(database.connector(table="members", id_column="member", digits_columns=["digits"]))
     assert {record.record_id: record.fields["vip_status"] for record in records} == {"fffd": True, "fffe": False}
 

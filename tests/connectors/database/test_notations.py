@@ -78,7 +78,7 @@ async def test_every_usual_notation_is_found(filled: Filled) -> None:
 
 
 async def test_numbers_of_a_column_with_empty_cells_are_found(filled: Filled) -> None:
-    """As pandas and spreadsheets write them: as floats, or as text with a point."""
+    """Numbers stand there as pandas and spreadsheets write them: as floats, or as text with a point."""
     filled.people("phone DOUBLE", 4155550123.0, None)
     assert await filled.ids("+14155550123") == ["1"]
     filled.run("DROP TABLE people")

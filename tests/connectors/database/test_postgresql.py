@@ -30,13 +30,13 @@ FOLDER = Path("sources")
 
 
 class Refusal(Exception):
-    """In place of the driver's."""
+    """The refusal in place of the driver's."""
 
     sqlstate: str | None = None
 
 
 def driver_in_memory(connect: Any) -> Any:
-    """As much of the driver as connecting needs."""
+    """The driver, as much of it as connecting needs."""
     connection = type("Connection", (), {"connect": staticmethod(connect)})
     errors = SimpleNamespace(ConnectionTimeout=type("ConnectionTimeout", (Refusal,), {}))
     return SimpleNamespace(Connection=connection, Error=Refusal, errors=errors)
@@ -44,7 +44,7 @@ def driver_in_memory(connect: Any) -> Any:
 
 @pytest.fixture
 def played(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
-    """With what the driver is asked to connect; it refuses."""
+    """The arguments with which the driver is asked to connect; it refuses."""
     asked: list[dict[str, Any]] = []
 
     def connect(**facts: Any) -> Any:
@@ -169,7 +169,7 @@ def test_its_codes_have_their_errors_and_its_words_are_not_repeated(
 
 
 def compiled(asked: tuple[str, Any] | None) -> str:
-    """As the driver gets it."""
+    """The statement as the driver gets it."""
     assert asked is not None
     return str(text(asked[0]).compile(dialect=dialect.psycopg.dialect()))  # type: ignore[attr-defined]
 
@@ -338,7 +338,7 @@ class TestServer:
     async def test_a_server_that_falls_silent_in_mid_session_frees_its_thread(
         self, clients: Database, postgres: PostgreSql
     ) -> None:
-        """Between the portal and the server stands a relay, which stops passing on."""
+        """A relay stands between the portal and the server, and stops passing on."""
         silent, relays = asyncio.Event(), set[asyncio.Task[Any] | None]()
 
         async def pass_on(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:

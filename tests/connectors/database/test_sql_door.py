@@ -279,7 +279,7 @@ async def test_health_asks_for_nobody(database: Database) -> None:
 
 @pytest.mark.parametrize("plugin", [b"mysql_clear_password", b"dialog", b"mysql_old_password"])
 async def test_a_server_that_wants_the_password_itself_is_not_told_it(tmp_path: Path, plugin: bytes) -> None:
-    """It asks for it in place of the usual proof, once in the greeting's answer, by a switch of the method."""
+    """The server asks for it in place of the usual proof, once in the greeting's answer, by a switch of the method."""
     heard = b""
 
     async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

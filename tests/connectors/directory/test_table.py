@@ -1,4 +1,4 @@
-"""Whatever program wrote the list: what it holds comes out, or a sentence says what to change."""
+"""Lists of any program: what they hold comes out, or a sentence says what to change."""
 
 from __future__ import annotations
 

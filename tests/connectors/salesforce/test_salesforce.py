@@ -1,4 +1,4 @@
-"""Who is found in Salesforce, what is shown of them, and what exactly is asked."""
+"""What is asked of Salesforce, who is found, and what is shown of them."""
 
 from __future__ import annotations
 
