@@ -24,7 +24,8 @@ from integrations.disclosure import audit
 from integrations.disclosure.viewers import Viewer
 from integrations.errors import AuditUnavailable, ConfigurationError, SourceError
 from integrations.history import recorded, write_down
-from integrations.lookup.sources import plan_with, settings_of
+from integrations.lookup.source_settings import settings_of
+from integrations.lookup.sources import plan_with
 from integrations.loop import on_loop
 from integrations.models import (
     ActorKind,

@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from integrations.connectors import build, kinds
 from integrations.errors import ConfigurationError
-from integrations.lookup.sources import plan_with, settings_of
+from integrations.lookup.source_settings import settings_of
+from integrations.lookup.sources import plan_with
 from integrations.lookup.stored_rows import StoredRows
 from integrations.models import Connector
 from integrations.profile import Field, Sensitivity

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from django.conf import settings
 from pydantic import ValidationError
 
 from integrations.configuration import schema
@@ -13,13 +12,16 @@ from integrations.configuration.source import Where
 from integrations.configuration.wording import findings
 from integrations.connectors import build, kind_named
 from integrations.connectors.aims import aimed_elsewhere
-from integrations.connectors.base import Connector, SourceSettings
+from integrations.connectors.base import Connector
 from integrations.connectors.mapping import FieldMapping
-from integrations.connectors.network import policy_of
 from integrations.errors import ConfigurationError
+from integrations.lookup.source_settings import settings_of
 from integrations.models import Connector as StoredConnector
+from integrations.models import Organization
 from integrations.profile import Field
 
+# Columns that hold what the file says of them as it is said there.
+_AS_STORED = {"key", "kind", "name", "options", "fields", "allow_private", "hosts", "region", "currency", "details_by"}
 _NAMED_FIELD = re.compile(r"^fields\.(?P<name>\w+): ")
 _NAMED_SECRET = re.compile(r"^secrets\.(?P<name>\w+): (?P<sentence>.+)")
 
@@ -89,25 +91,13 @@ def _by_building(
     row: schema.Connector, organization: schema.Organization, secrets: Mapping[str, str], vocabulary: Mapping[str, Field]
 ) -> Iterator[tuple[Where, str]]:
     """What only the connector itself can tell, such as an address that is closed to it. Nothing is contacted."""
-    snapshot = SourceSettings(
-        key=row.key,
-        label=row.name,
-        kind=row.kind,
-        organization=organization.slug,
-        options=row.options,
-        secrets=secrets,
-        mapping=row.fields,
-        vocabulary=vocabulary,
-        region=row.region or organization.region,
-        home=organization.region,
-        zone=organization.timezone,
-        currency=row.currency or organization.currency,
-        details_by=row.details_by,
-        network=policy_of(row.allow_private, row.hosts, everywhere=settings.ALLOW_PRIVATE),
-        sources_dir=settings.SOURCES_DIR,
+    facts = {**row.model_dump(include=_AS_STORED), "secrets": dict(secrets), "limits": row.limits.model_dump(exclude_none=True)}
+    stored = StoredConnector(**facts)
+    home = Organization(
+        slug=organization.slug, region=organization.region, timezone=organization.timezone, currency=organization.currency
     )
     try:
-        connector = build(snapshot)
+        connector = build(settings_of(stored, home, vocabulary))
         _ = connector.options, connector.secrets, connector.mapping
     except ConfigurationError as error:
         secret = _NAMED_SECRET.match(str(error))

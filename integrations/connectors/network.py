@@ -129,10 +129,9 @@ _ISATAP = frozenset({0x00005EFE, 0x02005EFE})
 _HOST = re.compile(r"(?:\*\.)?[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){0,20}")
 
 
-def policy_of(
-    allow_private: JSON, hosts: Iterable[str], *, everywhere: bool, own: frozenset[tuple[str, int]] = frozenset()
-) -> NetworkPolicy:
-    """What a stored connector may reach. ``everywhere``: the installation lets ``true`` mean any private address."""
+def policy_of(allow_private: JSON, hosts: Iterable[str], *, everywhere: bool, own: frozenset[tuple[str, int]]) -> NetworkPolicy:
+    """What a stored connector may reach. ``everywhere``: the installation lets ``true`` mean any private address; ``own``: the
+    portal's own servers, as in the policy."""
     named = allow_private if isinstance(allow_private, list) else []
     return NetworkPolicy(
         allow_private=allow_private is True and everywhere,

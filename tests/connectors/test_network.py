@@ -13,10 +13,12 @@ from integrations.connectors.oauth import AccessTokens
 from integrations.errors import AddressRefused, ConfigurationError
 from tests.connectors.http_stub import reply, stub_server
 
+NOWHERE: frozenset[tuple[str, int]] = frozenset()
+
 
 def reaches(allow_private: Any, host: str, address: str, *, everywhere: bool = False) -> bool:
     """Whether a door to ``host``, which has this address, may connect to it."""
-    policy = policy_of(allow_private, [], everywhere=everywhere)
+    policy = policy_of(allow_private, [], everywhere=everywhere, own=NOWHERE)
     try:
         policy.towards(host, 443, "base_url").check(address, 443)
     except AddressRefused as refusal:
@@ -67,8 +69,8 @@ def test_loopback_is_open_where_the_installation_and_the_connector_say_so(
 def test_plain_http_goes_where_loopback_would() -> None:
     for allow_private, everywhere in ((["10.0.0.5"], False), ([], True), (["10.0.0.6"], True)):
         with pytest.raises(ConfigurationError, match="must begin with https"):
-            HttpDoor("x", "http://10.0.0.5", policy_of(allow_private, [], everywhere=everywhere))
-    HttpDoor("x", "http://10.0.0.5", policy_of(["10.0.0.5"], [], everywhere=True))
+            HttpDoor("x", "http://10.0.0.5", policy_of(allow_private, [], everywhere=everywhere, own=NOWHERE))
+    HttpDoor("x", "http://10.0.0.5", policy_of(["10.0.0.5"], [], everywhere=True, own=NOWHERE))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +79,7 @@ def test_plain_http_goes_where_loopback_would() -> None:
      ("evilhubapi.com", False), ("crm.example.org", False), ("proxy.example.net", True), ("127.0.0.1", False)],
 )  # fmt: skip
 def test_a_vendors_kind_speaks_to_the_vendors_hosts_and_those_that_were_added(host: str, known: bool) -> None:
-    policy = policy_of([], ["proxy.example.net"], everywhere=False).of_vendor(["api.hubapi.com", "*.hubapi.com"])
+    policy = policy_of([], ["proxy.example.net"], everywhere=False, own=NOWHERE).of_vendor(["api.hubapi.com", "*.hubapi.com"])
     if known:
         HttpDoor("crm", f"https://{host}", policy)
         return
@@ -88,7 +90,9 @@ def test_a_vendors_kind_speaks_to_the_vendors_hosts_and_those_that_were_added(ho
 
 
 def test_a_kind_of_no_vendors_speaks_to_any_host() -> None:
-    HttpDoor("x", "https://anything.example.org", policy_of([], ["proxy.example.net"], everywhere=False).of_vendor(()))
+    HttpDoor(
+        "x", "https://anything.example.org", policy_of([], ["proxy.example.net"], everywhere=False, own=NOWHERE).of_vendor(())
+    )
 
 
 async def test_the_portal_itself_is_never_a_source() -> None:
@@ -110,7 +114,7 @@ async def test_an_answer_that_leads_elsewhere_is_not_followed() -> None:
         stub.answer(reply({}, status=302, Location=f"{elsewhere.url}/"))
         elsewhere.answer(reply({}))
         with pytest.raises(Exception, match="status 302"):
-            await HttpDoor("x", stub.url, policy_of(True, [], everywhere=True)).request("GET", "/", Deadline(5))
+            await HttpDoor("x", stub.url, policy_of(True, [], everywhere=True, own=NOWHERE)).request("GET", "/", Deadline(5))
         await close_clients()
     assert not elsewhere.requests
 
