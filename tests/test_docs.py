@@ -95,6 +95,48 @@ def test_every_event_of_the_audit_trail_is_documented(event: str) -> None:
     assert f"`{event}`" in DOCS["docs/running.md"]
 
 
+LEVELS = frozenset(["debug", "info", "warning", "error", "exception", "critical"])
+
+
+def events_logged() -> set[tuple[str, str]]:
+    """Each event that the code logs, with its level. An event is named where it is logged, so that it can be found."""
+    found = set()
+    for path in sources("integrations", "connie_portal"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(func=ast.Attribute(value=ast.Name(id="log" | "logger"), attr=level)) if level in LEVELS:
+                    assert node.args, path
+                    assert isinstance(node.args[0], ast.Constant), path
+                    found.add((str(node.args[0].value), level))
+    return found
+
+
+def events_told() -> set[tuple[str, str]]:
+    own = DOCS["docs/logs.md"].partition("## Lines of libraries")[0]
+    return set(re.findall(r"^\| `([\w.]+)` \| (\w+) \| [^|]+\. \| [^|]+\. \|$", own, re.MULTILINE))
+
+
+def test_every_event_of_the_log_is_told_with_what_it_means_and_what_to_do() -> None:
+    assert events_logged() - events_told() == set()
+
+
+def test_no_event_of_the_log_is_told_that_the_code_does_not_know() -> None:
+    assert events_told() - events_logged() == set()
+
+
+def test_the_picture_of_the_threads_has_each_that_the_code_makes() -> None:
+    picture = DOCS["docs/architecture.md"].partition("## Threads and loops")[2].partition("## ")[0]
+    made = set()
+    for path in sources("integrations", "connie_portal"):
+        source = path.read_text(encoding="utf-8")
+        made |= set(re.findall(r"\bThread\([^\n]*\bname=f?\"([\w-]+)", source))
+        made |= set(re.findall(r"thread_name_prefix=f?\"([\w-]+)", source))
+        named = len(re.findall(r"\b(?:Thread|ThreadPoolExecutor)\((?=\S)", source))
+        assert named == len(re.findall(r"\b(?:Thread|ThreadPoolExecutor)\([^\n]*(?:name|thread_name_prefix)=", source)), path
+    assert len(made) > 5
+    assert [name for name in made if f"`{name}" not in picture] == []
+
+
 @pytest.mark.parametrize("page", ["docs/agents.md", "docs/setup.md"])
 def test_what_is_pressed_and_read_is_called_as_on_the_page(page: str) -> None:
     places = [*ROOT.glob("templates/**/*.html"), *ROOT.glob("integrations/**/*.py")]
