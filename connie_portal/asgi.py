@@ -42,7 +42,7 @@ class ThinHandler(ASGIHandler):
     Each synchronous middleware costs an asynchronous request more than its view does, and the API, which is asked
     while a phone rings, needs none of them: it has no cookie to protect and no page to decorate. The signals of a
     request's start and end have synchronous receivers, for which Django would start a thread per request; so they are
-    not sent, and what uses the database here does so by ``integrations.models.hop``.
+    not sent, and what uses the database here does so by ``integrations.storage.database_thread``.
     """
 
     def __init__(self, middleware: list[str]) -> None:

@@ -15,7 +15,7 @@ from django.core.exceptions import RequestAborted
 from django.db import Error as AnyDatabaseError
 from django.http import HttpRequest, parse_cookie
 
-from integrations.models.hop import hop
+from integrations.storage.database_thread import in_database_thread
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -103,7 +103,7 @@ async def _allowed(scope: Scope, wanted: int, allowed: int) -> int:
     """The bytes that the sender may send, who is looked for only when it is more than was known to be ``allowed``."""
     if wanted > allowed:
         with suppress(AnyDatabaseError):
-            allowed = await hop(_most, scope)
+            allowed = await in_database_thread(_most, scope)
     if wanted > allowed:
         sentence = f"This is larger than {allowed // 1024} KiB, which is what can be sent here."
         if allowed == ANYBODY:

@@ -25,10 +25,10 @@ from redis.exceptions import (
     ResponseError,
 )
 
+from integrations.jobs.schedule import silence as runner_silence
 from integrations.models import PeriodicRun
-from integrations.models.hop import hop
-from integrations.periodic import silence as runner_silence
-from integrations.redis_link import one_try
+from integrations.storage.database_thread import in_database_thread
+from integrations.storage.redis import one_try
 
 NO_REDIS = "The portal's Redis server does not answer."
 REDIS_TAKES_NOTHING = "The portal's Redis server takes nothing new: {why}."
@@ -107,7 +107,7 @@ async def readyz(_request: HttpRequest) -> HttpResponse:
     Without a runner calls are answered as before, so its absence is said, but takes no web process out of service.
     """
     try:
-        problem, silence = await asyncio.wait_for(hop(_state), LONGEST_S)
+        problem, silence = await asyncio.wait_for(in_database_thread(_state), LONGEST_S)
     except TimeoutError:
         problem, silence = NO_DATABASE, ""
     return _text(problem, 503) if problem else _text(f"ready\n{silence}".rstrip())

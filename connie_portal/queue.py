@@ -29,7 +29,7 @@ from huey.serializer import Serializer
 from redis import ConnectionPool
 from redis.exceptions import RedisError
 
-from integrations.redis_link import pool_options
+from integrations.storage.redis import pool_options
 
 log = structlog.get_logger(__name__)
 

@@ -12,7 +12,7 @@ from huey.consumer import Consumer, ConsumerStopped
 
 from connie_portal.queue import queue
 from integrations.lookup import close_sources
-from integrations.loop import adopt
+from integrations.outbound.loop import adopt
 
 THREADS = 2
 # How soon an entry of the queue in a file is seen. Redis wakes whoever waits; there it is the first pause after an error.

@@ -26,7 +26,7 @@ from connie_portal.env import (
 )
 from connie_portal.mail import mailer_settings
 from connie_portal.private import keep_to_the_owner, make_private
-from integrations.redis_link import pool_options
+from integrations.storage.redis import pool_options
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 

@@ -9,12 +9,13 @@ import structlog
 from django.tasks import task
 from django.utils import timezone
 
-from integrations import lists, periodic
+from integrations import lists
+from integrations.jobs import schedule
+from integrations.jobs.retention import purge
 from integrations.lookup.rollups import roll_up
 from integrations.lookup.store import store
-from integrations.loop import on_loop
 from integrations.models import Connector
-from integrations.retention import purge
+from integrations.outbound.loop import on_loop
 
 log = structlog.get_logger(__name__)
 
@@ -62,18 +63,17 @@ RECURRING: Mapping[str, tuple[timedelta, Callable[[], None]]] = {
 @task
 def hand_out() -> None:
     """Put on the queue what is due. Every runner does this once a minute."""
-    schedule = {name: every for name, (every, _work) in RECURRING.items()}
-    for pk in periodic.due(schedule, timezone.now()):
+    for pk in schedule.due({name: every for name, (every, _work) in RECURRING.items()}, timezone.now()):
         perform_periodic.enqueue(pk)
 
 
 @task
 def perform_periodic(run_id: int) -> None:
     """Do one period's work, if nobody else does."""
-    run = periodic.begin(run_id)
+    run = schedule.begin(run_id)
     if run is not None and run.name in RECURRING:
         RECURRING[run.name][1]()
-        periodic.finish(run)
+        schedule.finish(run)
 
 
 @task

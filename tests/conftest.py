@@ -42,8 +42,8 @@ def process_state_forgotten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What the portal keeps in memory, and its threads' connections, belong to one test's database."""
     from django.core.cache import cache
 
-    from integrations import periodic
     from integrations.disclosure import audit, chain, refusals
+    from integrations.jobs import schedule
     from integrations.lookup import attempts
     from integrations.lookup.store import store
     from integrations.models.snapshots import forget_configuration
@@ -51,7 +51,7 @@ def process_state_forgotten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     # A test that is about the log writes it when it wants to.
     monkeypatch.setattr(attempts, "FLUSH_EVERY_S", 3_600.0)
     # A process that has just started waits a while before it misses its runner.
-    monkeypatch.setattr(periodic, "_awake_since", time.monotonic())
+    monkeypatch.setattr(schedule, "_awake_since", time.monotonic())
     forget_configuration()
     store.cache_clear()
     chain.audit_key.cache_clear()

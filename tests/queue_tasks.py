@@ -7,7 +7,7 @@ import queue
 
 from django.tasks import task
 
-from integrations.loop import on_loop
+from integrations.outbound.loop import on_loop
 
 done: queue.Queue[object] = queue.Queue()
 

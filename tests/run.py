@@ -17,7 +17,8 @@ from tests.servers import MissingServer, mariadb
 
 ROOT = Path(__file__).resolve().parent.parent
 # What has no database of the portal's in it is not run twice.
-ONLY_ONCE = ["--ignore=tests/connectors", "--ignore=tests/test_make_run.py", "--ignore=tests/test_docs.py",
+ONLY_ONCE = ["--ignore=tests/connectors", "--ignore=tests/outbound", "--ignore=tests/test_make_run.py",
+             "--ignore=tests/test_docs.py",
              "--ignore=tests/test_bench.py", "--ignore=tests/test_audit_database_faults.py",
              "--ignore=tests/test_architecture.py", "--ignore=tests/test_phone.py", "--ignore=tests/test_profile.py",
              "--ignore=tests/test_fault_matrix.py", "--ignore=tests/browser", "--ignore=tests/sandbox"]  # fmt: skip

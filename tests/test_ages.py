@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from integrations.values import age
+from integrations.presentation.formatting import age
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 

@@ -8,8 +8,8 @@ import pytest
 
 from integrations.codes import decoded, language_of
 from integrations.lookup.merge import merge
+from integrations.presentation.formatting import ValueFormatter
 from integrations.profile import FIELDS, SourceRecord
-from integrations.values import Reader
 
 SPANISH = [
     "es",
@@ -74,7 +74,7 @@ def test_what_is_no_known_language_stays(written: str, word: str) -> None:
 )
 def test_standings_and_stages_are_told_in_words(field: str, written: str, word: str) -> None:
     assert decoded(field, written) == word
-    assert Reader(ZoneInfo("UTC"), "US").field(FIELDS[field], written) == [word]
+    assert ValueFormatter(ZoneInfo("UTC"), "US").field(FIELDS[field], written) == [word]
 
 
 def test_a_code_and_its_words_do_not_disagree() -> None:

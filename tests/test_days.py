@@ -12,8 +12,8 @@ from django.utils.formats import date_format
 
 from integrations.coercion import Habits, WrongType, coerce
 from integrations.lookup.merge import merge
+from integrations.presentation.formatting import ValueFormatter, at_home
 from integrations.profile import FIELDS, SourceRecord
-from integrations.values import Reader, at_home
 
 LA = ZoneInfo("America/Los_Angeles")
 
@@ -98,7 +98,7 @@ def test_what_programs_keep_for_no_date_is_none(field: str, raw: object) -> None
 def test_a_birth_date_is_told_as_far_as_it_is_known(raw: object, known: str, told: str) -> None:
     assert read("date_of_birth", raw) == known
     assert type(read("date_of_birth", raw)) is str
-    assert Reader(LA, "US").lines(FIELDS["date_of_birth"].type, known) == [told]
+    assert ValueFormatter(LA, "US").lines(FIELDS["date_of_birth"].type, known) == [told]
     with pytest.raises(WrongType):
         read("last_contact", raw)
 
@@ -156,9 +156,9 @@ def test_of_two_digits_only_those_that_leave_no_doubt_are_a_year_of_birth() -> N
      "20 Nov 2026, 2:30 p.m.")],
 )  # fmt: skip
 def test_dates_are_told_as_the_country_writes_them(region: str, day: str, moment: str) -> None:
-    reader = Reader(LA, region)
-    assert reader.moment("2026-11-20") == day
-    assert reader.moment("2026-11-20T14:30:00-08:00") == moment
+    formatter = ValueFormatter(LA, region)
+    assert formatter.moment("2026-11-20") == day
+    assert formatter.moment("2026-11-20T14:30:00-08:00") == moment
     # The pages that Django draws, like the admin's, write them the same way.
     with at_home(LA, region):
         assert date_format(datetime(2026, 11, 20, 14, 30, tzinfo=LA), "DATETIME_FORMAT") == moment
@@ -177,6 +177,6 @@ def test_a_day_a_year_and_a_moment_that_fit_are_no_disagreement() -> None:
 
 
 def test_an_appointment_of_a_day_is_today_where_it_is() -> None:
-    reader = Reader(LA, "US")
-    assert reader.is_today(datetime.now(LA).date().isoformat())
-    assert not reader.is_today((datetime.now(LA).date() - timedelta(days=1)).isoformat())
+    formatter = ValueFormatter(LA, "US")
+    assert formatter.is_today(datetime.now(LA).date().isoformat())
+    assert not formatter.is_today((datetime.now(LA).date() - timedelta(days=1)).isoformat())

@@ -23,10 +23,10 @@ from integrations.lookup.sources import plan_of
 from integrations.lookup.store import store
 from integrations.models import Connector
 from integrations.phone import Number
-from tests.connectors import http_stub
-from tests.connectors.http_stub import Stub, Write, current_request, reply, stub_server
+from tests import http_stub
 from tests.factories import World, make_connector
 from tests.fault_report import note
+from tests.http_stub import Stub, Write, current_request, reply, stub_server
 from tests.servers import PASSWORD, MariaDb, free_port
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -109,7 +109,7 @@ async def nothing_is_left(capfd: pytest.CaptureFixture[str]) -> AsyncIterator[No
     before = asyncio.all_tasks()
     yield
     await close_sources()
-    left = {task for task in asyncio.all_tasks() - before if "connectors.http_stub" not in repr(task)}
+    left = {task for task in asyncio.all_tasks() - before if "http_stub" not in repr(task)}
     left.discard(asyncio.current_task())  # type: ignore[arg-type]
     assert not left
     out, err = capfd.readouterr()

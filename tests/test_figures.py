@@ -7,9 +7,9 @@ import math
 import pytest
 
 from integrations import figures
-from integrations.connectors.http import LONGEST_PAUSE_S, Answer, retry_after
 from integrations.connectors.salesforce.session import _USAGE
 from integrations.errors import InvalidResponse
+from integrations.outbound.http import LONGEST_PAUSE_S, Answer, retry_after
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from integrations.disclosure import audit
+from integrations.jobs.schedule import LEASE
 from integrations.models import PeriodicRun
-from integrations.periodic import LEASE
 from tests.disclosure.test_processes import environment
 from tests.factories import World, make_api_key
 from tests.servers import RedisServer, free_port, redis_server

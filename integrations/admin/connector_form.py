@@ -22,13 +22,13 @@ from integrations.admin.checks import SECRET, connector_problems
 from integrations.admin.mapping_field import MappingField
 from integrations.admin.option_fields import PREFIX, ListField, option_fields, option_value
 from integrations.admin.tenancy import TenantForm
+from integrations.configuration.history import worded
 from integrations.connectors import kinds
 from integrations.connectors.aims import aimed_elsewhere
 from integrations.connectors.base import Limits
-from integrations.connectors.network import checked_host, checked_private
-from integrations.history import worded
 from integrations.lookup.cache import FRESH_S, NEGATIVE_S, STALE_S
 from integrations.models import Connector
+from integrations.outbound.network import checked_host, checked_private
 
 # The columns that hold an object whose keys have inputs of their own, by what these inputs' names begin with.
 _BEGINNINGS = {"options": PREFIX, "cache": "cache-", "limits": "limits-"}

@@ -13,7 +13,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from integrations.admin.tenancy import ReadOnlyAdmin
-from integrations.history import REMEMBERED
+from integrations.configuration.history import REMEMBERED
 from integrations.models import ConfigurationChange, TierRule, User
 
 

@@ -13,10 +13,10 @@ from django.utils.translation import ngettext
 from integrations.admin.shared_numbers import FEW_LOOKUPS, proposals
 from integrations.admin.tenancy import administered
 from integrations.connectors import kinds
+from integrations.jobs.schedule import silence
 from integrations.lookup.sources import Source, every_source
 from integrations.lookup.unsure import unsure
 from integrations.models import Connector, Event, Organization
-from integrations.periodic import silence
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from integrations.configuration.history import worded
 from integrations.connectors.base import ConnectorOptions
-from integrations.history import worded
 
 PREFIX = "option-"
 

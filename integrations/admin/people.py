@@ -16,7 +16,7 @@ from unfold.admin import TabularInline
 from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from integrations.admin.tenancy import TenantAdmin, TenantForm, administered
-from integrations.invitations import invite
+from integrations.configuration.invitations import invite
 from integrations.models import ApiKey, ConfigurationChange, Person, Tier, TierRule, User
 from integrations.models.people import API_SCOPES, Effect, new_api_key
 from integrations.profile import FIELDS, Sensitivity

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csp import csp_override
 from unfold.sites import UnfoldAdminSite
 
-from integrations.values import at_home
+from integrations.presentation.formatting import at_home
 
 # Unfold's scripts evaluate expressions of its templates, and its dialogs are frames of the admin's own pages. Nobody else
 # can frame these pages, and nothing of them can be sent elsewhere all the same.

@@ -21,9 +21,9 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
+from integrations.configuration.history import REMEMBERED, recorded, write_down
 from integrations.disclosure import audit
 from integrations.disclosure.viewers import people_of, record_denial, viewer_of_person
-from integrations.history import REMEMBERED, recorded, write_down
 from integrations.models import ActorKind, Channel, ConfigurationChange, Event, Organization, Role, User
 from integrations.models.organizations import SYSTEM_SLUG
 

@@ -21,7 +21,7 @@ from integrations.models import Channel, Connector
 from integrations.models.people import Effect
 from integrations.never import told
 from integrations.phone import Number, Withheld, classify
-from integrations.values import Reader
+from integrations.presentation.formatting import ValueFormatter
 
 _OUTCOMES = {
     "found": _("It answered and knows the caller."),
@@ -123,7 +123,7 @@ def _report(request: HttpRequest, connector: Connector, tried: Tried) -> Report 
 
 async def _shown(connector: Connector, tried: Tried, viewer: Viewer, tiers: list[tuple[int, str]]) -> Report:
     trial = await tried(viewer)
-    reader = Reader(ZoneInfo(connector.organization.timezone), connector.organization.region)
+    formatter = ValueFormatter(ZoneInfo(connector.organization.timezone), connector.organization.region)
     context = Context(purpose=_("Trying the system %(name)s") % {"name": connector.name})
     shown = await disclose(trial.result, viewer, context)
     policies = [await policy_of(pk) for pk, _name in tiers]
@@ -132,7 +132,7 @@ async def _shown(connector: Connector, tried: Tried, viewer: Viewer, tiers: list
     for name, expression in sorted(trial.mapping.items()):
         definition = trial.result.vocabulary[name]
         effects = [str(policy.decide(definition).effect.label) for policy in policies]
-        value = _value(name, shown, trial, reader)
+        value = _value(name, shown, trial, formatter)
         (lines if value else empty).append(Line(str(_(definition.label)), expression, value, effects))
     nobody = [str(Effect.HIDE.label)] * len(tiers)
     lines += [
@@ -151,7 +151,7 @@ async def _shown(connector: Connector, tried: Tried, viewer: Viewer, tiers: list
     )
 
 
-def _value(name: str, shown: Disclosure, trial: Trial, reader: Reader) -> str:
+def _value(name: str, shown: Disclosure, trial: Trial, formatter: ValueFormatter) -> str:
     """``""`` where nothing was found."""
     if name in trial.result.sources[0].unreadable:
         return _("not readable: it has another type")
@@ -161,4 +161,4 @@ def _value(name: str, shown: Disclosure, trial: Trial, reader: Reader) -> str:
         return _("found, not shown to you") if present else ""
     if field.effect is Effect.REVEAL:
         return _("found, shown with a reason")
-    return "; ".join(reader.field(field.definition, field.value))
+    return "; ".join(formatter.field(field.definition, field.value))

@@ -18,9 +18,9 @@ from integrations.disclosure import audit
 from integrations.disclosure.refusals import count_refusal
 from integrations.disclosure.viewers import Viewer, viewer_of_key
 from integrations.models import ApiKey, Event
-from integrations.models.hop import hop
 from integrations.models.people import hash_api_key
 from integrations.models.snapshots import Snapshots
+from integrations.storage.database_thread import in_database_thread
 
 # Often enough to see that a key is in use, seldom enough not to cost a write per request.
 _USE_NOTED_EVERY = timedelta(minutes=10)
@@ -48,7 +48,7 @@ async def authenticate(request: HttpRequest, scope: str) -> Client:
     presented = _presented_key(request.headers.get("Authorization", ""))
     key = await _keys.get(hash_api_key(presented)) if presented else None
     if key is None:
-        await hop(count_refusal, "api", address)
+        await in_database_thread(count_refusal, "api", address)
         raise Unauthenticated("Send an API key: 'Authorization: Bearer KEY', or Basic with the key as password.")
     viewer = viewer_of_key(key, address=address)
     if not key.usable:
@@ -60,7 +60,7 @@ async def authenticate(request: HttpRequest, scope: str) -> Client:
     now = timezone.now()
     if key.last_used_at is None or now - key.last_used_at > _USE_NOTED_EVERY:
         key.last_used_at = now
-        await hop(_note_use, key.pk, now)
+        await in_database_thread(_note_use, key.pk, now)
     return Client(viewer, key.organization.region)
 
 

@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from integrations.disclosure.context import Checked
 from integrations.models import Call, IdentityCheck, IdentityTries
-from integrations.models.encryption import blind_index
 from integrations.profile import Ref
+from integrations.storage.encryption import blind_index
 
 MAX_ATTEMPTS = 3
 DEADLOCK, DEADLOCKS = 1213, 5

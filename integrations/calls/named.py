@@ -12,9 +12,9 @@ from django.db import connection, models
 from integrations.calls import MAX_SID, MAX_TASK_SID, CallFacts, direction_of
 from integrations.disclosure.audit import Beside
 from integrations.models import Call, CallTask
-from integrations.models.bulk import upsert
 from integrations.models.calls import new_panel_key
 from integrations.phone import Number
+from integrations.storage.bulk import upsert
 
 type _Names = tuple[int, str]
 

@@ -10,11 +10,11 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
 from integrations.configuration.difference import Action, Step, differences
+from integrations.configuration.history import recorded
 from integrations.configuration.references import Secret
 from integrations.configuration.state import Facts, State
 from integrations.disclosure import audit
 from integrations.errors import ConfigurationError
-from integrations.history import recorded
 from integrations.models import (
     ActorKind,
     ApiKey,

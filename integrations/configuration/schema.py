@@ -14,7 +14,6 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from django.core.validators import RegexValidator, validate_email
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
-from integrations.connectors.network import checked_host, checked_private
 from integrations.models.connectors import field_name_validator, key_validator
 from integrations.models.keys import folded
 from integrations.models.organizations import (
@@ -29,6 +28,7 @@ from integrations.models.organizations import (
 )
 from integrations.models.people import API_SCOPES, DEFAULT_TIERS, Effect, Role
 from integrations.money import currency_of
+from integrations.outbound.network import checked_host, checked_private
 from integrations.phone import UNUSABLE, NotANumber, Number, Withheld, classify
 from integrations.profile import FieldType, Section, Sensitivity
 

@@ -11,10 +11,10 @@ import pkgutil
 from functools import cache
 
 from integrations.connectors.base import Connector, SourceSettings
-from integrations.connectors.http import close_clients
-from integrations.connectors.http import warm_up as warm_up_http
 from integrations.connectors.rows import RowReader, RowsConnector
 from integrations.errors import ConfigurationError
+from integrations.outbound.http import close_clients
+from integrations.outbound.http import warm_up as warm_up_http
 
 __all__ = ["build", "close_clients", "kind_named", "kinds", "warm_up"]
 

@@ -6,7 +6,6 @@ arguments, returns data, or raises from ``integrations.errors``. None found is `
 
 from __future__ import annotations
 
-import time
 from abc import ABC
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -24,11 +23,12 @@ from integrations.coercion import Habits
 from integrations.connectors.expressions import compiled
 from integrations.connectors.leaving_out import is_left_out
 from integrations.connectors.mapping import FieldMapping
-from integrations.connectors.network import PUBLIC_ONLY, NetworkPolicy
-from integrations.connectors.recording import record_read, remark
 from integrations.connectors.verifying import holds
+from integrations.deadline import Deadline
 from integrations.errors import ConfigurationError, InvalidResponse
 from integrations.never import drop_never, scrub
+from integrations.outbound.network import PUBLIC_ONLY, NetworkPolicy
+from integrations.outbound.recording import record_read, remark
 from integrations.phone import Number
 from integrations.profile import FIELDS, JSON, Field, FieldType, Match, SourceRecord, same_id
 from integrations.sought import Sought
@@ -43,22 +43,6 @@ MAX_CANDIDATES = 500
 MAX_ASKED = 100
 # What a call keeps of whom the agent picked (models.CallRecord).
 MAX_RECORD_ID = 190
-
-
-class Deadline:
-    """A point in time by which something must have ended; monotonic, so a clock jump changes nothing."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self.at = time.monotonic() + seconds
-
-    def left(self) -> float:
-        """Seconds left, never negative."""
-        return max(0.0, self.at - time.monotonic())
-
-    def within(self, seconds: float) -> Deadline:
-        """The earlier of this deadline and ``seconds`` from now."""
-        return Deadline(min(seconds, self.left()))
 
 
 class ConnectorOptions(BaseModel):

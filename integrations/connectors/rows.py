@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar, Protocol
 
-from integrations.connectors.base import Connector, Deadline, SourceSettings
+from integrations.connectors.base import Connector, SourceSettings
+from integrations.deadline import Deadline
 from integrations.errors import ConfigurationError
 from integrations.profile import JSON, Field
 

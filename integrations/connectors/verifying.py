@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from integrations import stored_numbers
-from integrations.connectors.recording import being_recorded, remark
+from integrations.outbound.recording import being_recorded, remark
 from integrations.phone import Number
 from integrations.profile import JSON
 

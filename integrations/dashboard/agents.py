@@ -22,9 +22,9 @@ from integrations.dashboard.sessions import ORGANIZATION
 from integrations.disclosure.viewers import people_of, record_denial
 from integrations.errors import ConfigurationError
 from integrations.models import Call, Channel, Organization, Person, Role, User
-from integrations.models.encryption import decrypt, encrypt
 from integrations.phone import MAX_RAW_LENGTH, NotANumber, Number, classify
-from integrations.values import at_home
+from integrations.presentation.formatting import at_home
+from integrations.storage.encryption import decrypt, encrypt
 
 # The session's key for a number whose search has to wait for a log-in (encrypted, and when), and how long it waits.
 TYPED = "typed"

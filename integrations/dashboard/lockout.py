@@ -12,8 +12,8 @@ from typing import Any
 from axes.handlers.database import AxesDatabaseHandler
 from django.http import HttpRequest
 
-from integrations.models.encryption import blind_index
 from integrations.models.keys import folded
+from integrations.storage.encryption import blind_index
 
 MAX_NAME = 150
 # By AXES_LOCKOUT_PARAMETERS, in their order: one user from one address, one user from anywhere, one address with any

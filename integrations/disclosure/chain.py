@@ -23,8 +23,8 @@ from django.utils import timezone
 
 from integrations.models import AccessEntry, ActorKind, AuditHead, Channel, Event, Organization
 from integrations.models.audit import FORMAT_VERSION
-from integrations.models.bulk import insert
-from integrations.models.encryption import fernet_for
+from integrations.storage.bulk import insert
+from integrations.storage.encryption import fernet_for
 
 _CHUNK = 2_000
 # What a hash covers: every column but the row's own id and the hash itself.

@@ -13,9 +13,9 @@ from integrations.days import day_format
 from integrations.disclosure.fields import Disclosed, disclosed_fields
 from integrations.disclosure.policy import Gate, Policy
 from integrations.lookup.result import LookupResult
-from integrations.models.encryption import blind_index
 from integrations.profile import FIELDS, CallerProfile, FieldType
 from integrations.sought import By
+from integrations.storage.encryption import blind_index
 from integrations.whose import whose_number
 
 # What tells two people of one number apart without saying much about either, in the order of preference.

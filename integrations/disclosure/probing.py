@@ -20,7 +20,7 @@ from integrations.disclosure.viewers import Viewer
 from integrations.errors import TooManyUnknown
 from integrations.lookup.result import LookupResult, LookupStatus
 from integrations.models import ActorKind, Event
-from integrations.models.encryption import blind_index
+from integrations.storage.encryption import blind_index
 
 WINDOW_S, STEP_S = 600, 60
 MAX_OF_A_PERSON, MAX_OF_A_KEY = 60, 600

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 import structlog
 from asgiref.sync import async_to_sync
 
-from integrations.connectors.base import Connector, Deadline
+from integrations.connectors.base import Connector
 from integrations.connectors.leaving_out import leaving_out
-from integrations.connectors.recording import remarks
+from integrations.deadline import Deadline
 from integrations.errors import ConfigurationError, OverBudget, RateLimited, SourceError, SourceTimeout, SourceUnavailable
 from integrations.flights import Flights
 from integrations.lookup.attempts import OVER_BUDGET, Attempt, attempts
@@ -24,6 +24,7 @@ from integrations.lookup.result import Renewal, SourceOutcome, SourceStatus
 from integrations.lookup.sources import Source, plan_with
 from integrations.lookup.store import store
 from integrations.lookup.unsure import note_unsure
+from integrations.outbound.recording import remarks
 from integrations.profile import Field, SourceRecord
 
 log = structlog.get_logger(__name__)

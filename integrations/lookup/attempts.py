@@ -19,10 +19,10 @@ import structlog
 from django.db import Error as AnyDatabaseError
 from django.db import connection, transaction
 
-from integrations.connectors.recording import count_received
 from integrations.models import Connector
-from integrations.models.bulk import insert
 from integrations.models.health import Attempt as Row
+from integrations.outbound.recording import count_received
+from integrations.storage.bulk import insert
 
 log = structlog.get_logger(__name__)
 

@@ -13,7 +13,8 @@ import orjson
 import structlog
 from django.core.cache import cache
 
-from integrations.connectors.base import Availability, AvailabilityOption, AvailabilityQuestion, Connector, Deadline
+from integrations.connectors.base import Availability, AvailabilityOption, AvailabilityQuestion, Connector
+from integrations.deadline import Deadline
 from integrations.errors import SourceError
 from integrations.flights import Flights
 from integrations.lookup.sources import Source, plan_of

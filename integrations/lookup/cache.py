@@ -18,9 +18,9 @@ from typing import Any, NamedTuple, cast
 from integrations.errors import SourceError
 from integrations.lookup.breaker import Pause
 from integrations.lookup.limiter import Budget
-from integrations.models.encryption import blind_index
 from integrations.phone import Number
 from integrations.profile import DELICATE, Field, SourceRecord
+from integrations.storage.encryption import blind_index
 
 FRESH_S, STALE_S, NEGATIVE_S = 300, 3_600, 60
 # What is delicate may be shown stale for so long only.

@@ -11,7 +11,7 @@ from contextlib import aclosing, suppress
 from dataclasses import replace
 
 from integrations.connectors import close_clients
-from integrations.connectors.base import Deadline
+from integrations.deadline import Deadline
 from integrations.flights import Flights
 from integrations.lookup.background import cancel_background, run_in_background
 from integrations.lookup.result import LookupResult, Question

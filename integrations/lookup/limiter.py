@@ -15,7 +15,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from integrations.connectors.base import Deadline
+from integrations.deadline import Deadline
 from integrations.errors import OverBudget
 from integrations.lookup.background import run_in_background
 

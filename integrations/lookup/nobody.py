@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import phonenumbers
 
-from integrations.connectors.base import Deadline
-from integrations.connectors.recording import candidates, remarks
+from integrations.deadline import Deadline
 from integrations.errors import ConfigurationError, SourceError
 from integrations.lookup.sources import Source, plan_and_source
+from integrations.outbound.recording import candidates, remarks
 from integrations.phone import Number, classify
 
 _FINDS_ANYBODY = (

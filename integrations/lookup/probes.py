@@ -12,7 +12,8 @@ import orjson
 import structlog
 from django.core.cache import cache
 
-from integrations.connectors.base import Connector, Deadline, Health
+from integrations.connectors.base import Connector, Health
+from integrations.deadline import Deadline
 from integrations.errors import (
     AuthFailed,
     ConfigurationError,

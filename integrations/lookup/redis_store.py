@@ -24,10 +24,10 @@ from integrations.lookup.background import run_in_background
 from integrations.lookup.breaker import Pause
 from integrations.lookup.cache import STALE_S, Kept, Outcome, Page, Store, page_key
 from integrations.lookup.limiter import Budget
-from integrations.models.encryption import blind_index, decrypt, encrypt
 from integrations.phone import Number
 from integrations.profile import Match, SourceRecord
-from integrations.redis_link import SILENCE, LeftAlone, async_client, circuit_for
+from integrations.storage.encryption import blind_index, decrypt, encrypt
+from integrations.storage.redis import SILENCE, LeftAlone, async_client, circuit_for
 
 log = structlog.get_logger(__name__)
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from integrations.connectors.base import Connector, Deadline
+from integrations.connectors.base import Connector
+from integrations.deadline import Deadline
 from integrations.lookup.asking import Inquiry, Request, Settled, ask, at_hand
 from integrations.lookup.cache import Page
 from integrations.lookup.linked import take_out_linked

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from integrations.connectors.base import SourceSettings
-from integrations.connectors.network import LOOPBACK, policy_of
 from integrations.models import Connector as ConnectorRow
 from integrations.models import Organization
+from integrations.outbound.network import LOOPBACK, policy_of
 from integrations.profile import Field
 
 

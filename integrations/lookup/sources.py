@@ -22,13 +22,13 @@ from integrations.lookup.source_settings import settings_of
 from integrations.lookup.stored_rows import StoredRows
 from integrations.models import Connector as ConnectorRow
 from integrations.models import Organization
-from integrations.models.hop import hop
 from integrations.models.organizations import IdentityQuestion
 from integrations.models.people import Effect, rule_for
 from integrations.models.snapshots import Snapshots
 from integrations.phone import Number
 from integrations.profile import FIELDS, Field
 from integrations.sought import Sought
+from integrations.storage.database_thread import in_database_thread
 
 log = structlog.get_logger(__name__)
 
@@ -197,7 +197,7 @@ async def plan_of(organization_id: int) -> Plan:
 
 async def plan_and_source(organization_id: int, connector_id: int) -> tuple[Plan, Source]:
     """``plan_with()`` for who is about to ask that source."""
-    found = await hop(plan_with, organization_id, connector_id)
+    found = await in_database_thread(plan_with, organization_id, connector_id)
     await _close_retired()
     return found
 

@@ -11,7 +11,8 @@ from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from integrations.connectors.base import Deadline, DetailKeys
+from integrations.connectors.base import DetailKeys
+from integrations.deadline import Deadline
 from integrations.lookup.asking import Asked, Inquiry, Request, Settled, at_hand
 from integrations.lookup.cache import NO_PAGE, Page
 from integrations.lookup.linked import take_out, take_out_linked
@@ -19,10 +20,10 @@ from integrations.lookup.merge import link, merge, sure_key
 from integrations.lookup.result import LookupResult, LookupStatus, Question, SourceOutcome, SourceStatus, status_of
 from integrations.lookup.sources import Plan, Source
 from integrations.lookup.store import store
-from integrations.models.encryption import blind_index
 from integrations.phone import CallerId, Number
 from integrations.profile import CallerProfile, Field, Ref, SourceRecord, refs_of
 from integrations.sought import Sought
+from integrations.storage.encryption import blind_index
 
 # Stage 2 waits for every source of stage 1, so that it is only ever asked about the one person that all agree on; but
 # not longer than this, or a hanging source would hold back what the others could show. If the late one disagrees,

@@ -8,8 +8,8 @@ from typing import Any
 from integrations.connectors.rows import StoredRow
 from integrations.errors import NoListYet
 from integrations.models.directory import DirectoryKey, DirectoryList, DirectoryRow, digest_scope
-from integrations.models.encryption import blind_index
-from integrations.models.hop import hop
+from integrations.storage.database_thread import in_database_thread
+from integrations.storage.encryption import blind_index
 
 # So many are read for one question at most: the beginning of a name may be that of thousands.
 MOST_ROWS = 500
@@ -23,10 +23,10 @@ class StoredRows:
 
     async def rows(self, keys: Sequence[str]) -> list[StoredRow]:
         """The rows in the order of the list, MOST_ROWS at most."""
-        return await hop(self._rows, keys)
+        return await in_database_thread(self._rows, keys)
 
     async def count(self) -> int:
-        return await hop(self._count)
+        return await in_database_thread(self._count)
 
     def _rows(self, keys: Sequence[str]) -> list[StoredRow]:
         digests = [blind_index(key, scope=digest_scope(self._connector_id)) for key in keys]

@@ -9,9 +9,9 @@ from contextvars import Context
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from integrations.connectors.base import Connector, Deadline, DetailKeys
+from integrations.connectors.base import Connector, DetailKeys
 from integrations.connectors.leaving_out import is_left_out, leaving_out
-from integrations.connectors.recording import Sent, recording, remarks
+from integrations.deadline import Deadline
 from integrations.errors import ConfigurationError, InvalidResponse, OutOfReach, SourceError
 from integrations.lookup.asking import answered, failed
 from integrations.lookup.engine import look_up
@@ -22,6 +22,7 @@ from integrations.lookup.restricted import Restricted
 from integrations.lookup.result import LookupResult, Question, SourceOutcome, status_of
 from integrations.lookup.sources import Plan, Source, plan_and_source
 from integrations.never import drop_never
+from integrations.outbound.recording import Sent, recording, remarks
 from integrations.phone import Number, Withheld
 from integrations.profile import JSON, SourceRecord
 

@@ -11,8 +11,8 @@ import orjson
 from django.core.cache import cache
 
 from integrations.lookup.background import run_in_background
-from integrations.models.encryption import blind_index
 from integrations.profile import SourceRecord
+from integrations.storage.encryption import blind_index
 
 KEPT_S = 7 * 24 * 3600
 MOST_COUNTED = 500

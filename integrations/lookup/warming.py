@@ -6,12 +6,13 @@ import asyncio
 
 import structlog
 
-from integrations.connectors.base import Connector, Deadline
+from integrations.connectors.base import Connector
+from integrations.deadline import Deadline
 from integrations.errors import ConfigurationError, SourceError
 from integrations.lookup.background import run_in_background
 from integrations.lookup.sources import plan_of
 from integrations.models import Organization
-from integrations.models.hop import hop
+from integrations.storage.database_thread import in_database_thread
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +30,7 @@ async def warm_up() -> None:
     """Load every organisation's plan, and let its systems get ready. A system that cannot is left to its first caller."""
     turns = asyncio.Semaphore(AT_ONCE)
     async with asyncio.TaskGroup() as group:
-        for organization_id in await hop(_organization_ids):
+        for organization_id in await in_database_thread(_organization_ids):
             for source in (await plan_of(organization_id)).sources:
                 if source.connector:
                     group.create_task(_warm_up(source.connector, turns))

@@ -6,7 +6,7 @@ import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
 import integrations.models.calls
-import integrations.models.encryption
+import integrations.storage.encryption
 import integrations.models.organizations
 import integrations.profile
 from django.conf import settings
@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
                 ('key', models.CharField(default=integrations.models.calls.new_panel_key, editable=False, max_length=32, unique=True)),
                 ('call_sid', models.CharField(blank=True, max_length=64, null=True, verbose_name='call SID')),
                 ('direction', models.CharField(choices=[('inbound', 'inbound'), ('outbound', 'outbound')], default='inbound', max_length=8)),
-                ('number', integrations.models.encryption.EncryptedTextField(blank=True, default='')),
+                ('number', integrations.storage.encryption.EncryptedTextField(blank=True, default='')),
                 ('number_index', models.CharField(blank=True, db_index=True, default='', max_length=64)),
                 ('index_version', models.PositiveSmallIntegerField(default=1)),
                 ('named_by_api', models.BooleanField(default=False)),
@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
                 ('retention_days', models.JSONField(default=integrations.models.organizations.default_retention, verbose_name='days to keep')),
                 ('flex_roles', models.JSONField(blank=True, default=integrations.models.organizations.default_flex_roles, verbose_name='Flex roles')),
                 ('hook_key', models.CharField(default=integrations.models.organizations.new_hook_key, editable=False, max_length=32, unique=True, verbose_name='webhook key')),
-                ('audit_secret', integrations.models.encryption.EncryptedTextField(default=integrations.models.organizations.new_audit_secret, editable=False)),
+                ('audit_secret', integrations.storage.encryption.EncryptedTextField(default=integrations.models.organizations.new_audit_secret, editable=False)),
                 ('audit_key_version', models.PositiveSmallIntegerField(default=1, editable=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
             ],
@@ -106,7 +106,7 @@ class Migration(migrations.Migration):
                 ('cache', models.JSONField(blank=True, default=dict, verbose_name='cache')),
                 ('limits', models.JSONField(blank=True, default=dict, verbose_name='limits')),
                 ('options', models.JSONField(blank=True, default=dict, verbose_name='options')),
-                ('secrets', integrations.models.encryption.EncryptedJSONField(blank=True, default=dict, verbose_name='secrets')),
+                ('secrets', integrations.storage.encryption.EncryptedJSONField(blank=True, default=dict, verbose_name='secrets')),
                 ('secret_refs', models.JSONField(blank=True, default=dict, editable=False)),
                 ('fields', models.JSONField(blank=True, default=dict, verbose_name='fields')),
                 ('details_by', models.CharField(blank=True, max_length=80, verbose_name='asked by')),
@@ -303,7 +303,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('account_sid', models.CharField(max_length=34, unique=True, validators=[django.core.validators.RegexValidator('\\AAC[0-9a-f]{32}\\Z', 'An account SID is AC followed by 32 digits or letters a to f.')], verbose_name='account SID')),
-                ('auth_tokens', integrations.models.encryption.EncryptedJSONField(default=list, help_text='Newest first while rotating.', verbose_name='auth tokens')),
+                ('auth_tokens', integrations.storage.encryption.EncryptedJSONField(default=list, help_text='Newest first while rotating.', verbose_name='auth tokens')),
                 ('auth_token_refs', models.JSONField(blank=True, default=list, editable=False)),
                 ('workspace_sid', models.CharField(blank=True, max_length=34, validators=[django.core.validators.RegexValidator('\\AWS[0-9a-f]{32}\\Z', 'A workspace SID is WS followed by 32 digits or letters a to f.')], verbose_name='workspace SID')),
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='twilio_accounts', to='integrations.organization')),

@@ -8,10 +8,10 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from integrations.models.connectors import Connector
-from integrations.models.encryption import INDEX_VERSION, EncryptedTextField, blind_index
 from integrations.models.keys import KeyField
 from integrations.models.organizations import Organization
 from integrations.models.people import Person
+from integrations.storage.encryption import INDEX_VERSION, EncryptedTextField, blind_index
 
 
 def new_panel_key() -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.db import models
 
 from integrations.models.connectors import Connector
-from integrations.models.encryption import EncryptedJSONField, EncryptedTextField
 from integrations.models.keys import KeyField
+from integrations.storage.encryption import EncryptedJSONField, EncryptedTextField
 
 
 class DirectoryUpload(models.Model):

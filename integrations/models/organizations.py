@@ -12,9 +12,9 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from integrations.models.encryption import EncryptedJSONField, EncryptedTextField
 from integrations.models.keys import KeyField, NameField
 from integrations.money import CURRENCIES, currency_of
+from integrations.storage.encryption import EncryptedJSONField, EncryptedTextField
 
 SYSTEM_SLUG = "system"  # holds the audit chain of what belongs to no organisation
 RESERVED_SLUGS = frozenset({SYSTEM_SLUG, "session"})

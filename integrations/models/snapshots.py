@@ -17,10 +17,10 @@ from django.db.models.signals import post_delete, post_save
 
 from integrations.flights import Flights
 from integrations.models.connectors import Connector, CustomField, RestrictedRecord
-from integrations.models.hop import hop
 from integrations.models.keys import KeyField
 from integrations.models.organizations import Organization
 from integrations.models.people import ApiKey, Tier, TierRule
+from integrations.storage.database_thread import in_database_thread
 
 CONFIGURATION = (Organization, Connector, CustomField, Tier, TierRule, ApiKey, RestrictedRecord)
 BELIEVED_S = 1.0
@@ -91,7 +91,7 @@ class Snapshots[K, V]:
         if version is not None and (kept := self._kept.get(key)) and kept[0] == version:
             return kept[1]
         # Once for all who ask meanwhile: after a change, or when a process begins, everybody does.
-        return await self._readings.join((key, version, _seen.changes), lambda: hop(self._read, key, version))
+        return await self._readings.join((key, version, _seen.changes), lambda: in_database_thread(self._read, key, version))
 
     def _read(self, key: K, version: str | None) -> V:
         # The version first: a change that comes in between is then noticed, and not taken for what was loaded.

@@ -19,7 +19,7 @@ from integrations.lookup.availability import Free, what_is_free
 from integrations.models import Event
 from integrations.panel.views import draw_page, to_log_in
 from integrations.panel.visits import Visit, enter
-from integrations.values import Reader
+from integrations.presentation.formatting import ValueFormatter
 
 MAX_TEXT = 200
 
@@ -66,28 +66,28 @@ async def _answered(visit: Visit, wanted: Wanted) -> dict[str, Any]:
         await audit.record(visit.viewer.entry(Event.AVAILABILITY, outcome=answer.status, sources=answer.sources, **named))
     except AuditUnavailable:
         return {"problem": _("The access record could not be written, so this cannot be shown. Try again in a minute.")}
-    return {"answer": _readable(answer, Reader(visit.zone, visit.organization.region))}
+    return {"answer": _readable(answer, ValueFormatter(visit.zone, visit.organization.region))}
 
 
-def _readable(answer: Free, reader: Reader) -> dict[str, Any]:
+def _readable(answer: Free, formatter: ValueFormatter) -> dict[str, Any]:
     return {
         "status": answer.status,
-        "options": [replace(option, next_at=_when(option, reader)) for option in answer.options],
+        "options": [replace(option, next_at=_when(option, formatter)) for option in answer.options],
         "sources": answer.labels,
         "silent": answer.silent,
         "at": datetime.fromisoformat(answer.as_of),
     }
 
 
-def _when(option: AvailabilityOption, reader: Reader) -> str:
+def _when(option: AvailabilityOption, formatter: ValueFormatter) -> str:
     """A day, or a time that carries its zone, as people read it; anything else as the system writes it."""
     if _day(option.next_at):
-        return reader.moment(option.next_at)
+        return formatter.moment(option.next_at)
     try:
         aware = datetime.fromisoformat(option.next_at).tzinfo is not None
     except ValueError:
         aware = False
-    return reader.moment(option.next_at) if aware else option.next_at
+    return formatter.moment(option.next_at) if aware else option.next_at
 
 
 def _day(text: str) -> date | None:

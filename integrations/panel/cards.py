@@ -16,8 +16,8 @@ from integrations.disclosure import Disclosed, Disclosure
 from integrations.lookup import LookupStatus, Renewal, SourceOutcome, SourceStatus
 from integrations.models.people import Effect
 from integrations.money import amounts
+from integrations.presentation.formatting import ValueFormatter, age, money
 from integrations.profile import FIELDS, Section
-from integrations.values import Reader, age, money
 
 # What is open and dated comes first; the order of a card's fields is the vocabulary's.
 _TITLES = {
@@ -126,11 +126,11 @@ class Board:
     unreadable: list[str]
 
 
-def lay_out(shown: Disclosure, reader: Reader) -> Board:
+def lay_out(shown: Disclosure, formatter: ValueFormatter) -> Board:
     """The board of one disclosure."""
     labels = {source.key: source.label for source in shown.sources}
     again = frozenset(source.key for source in shown.sources if source.renewal is Renewal.PENDING)
-    rows = {name: row_of(disclosed, reader, labels, again=again) for name, disclosed in shown.fields.items()}
+    rows = {name: row_of(disclosed, formatter, labels, again=again) for name, disclosed in shown.fields.items()}
     standing = decoded("status", _plain(shown, "status"))
     return Board(
         status=shown.status,
@@ -140,7 +140,7 @@ def lay_out(shown: Disclosure, reader: Reader) -> Board:
         vip=_plain(shown, "vip_status") == "True",
         standing=standing,
         standing_tone=_tone(standing),
-        attention=_attention(shown, reader),
+        attention=_attention(shown, formatter),
         columns=_columns(shown, rows),
         complete=shown.complete,
         matches=shown.matches,
@@ -160,7 +160,7 @@ def lay_out(shown: Disclosure, reader: Reader) -> Board:
 
 def row_of(
     shown: Disclosed,
-    reader: Reader,
+    formatter: ValueFormatter,
     labels: Mapping[str, str],
     *,
     revealed: bool = False,
@@ -171,7 +171,7 @@ def row_of(
     return Row(
         name=shown.definition.name,
         label=_(shown.definition.label),
-        lines=[] if shown.value is None else reader.field(shown.definition, shown.value),
+        lines=[] if shown.value is None else formatter.field(shown.definition, shown.value),
         source=labels.get(shown.source, shown.source),
         age=age(shown.fetched_at),
         stale=shown.stale,
@@ -182,7 +182,7 @@ def row_of(
         asked_again=shown.source in again,
         # Masks that look alike would show two systems that "disagree" about the same three dots.
         conflicts=[
-            (labels.get(key, key), ", ".join(reader.field(shown.definition, value)))
+            (labels.get(key, key), ", ".join(formatter.field(shown.definition, value)))
             for key, value in shown.conflicts
             if not shown.masked or value != shown.value
         ],
@@ -225,12 +225,12 @@ def _tone(standing: str) -> str:
     return "good" if word in _GOOD_STANDING else "bad" if word in _BAD_STANDING else "plain"
 
 
-def _attention(shown: Disclosure, reader: Reader) -> list[str]:
+def _attention(shown: Disclosure, formatter: ValueFormatter) -> list[str]:
     """What calls for attention: only what this viewer sees in the clear."""
     clear = {name: item.value for name, item in shown.fields.items() if item.effect is Effect.CLEAR}
     notes = []
     if died := clear.get("deceased"):
-        on = {"day": reader.moment(died)} if isinstance(died, str) else {}
+        on = {"day": formatter.moment(died)} if isinstance(died, str) else {}
         notes.append(_("This person died on %(day)s.") % on if on else _("This person has died."))
     if shown.restricted:
         notes.append(_("Restricted record: only administrators see it"))
@@ -238,8 +238,8 @@ def _attention(shown: Disclosure, reader: Reader) -> list[str]:
     if owed := [money(amount) for amount in balances if int(amount["amount_minor"]) > 0]:
         notes.append(_("Balance %(amount)s open") % {"amount": ", ".join(owed)})
     for appointment in clear.get("appointments", []):
-        if appointment["status"] in {"scheduled", "confirmed"} and reader.is_today(appointment["start"]):
-            notes.append(_("Appointment today: %(what)s") % {"what": reader.appointment(appointment)})
+        if appointment["status"] in {"scheduled", "confirmed"} and formatter.is_today(appointment["start"]):
+            notes.append(_("Appointment today: %(what)s") % {"what": formatter.appointment(appointment)})
     if cases := clear.get("open_cases"):
         notes.append(ngettext("%(n)d open case", "%(n)d open cases", len(cases)) % {"n": len(cases)})
     return notes

@@ -31,7 +31,7 @@ from integrations.panel.cards import lay_out, row_of
 from integrations.panel.streams import EventStream, too_many
 from integrations.panel.visits import Visit, enter, enter_page
 from integrations.phone import NotANumber, Number, Withheld, classify
-from integrations.values import Reader, at_home
+from integrations.presentation.formatting import ValueFormatter, at_home
 
 MAX_REASON = 500
 # How long a script that cannot read a stream waits for each of its answers.
@@ -145,7 +145,7 @@ async def caller(request: HttpRequest, org: str, key: str) -> HttpResponseBase:
 
 def _board(shown: Disclosure, visit: Visit) -> dict[str, Any]:
     with at_home(visit.zone, visit.organization.region):
-        board = lay_out(shown, _reader(visit))
+        board = lay_out(shown, _formatter(visit))
     return {"board": board, "number": board.number, "view_id": shown.view_id}
 
 
@@ -226,7 +226,7 @@ async def reveal_field(request: HttpRequest, org: str, key: str) -> HttpResponse
     except NothingShown as problem:
         return await _refused(request, visit, result, name, problem.public_message, again=True)
     labels = {source.key: source.label for source in result.sources}
-    row = row_of(shown, _reader(visit), labels, revealed=True)
+    row = row_of(shown, _formatter(visit), labels, revealed=True)
     return await draw_page(request, visit, "_field.html" if request.htmx else "revealed.html", {"row": row})  # type: ignore[attr-defined]
 
 
@@ -276,8 +276,8 @@ def _asks_anew(request: HttpRequest) -> bool:
     return "refresh" in request.GET
 
 
-def _reader(visit: Visit) -> Reader:
-    return Reader(visit.zone, visit.organization.region)
+def _formatter(visit: Visit) -> ValueFormatter:
+    return ValueFormatter(visit.zone, visit.organization.region)
 
 
 async def draw_page(

@@ -12,10 +12,11 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from integrations import configuration, retention
+from integrations import configuration
+from integrations.configuration.history import REMEMBERED, recorded
 from integrations.disclosure import audit
 from integrations.errors import AuditUnavailable
-from integrations.history import REMEMBERED, recorded
+from integrations.jobs import retention
 from integrations.models import (
     ApiKey,
     ConfigurationChange,

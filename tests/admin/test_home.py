@@ -10,10 +10,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 import integrations.admin.home  # noqa: F401 -- before any test replaces the kinds that it imports
-from integrations import periodic
 from integrations.connectors.salesforce.connector import SalesforceConnector
 from integrations.connectors.salesforce.session import Usage
 from integrations.disclosure import audit
+from integrations.jobs import schedule
 from integrations.lookup.breaker import Pause
 from integrations.lookup.sources import plan_with
 from integrations.models import AccessEntry, Person
@@ -126,7 +126,7 @@ def test_that_no_runner_works_is_said_to_whoever_looks_after_the_portal(
     world: World, log_in: LogIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "No runner has worked" not in home(log_in(world.ann))
-    monkeypatch.setattr(periodic, "_awake_since", periodic.time.monotonic() - 3_600)
+    monkeypatch.setattr(schedule, "_awake_since", schedule.time.monotonic() - 3_600)
     assert "No runner has worked yet" in home(log_in(world.ann))
 
 

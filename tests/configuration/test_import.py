@@ -9,7 +9,7 @@ import pytest
 from django.core import mail
 from django.urls import path as url
 
-from integrations import invitations
+from integrations.configuration import invitations
 from integrations.disclosure import audit
 from integrations.models import AccessEntry, ApiKey, Connector, CustomField, Organization, Person, Tier, TwilioAccount, User
 from integrations.models.people import hash_api_key

@@ -9,13 +9,14 @@ from pathlib import Path
 import orjson
 import pytest
 
-from integrations.connectors.base import Connector, Deadline
-from integrations.connectors.http import close_clients
+from integrations.connectors.base import Connector
+from integrations.deadline import Deadline
 from integrations.errors import SourceError
+from integrations.outbound.http import close_clients
 from integrations.phone import Number
 from integrations.profile import JSON
-from tests.connectors import http_stub
-from tests.connectors.http_stub import Stub, reply, stub_server
+from tests import http_stub
+from tests.http_stub import Stub, reply, stub_server
 
 NUMBER = Number("+14155550123", "US")
 MISSING, EMPTY, NULL, NO_ITEMS = reply({}, 404), reply(b""), reply(None), reply([])

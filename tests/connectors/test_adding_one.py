@@ -20,8 +20,8 @@ from integrations import connectors
 from integrations.lookup import Question, close_sources, look_up
 from integrations.models import Connector
 from integrations.phone import Number
-from tests.connectors.http_stub import Stub, reply, stub_server
 from tests.factories import World, make_connector
+from tests.http_stub import Stub, reply, stub_server
 from tests.test_docs import undocumented
 
 ROOT = Path(__file__).resolve().parents[2]

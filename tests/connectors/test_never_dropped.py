@@ -10,9 +10,9 @@ from pydantic import ValidationError
 from integrations.coercion import MAX_TEXT, coerce
 from integrations.connectors.base import SourceSettings
 from integrations.connectors.mapping import FieldMapping
-from integrations.connectors.recording import recording
 from integrations.errors import ConfigurationError, InvalidResponse
 from integrations.never import MAX_DEPTH, REMOVED, drop_never
+from integrations.outbound.recording import recording
 from integrations.profile import FIELDS, Match
 from tests.lookup.fakes import FakeConnector
 

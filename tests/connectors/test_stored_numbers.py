@@ -10,15 +10,16 @@ from typing import Any
 import pytest
 
 from integrations.connectors import build
-from integrations.connectors.base import Connector, Deadline, SourceSettings
-from integrations.connectors.http import close_clients
-from integrations.connectors.recording import recording, remarks
+from integrations.connectors.base import Connector, SourceSettings
 from integrations.connectors.rows import RowsConnector, UnusableRow, read_csv
+from integrations.deadline import Deadline
+from integrations.outbound.http import close_clients
+from integrations.outbound.recording import recording, remarks
 from integrations.phone import Number, classify
 from integrations.profile import SourceRecord
 from tests.connectors.directory.test_directory import Kept
-from tests.connectors.http_stub import LOOPBACK_ALLOWED, Stub, reply, stub_server
 from tests.connectors.salesforce.conftest import CLIENT, signed_in
+from tests.http_stub import LOOPBACK_ALLOWED, Stub, reply, stub_server
 
 KINDS = ("hubspot", "salesforce", "salesforce-soql", "database", "database-query", "rest", "directory")
 

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 
 import phonenumbers
 
-from integrations.connectors.base import Connector, ConnectorOptions, Deadline, DetailKeys
-from integrations.connectors.recording import remark
+from integrations.connectors.base import Connector, ConnectorOptions, DetailKeys
+from integrations.deadline import Deadline
 from integrations.errors import AuthFailed, InvalidResponse, RateLimited, SourceTimeout, SourceUnavailable
+from integrations.outbound.recording import remark
 from integrations.phone import Number
 from integrations.profile import SourceRecord
 from integrations.sought import Sought

@@ -11,9 +11,9 @@ from integrations.connectors.base import (
     AvailabilityQuestion,
     Connector,
     ConnectorOptions,
-    Deadline,
     Health,
 )
+from integrations.deadline import Deadline
 from tests.lookup.fakes import ERRORS
 
 

@@ -16,7 +16,7 @@ from integrations.lookup.attempts import Attempt as Noted
 from integrations.lookup.breaker import FAILURES
 from integrations.lookup.rollups import roll_up
 from integrations.models import Attempt, AttemptRollup, Connector
-from integrations.models.hop import hop
+from integrations.storage.database_thread import in_database_thread
 from tests.factories import World, make_connector
 from tests.lookup.fakes import FakeConnector
 from tests.lookup.test_asking import ask
@@ -30,8 +30,8 @@ pytestmark = pytest.mark.usefixtures("fake_kind")
 
 async def written() -> list[Attempt]:
     """What the log holds, oldest first."""
-    await hop(attempts.flush)
-    return await hop(lambda: list(Attempt.objects.order_by("pk")))
+    await in_database_thread(attempts.flush)
+    return await in_database_thread(lambda: list(Attempt.objects.order_by("pk")))
 
 
 async def test_each_question_leaves_its_outcome_and_nothing_of_the_caller(world: World) -> None:
@@ -45,7 +45,7 @@ async def test_each_question_leaves_its_outcome_and_nothing_of_the_caller(world:
         ("details", "found", 0, False, ""),
     ]
     assert {row.organization_id for row in rows} == {world.riverside.pk}
-    stored = await hop(lambda: str(list(Attempt.objects.values())))
+    stored = await in_database_thread(lambda: str(list(Attempt.objects.values())))
     assert "Rosa" not in stored
     assert "0123" not in stored
 
@@ -92,11 +92,11 @@ async def test_a_pause_is_noted_and_is_no_question_to_the_system(world: World) -
         await ask(world)
     down = [row for row in await written() if row.outcome in {"unavailable", "circuit_open"}]
     assert [row.breaker for row in down[-2:]] == ["circuit_open", "circuit_open"]
-    assert await hop(lambda: Attempt.objects.filter(connector__key="down").asked().count()) == FAILURES
+    assert await in_database_thread(lambda: Attempt.objects.filter(connector__key="down").asked().count()) == FAILURES
 
 
 async def test_the_size_of_an_answer_is_noted_where_a_door_knows_it() -> None:
-    from integrations.connectors.recording import record_received
+    from integrations.outbound.recording import record_received
 
     noted = Noted.begin("1:2:3", "find", trial=False)
     record_received(300)

@@ -12,7 +12,8 @@ import redis as redis_client
 from pytest_django.fixtures import Settings
 
 from integrations.connectors import kind_named
-from integrations.connectors.base import Deadline, Limits
+from integrations.connectors.base import Limits
+from integrations.deadline import Deadline
 from integrations.errors import OverBudget
 from integrations.lookup import LookupResult, Question, close_sources, look_up
 from integrations.lookup.background import cancel_background

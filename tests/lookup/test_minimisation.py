@@ -11,16 +11,16 @@ import pytest
 from asgiref.sync import sync_to_async
 from pytest_django.fixtures import Settings
 
-from integrations.connectors.base import Deadline
-from integrations.connectors.recording import recording
+from integrations.deadline import Deadline
 from integrations.lookup import LookupResult, Question, close_sources, look_up
 from integrations.lookup.result import SourceStatus
 from integrations.lookup.sources import plan_with
 from integrations.models import Organization, TierRule
 from integrations.models.people import Effect
+from integrations.outbound.recording import recording
 from integrations.phone import Number
-from tests.connectors.http_stub import Stub, reply, stub_server
 from tests.factories import World, make_connector
+from tests.http_stub import Stub, reply, stub_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -10,11 +10,11 @@ import pytest
 from asgiref.sync import sync_to_async
 from pytest_django.fixtures import Settings
 
-from integrations.connectors.http import close_clients
 from integrations.lookup import close_sources
 from integrations.lookup.nobody import Doubt, doubt_about, nobodys_number
-from tests.connectors.http_stub import Stub, Write, reply, stub_server
+from integrations.outbound.http import close_clients
 from tests.factories import World, make_connector
+from tests.http_stub import Stub, Write, reply, stub_server
 
 PEOPLE = [{"id": number, "name": f"No. {number}", "phone": f"415555{number:04}"} for number in range(1000, 1010)]
 MAP = {"id": "id", "name": "name", "phone": "phone"}

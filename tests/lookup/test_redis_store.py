@@ -19,9 +19,9 @@ from integrations.lookup.breaker import Breaker, Pause
 from integrations.lookup.cache import Kept, Outcome, page_key
 from integrations.lookup.redis_store import RedisStore, opened, sealed
 from integrations.lookup.store import store
-from integrations.models.encryption import encrypt
 from integrations.phone import Number
 from integrations.profile import Match, SourceRecord
+from integrations.storage.encryption import encrypt
 from tests.factories import World
 from tests.lookup.fakes import FakeConnector
 from tests.lookup.test_engine import ROSA, add, statuses

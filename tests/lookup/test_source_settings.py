@@ -13,10 +13,10 @@ from pytest_django.fixtures import Settings
 from integrations.configuration import schema
 from integrations.configuration.check_connector import check_connector
 from integrations.connectors import build
-from integrations.connectors.network import OWN
 from integrations.errors import AddressRefused
 from integrations.lookup.source_settings import own_addresses, settings_of
 from integrations.models import Organization
+from integrations.outbound.network import OWN
 from integrations.profile import FIELDS
 from tests.factories import World, make_connector
 

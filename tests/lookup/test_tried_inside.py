@@ -10,10 +10,10 @@ from pytest_django.fixtures import Settings
 from integrations.lookup.probes import probe_one
 from integrations.lookup.trial import try_out
 from integrations.models import Connector
-from integrations.models.hop import hop
 from integrations.phone import Number
-from tests.connectors.http_stub import hang, not_http, reply, reset, stub_server
+from integrations.storage.database_thread import in_database_thread
 from tests.factories import World, make_connector
+from tests.http_stub import hang, not_http, reply, reset, stub_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LOOKUP = {"steps": [{"path": "/p", "query": {"phone": "{phone_e164}"}, "map": {"id": "id", "name": "name"}}]}
@@ -21,8 +21,8 @@ LOOKUP = {"steps": [{"path": "/p", "query": {"phone": "{phone_e164}"}, "map": {"
 
 async def tried(world: World, port: int) -> tuple[str, str, object]:
     options = {"base_url": f"http://127.0.0.1:{port}", "lookup": LOOKUP, "health": {"path": "/h"}}
-    await hop(Connector.objects.all().delete)
-    row = await hop(
+    await in_database_thread(Connector.objects.all().delete)
+    row = await in_database_thread(
         make_connector, world.riverside, "inside", "rest", options=options, allow_private=["127.0.0.1"], timeout_ms=300
     )
     probe = await probe_one(row.organization_id, row.pk)

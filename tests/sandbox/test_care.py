@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from integrations.connectors.base import AvailabilityQuestion, Connector, Deadline, DetailKeys, SourceSettings
-from integrations.connectors.http import close_clients
+from integrations.connectors.base import AvailabilityQuestion, Connector, DetailKeys, SourceSettings
 from integrations.connectors.rest.connector import RestConnector
+from integrations.deadline import Deadline
 from integrations.errors import AuthFailed
+from integrations.outbound.http import close_clients
 from integrations.sandbox import care
-from tests.connectors.http_stub import LOOPBACK_ALLOWED
+from tests.http_stub import LOOPBACK_ALLOWED
 from tests.sandbox.conftest import Client
 
 MARGARET = DetailKeys(record_ids={"clients": "1"})

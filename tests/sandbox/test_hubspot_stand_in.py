@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from integrations.connectors.base import Deadline, DetailKeys, SourceSettings
-from integrations.connectors.http import close_clients
+from integrations.connectors.base import DetailKeys, SourceSettings
 from integrations.connectors.hubspot.connector import HubSpotConnector
+from integrations.deadline import Deadline
 from integrations.errors import AuthFailed, MissingScope
+from integrations.outbound.http import close_clients
 from integrations.phone import Number
 from integrations.sandbox import hubspot
 from integrations.sandbox.people import CONTACTS
-from tests.connectors.http_stub import LOOPBACK_ALLOWED
+from tests.http_stub import LOOPBACK_ALLOWED
 from tests.sandbox.conftest import SEARCH, Client
 
 

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from integrations.connectors.base import Deadline, SourceSettings
-from integrations.connectors.http import close_clients
+from integrations.connectors.base import SourceSettings
 from integrations.connectors.salesforce.connector import SalesforceConnector
+from integrations.deadline import Deadline
 from integrations.errors import AuthFailed, MissingScope, RateLimited
+from integrations.outbound.http import close_clients
 from integrations.phone import Number, classify
 from integrations.sandbox import people, salesforce
-from tests.connectors.http_stub import LOOPBACK_ALLOWED
+from tests.http_stub import LOOPBACK_ALLOWED
 from tests.sandbox.conftest import Client
 
 SECRETS = {"client_id": salesforce.CLIENT_ID, "client_secret": salesforce.CLIENT_SECRET}

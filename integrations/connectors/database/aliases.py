@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from integrations.connectors.expressions import compiled, names_in
-from integrations.connectors.recording import record_dropped
 from integrations.errors import ConfigurationError
 from integrations.never import is_never, named_like
+from integrations.outbound.recording import record_dropped
 from integrations.profile import JSON
 
 _PART = re.compile(

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
 
-from integrations.connectors.base import MAX_RECORDS, Connector, Deadline, Health, records_within
+from integrations.connectors.base import MAX_RECORDS, Connector, Health, records_within
 from integrations.connectors.database.aliases import Shown
 from integrations.connectors.database.fields import FIELD_TABLE, field_table_of
 from integrations.connectors.database.notations import ByDigits, Rows, matches
@@ -16,9 +16,10 @@ from integrations.connectors.database.people import Person, Row, facts_of_one, p
 from integrations.connectors.database.statement import Statement, statement_of
 from integrations.connectors.expressions import names_in
 from integrations.connectors.mapping import FieldMapping
-from integrations.connectors.recording import record_candidates, remark
-from integrations.connectors.sql import MAX_ROWS, SqlDoor
+from integrations.deadline import Deadline
 from integrations.errors import InvalidResponse, MissingColumn
+from integrations.outbound.recording import record_candidates, remark
+from integrations.outbound.sql import MAX_ROWS, SqlDoor
 from integrations.phone import Number
 from integrations.profile import JSON, Match, SourceRecord
 from integrations.sought import MAX_HITS, By, Sought

@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from integrations import stored_numbers
-from integrations.connectors.base import Deadline
 from integrations.connectors.database.people import Row
 from integrations.connectors.database.statement import Statement
 from integrations.connectors.verifying import record_unread
+from integrations.deadline import Deadline
 from integrations.errors import SourceTimeout
 from integrations.phone import Number
 from integrations.profile import Match

@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from integrations.connectors.base import ConnectorOptions, ConnectorSecrets
 from integrations.connectors.database.aliases import hidden_columns
 from integrations.connectors.database.query import checked_query
-from integrations.connectors.encodings import checked_encoding
-from integrations.connectors.sql import checked_name
 from integrations.errors import ConfigurationError
 from integrations.never import named_like
+from integrations.outbound.encodings import checked_encoding
+from integrations.outbound.sql import checked_name
 
 
 class JoinOptions(BaseModel):

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from integrations import words
 from integrations.connectors.base import MAX_RECORD_ID, NO_ID
-from integrations.connectors.encodings import UNDECODABLE
 from integrations.connectors.expressions import compiled
 from integrations.connectors.mapping import FieldMapping
-from integrations.connectors.recording import remark
 from integrations.never import scrub
+from integrations.outbound.encodings import UNDECODABLE
+from integrations.outbound.recording import remark
 from integrations.profile import JSON
 
 # What no person has two of, however many rows they have.

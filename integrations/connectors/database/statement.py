@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from integrations.connectors.base import Deadline
 from integrations.connectors.database.options import DatabaseOptions
 from integrations.connectors.database.people import Row
 from integrations.connectors.expressions import columns_of, names_in
-from integrations.connectors.sql import SqlDoor
+from integrations.deadline import Deadline
 from integrations.errors import ConfigurationError, MissingColumn
 from integrations.never import is_never
+from integrations.outbound.sql import SqlDoor
 from integrations.phone import Number
 from integrations.profile import JSON
 from integrations.sought import MAX_HITS, By, Sought

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
-from integrations.connectors.base import MAX_RECORDS, Deadline, Health, records_within
+from integrations.connectors.base import MAX_RECORDS, Health, records_within
 from integrations.connectors.directory.columns import as_configured, guess, reading
 from integrations.connectors.directory.filing import (
     Filing,
@@ -22,6 +22,7 @@ from integrations.connectors.directory.sheet import Sheet, service_account
 from integrations.connectors.expressions import columns_of
 from integrations.connectors.mapping import FieldMapping
 from integrations.connectors.rows import Column, Filed, Reading, RowReader, RowsConnector, StoredRow, Table
+from integrations.deadline import Deadline
 from integrations.errors import ConfigurationError
 from integrations.phone import Number
 from integrations.profile import FIELDS, JSON, Match, Sensitivity, SourceRecord

@@ -9,13 +9,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from integrations.connectors.base import Deadline
-from integrations.connectors.http import Answer, HttpDoor, segment
-from integrations.connectors.network import NetworkPolicy
-from integrations.connectors.oauth import JWT_BEARER, AccessTokens, assertion, rsa_key
 from integrations.connectors.rows import Table, table_of
+from integrations.deadline import Deadline
 from integrations.errors import ConfigurationError, InvalidResponse, MissingScope
 from integrations.figures import count
+from integrations.outbound.http import Answer, HttpDoor, segment
+from integrations.outbound.network import NetworkPolicy
+from integrations.outbound.oauth import JWT_BEARER, AccessTokens, assertion, rsa_key
 from integrations.profile import JSON
 
 SCOPE = "https://www.googleapis.com/auth/spreadsheets.readonly"

@@ -11,16 +11,17 @@ from functools import cached_property
 
 import orjson
 
-from integrations.connectors.base import MAX_ASKED, MAX_RECORDS, Connector, Deadline, DetailKeys, Health, Limits, parsed
-from integrations.connectors.http import segment
+from integrations.connectors.base import MAX_ASKED, MAX_RECORDS, Connector, DetailKeys, Health, Limits, parsed
 from integrations.connectors.hubspot.answers import CrmObject, Page, contact_key
 from integrations.connectors.hubspot.options import HubSpotOptions, HubSpotSecrets
 from integrations.connectors.hubspot.related import Related
 from integrations.connectors.hubspot.search import MERGED, PHONES, Group, by_number, by_text, hints, living, matches, searched
 from integrations.connectors.hubspot.session import Session
 from integrations.connectors.mapping import FieldMapping
-from integrations.connectors.recording import record_candidates
+from integrations.deadline import Deadline
 from integrations.errors import ConfigurationError
+from integrations.outbound.http import segment
+from integrations.outbound.recording import record_candidates
 from integrations.phone import Number
 from integrations.profile import JSON, Match, SourceRecord
 from integrations.sought import MAX_HITS, Sought
@@ -107,9 +108,8 @@ class HubSpotConnector(Connector):
     async def find_again(self, record_id: str, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
         """Read the contact by its id, which counts against no budget of searches."""
         query = {"properties": ",".join(self.properties)}
-        body = await self.session.request(
-            "GET", f"{self._contacts}/{segment(record_id)}", deadline, query=query, missing_ok=True
-        )
+        path = f"{self._contacts}/{segment(record_id)}"
+        body = await self.session.request("GET", path, deadline, query=query, missing_ok=True)
         # Of a contact that was merged into another one, HubSpot sends the other: who that is, is to be picked anew.
         contacts = living([parsed(CrmObject, body, self.key)]) if body else []
         return [self._person(contact) for contact in contacts if contact.id == record_id]

@@ -8,13 +8,14 @@ import time
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
-from integrations.connectors.base import MAX_RECORDS, Deadline, Health, parsed
-from integrations.connectors.http import segment
+from integrations.connectors.base import MAX_RECORDS, Health, parsed
 from integrations.connectors.hubspot.answers import CrmObject, Page, Pipelines, Stage
 from integrations.connectors.hubspot.search import searched
 from integrations.connectors.hubspot.session import Session
 from integrations.connectors.mapping import FieldMapping
+from integrations.deadline import Deadline
 from integrations.errors import MissingScope, SourceError
+from integrations.outbound.http import segment
 from integrations.profile import JSON
 
 STAGES_KEPT_S = 3_600

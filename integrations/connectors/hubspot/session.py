@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from integrations.connectors.base import Deadline
-from integrations.connectors.http import Answer, HttpDoor, retry_after
 from integrations.connectors.hubspot.answers import Problem
 from integrations.connectors.hubspot.options import HubSpotOptions, HubSpotSecrets, carried_by
-from integrations.connectors.network import NetworkPolicy
-from integrations.connectors.oauth import AccessTokens
+from integrations.deadline import Deadline
 from integrations.errors import AuthFailed, MissingScope, RateLimited, SourceUnavailable
+from integrations.outbound.http import Answer, HttpDoor, retry_after
+from integrations.outbound.network import NetworkPolicy
+from integrations.outbound.oauth import AccessTokens
 from integrations.profile import JSON
 
 # What the sign-in needs to read each sort of object.

@@ -11,11 +11,11 @@ from jmespath.exceptions import JMESPathError
 
 from integrations.connectors.base import MAX_RECORDS, Availability, AvailabilityOption
 from integrations.connectors.expressions import columns_of, compiled
-from integrations.connectors.http import Answer, retry_after
-from integrations.connectors.recording import record_dropped
 from integrations.connectors.rest.shape import Rule, Step
 from integrations.errors import AuthFailed, InvalidResponse, RateLimited, SourceError, SourceUnavailable
 from integrations.never import drop_never, scrub
+from integrations.outbound.http import Answer, retry_after
+from integrations.outbound.recording import record_dropped
 from integrations.profile import JSON
 from integrations.words import record_id
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from integrations.coercion import Habits
-from integrations.connectors.base import Deadline
 from integrations.connectors.rest.answers import records_in, says_not_found
 from integrations.connectors.rest.auth import SignedDoor
 from integrations.connectors.rest.requests import Inputs, outputs_of, request_of, with_days
 from integrations.connectors.rest.shape import Rule, Step
 from integrations.connectors.rest.steps import MappedStep
+from integrations.deadline import Deadline
 from integrations.errors import SourceError
 from integrations.profile import JSON, SourceRecord
 

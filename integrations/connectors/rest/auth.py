@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 
 from pydantic import Field, SecretStr
 
-from integrations.connectors.base import ConnectorOptions, ConnectorSecrets, Deadline
-from integrations.connectors.http import Answer, HttpDoor
-from integrations.connectors.network import NetworkPolicy
-from integrations.connectors.oauth import JWT_BEARER, AccessTokens, assertion, rsa_key
+from integrations.connectors.base import ConnectorOptions, ConnectorSecrets
 from integrations.connectors.rest.requests import Request
 from integrations.connectors.rest.shape import Auth, RestOptions
+from integrations.deadline import Deadline
 from integrations.errors import ConfigurationError
+from integrations.outbound.http import Answer, HttpDoor
+from integrations.outbound.network import NetworkPolicy
+from integrations.outbound.oauth import JWT_BEARER, AccessTokens, assertion, rsa_key
 from integrations.profile import JSON
 
 # Which secrets each kind of sign-in cannot do without.

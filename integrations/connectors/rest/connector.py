@@ -11,7 +11,6 @@ from integrations.connectors.base import (
     Availability,
     AvailabilityQuestion,
     Connector,
-    Deadline,
     DetailKeys,
     Health,
     usable,
@@ -25,6 +24,7 @@ from integrations.connectors.rest.finding import Finding
 from integrations.connectors.rest.requests import days, inputs_of, phone_inputs, request_of, with_days
 from integrations.connectors.rest.shape import BY_PHONE, RestOptions, Step
 from integrations.connectors.rest.steps import MappedStep, lookup_steps, sampled, search_steps
+from integrations.deadline import Deadline
 from integrations.errors import InvalidResponse
 from integrations.phone import Number
 from integrations.profile import JSON, SourceRecord

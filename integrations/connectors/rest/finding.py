@@ -7,15 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from integrations.coercion import MAX_ITEMS
-from integrations.connectors.base import MAX_CANDIDATES, MAX_RECORDS, Deadline, usable
+from integrations.connectors.base import MAX_CANDIDATES, MAX_RECORDS, usable
 from integrations.connectors.leaving_out import is_left_out
 from integrations.connectors.mapping import FieldMapping
-from integrations.connectors.recording import record_candidates, remark
 from integrations.connectors.rest.asking import Asking
 from integrations.connectors.rest.requests import Inputs
 from integrations.connectors.rest.steps import MappedStep
 from integrations.connectors.verifying import NOT_COMPARABLE, holds
+from integrations.deadline import Deadline
 from integrations.errors import SourceError
+from integrations.outbound.recording import record_candidates, remark
 from integrations.phone import Number
 from integrations.profile import JSON, Match, SourceRecord
 from integrations.stored_numbers import as_text, numbers_in

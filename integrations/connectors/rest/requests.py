@@ -10,8 +10,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from integrations.connectors.base import DetailKeys
-from integrations.connectors.http import segment
 from integrations.connectors.rest.shape import PLACEHOLDER, Phone, PhoneFormat, Step
+from integrations.outbound.http import segment
 from integrations.phone import Number
 from integrations.profile import JSON, SourceRecord
 

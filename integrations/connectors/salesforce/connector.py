@@ -7,14 +7,15 @@ from typing import Literal
 
 from pydantic import Field
 
-from integrations.connectors.base import MAX_RECORDS, Connector, ConnectorOptions, Deadline, Health, Limits
+from integrations.connectors.base import MAX_RECORDS, Connector, ConnectorOptions, Health, Limits
 from integrations.connectors.mapping import FieldMapping
-from integrations.connectors.recording import record_candidates
 from integrations.connectors.salesforce.ids import record_key
 from integrations.connectors.salesforce.objects import STANDARD, ObjectOptions, Searched, in_words, searched, told
 from integrations.connectors.salesforce.search import Row, Search, sampled_rows
 from integrations.connectors.salesforce.session import SalesforceSecrets, Session, Usage
+from integrations.deadline import Deadline
 from integrations.errors import InvalidResponse
+from integrations.outbound.recording import record_candidates
 from integrations.phone import Number
 from integrations.profile import JSON, Match, SourceRecord
 from integrations.sought import MAX_HITS, Sought

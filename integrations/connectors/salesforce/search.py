@@ -15,9 +15,10 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from integrations.connectors.base import MAX_ASKED, Deadline, parsed, records_within
+from integrations.connectors.base import MAX_ASKED, parsed, records_within
 from integrations.connectors.salesforce.objects import Searched
 from integrations.connectors.salesforce.session import Session, explain
+from integrations.deadline import Deadline
 from integrations.errors import InvalidResponse
 from integrations.phone import Number
 from integrations.profile import JSON

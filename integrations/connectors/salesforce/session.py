@@ -11,10 +11,8 @@ from urllib.parse import urlsplit
 import orjson
 from pydantic import Field, SecretStr
 
-from integrations.connectors.base import ConnectorSecrets, Deadline, Health
-from integrations.connectors.http import Answer, HttpDoor, retry_after
-from integrations.connectors.network import NetworkPolicy
-from integrations.connectors.oauth import JWT_BEARER, AccessTokens, assertion, rsa_key
+from integrations.connectors.base import ConnectorSecrets, Health
+from integrations.deadline import Deadline
 from integrations.errors import (
     AuthFailed,
     ConfigurationError,
@@ -25,6 +23,9 @@ from integrations.errors import (
     SourceTimeout,
     SourceUnavailable,
 )
+from integrations.outbound.http import Answer, HttpDoor, retry_after
+from integrations.outbound.network import NetworkPolicy
+from integrations.outbound.oauth import JWT_BEARER, AccessTokens, assertion, rsa_key
 from integrations.profile import JSON
 
 TOKEN_PATH = "/services/oauth2/token"  # noqa: S105 -- an address

@@ -10,8 +10,8 @@ from django.core.management.base import CommandParser
 from django.db import Error as AnyDatabaseError
 
 from integrations.configuration import Applied, Checked, Problems, apply, check, differences, export, read_source
+from integrations.configuration.invitations import invite
 from integrations.errors import ConfigurationError
-from integrations.invitations import invite
 from integrations.management.base import PortalCommand, operator
 
 

@@ -8,9 +8,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
+from integrations.jobs.retention import Expired, expired, purge
 from integrations.lists import abandoned, remove_abandoned
 from integrations.management.base import PortalCommand
-from integrations.retention import Expired, expired, purge
 
 _HEAD = ("what", "organisation", "kept for")
 

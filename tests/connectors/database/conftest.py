@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from integrations.connectors.base import Deadline, SourceSettings
+from integrations.connectors.base import SourceSettings
 from integrations.connectors.database.connector import DatabaseConnector
+from integrations.deadline import Deadline
 from integrations.phone import Number
-from tests.connectors.http_stub import LOOPBACK_ALLOWED
+from tests.http_stub import LOOPBACK_ALLOWED
 from tests.servers import PASSWORD, MariaDb
 
 NUMBER = Number("+14155550123", "US")

@@ -6,8 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from integrations.connectors.database.aliases import hidden_columns
-from integrations.connectors.recording import recording
 from integrations.errors import ConfigurationError
+from integrations.outbound.recording import recording
 from tests.connectors.database.conftest import Database
 from tests.connectors.database.test_database import find
 

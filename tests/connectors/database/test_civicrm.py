@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from integrations.connectors.base import Deadline
 from integrations.connectors.database.connector import DatabaseConnector
+from integrations.deadline import Deadline
 from integrations.phone import Number
 from integrations.sought import By, Sought
 from tests.connectors.database.conftest import Database

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from integrations.connectors.base import Deadline
-from integrations.connectors.recording import recording
+from integrations.deadline import Deadline
 from integrations.errors import ConfigurationError, SourceError
+from integrations.outbound.recording import recording
 from integrations.phone import Number
 from tests.connectors.database.conftest import JOIN, NUMBER, Database, find
 from tests.servers import MariaDb

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from integrations.connectors.base import Deadline
 from integrations.connectors.database import notations
-from integrations.connectors.recording import recording
+from integrations.deadline import Deadline
 from integrations.errors import SourceTimeout
+from integrations.outbound.recording import recording
 from integrations.phone import Number, classify
 from tests.connectors.database.conftest import Database, find
 from tests.servers import MariaDb

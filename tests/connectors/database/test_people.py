@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from integrations.connectors.base import Deadline
-from integrations.connectors.recording import remarks
-from integrations.connectors.sql_errors import classified
+from integrations.deadline import Deadline
 from integrations.errors import InvalidResponse, MissingColumn
+from integrations.outbound.recording import remarks
+from integrations.outbound.sql_errors import classified
 from integrations.phone import Number
 from integrations.sought import By, Sought
 from tests.connectors.database.conftest import JOIN, NUMBER, Database, find

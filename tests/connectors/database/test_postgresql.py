@@ -15,12 +15,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.dialects import postgresql as dialect
 
-from integrations.connectors import postgresql
-from integrations.connectors.base import Deadline
 from integrations.connectors.database.statement import Join, Statement
-from integrations.connectors.database_url import DatabaseUrl, checked_url, postgresql_driver
-from integrations.connectors.network import NetworkPolicy
+from integrations.deadline import Deadline
 from integrations.errors import AddressRefused, AuthFailed, ConfigurationError, MissingScope, SourceError
+from integrations.outbound import postgresql
+from integrations.outbound.database_url import DatabaseUrl, checked_url, postgresql_driver
+from integrations.outbound.network import NetworkPolicy
 from integrations.sought import Sought, read
 from tests.connectors.database.conftest import JOIN, NUMBER, TABLES, Database, find
 from tests.servers import MissingServer, PostgreSql, free_port
@@ -53,9 +53,9 @@ def played(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
 
     driver = driver_in_memory(connect)
     for place in ("database_url", "postgresql"):
-        monkeypatch.setattr(f"integrations.connectors.{place}.postgresql_driver", lambda: driver)
-    monkeypatch.setattr("integrations.connectors.sql.create_engine", lambda _scheme, **facts: SimpleNamespace(**facts))
-    monkeypatch.setattr("integrations.connectors.sql.event.listen", lambda *_facts: None)
+        monkeypatch.setattr(f"integrations.outbound.{place}.postgresql_driver", lambda: driver)
+    monkeypatch.setattr("integrations.outbound.sql.create_engine", lambda _scheme, **facts: SimpleNamespace(**facts))
+    monkeypatch.setattr("integrations.outbound.sql.event.listen", lambda *_facts: None)
     postgresql._bounded_connection.cache_clear()
     yield asked
     postgresql._bounded_connection.cache_clear()
@@ -99,7 +99,7 @@ def test_an_address_that_cannot_be_used_says_what_to_change(played: Any, url: st
 
 def with_addresses(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 5432)) for address in addresses]
-    monkeypatch.setattr("integrations.connectors.sql.socket.getaddrinfo", lambda *_asked, **_more: found)
+    monkeypatch.setattr("integrations.outbound.sql.socket.getaddrinfo", lambda *_asked, **_more: found)
 
 
 def door(tmp_path: Path, url: str, network: NetworkPolicy) -> Any:

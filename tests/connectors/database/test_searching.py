@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from integrations.connectors.base import Deadline
 from integrations.connectors.database.connector import DatabaseConnector
 from integrations.connectors.database.statement import like
+from integrations.deadline import Deadline
 from integrations.sought import Sought, read
 from tests.connectors.database.conftest import JOIN, Database
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from integrations.connectors import build
-from integrations.connectors.base import Deadline, SourceSettings
+from integrations.connectors.base import SourceSettings
 from integrations.connectors.rows import Filed, RowsConnector, StoredRow, UnusableRow, read_csv
+from integrations.deadline import Deadline
 from integrations.errors import ConfigurationError
 from integrations.phone import Number
 from integrations.sought import Sought, read

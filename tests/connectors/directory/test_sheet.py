@@ -14,12 +14,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import ValidationError
 
 from integrations.connectors import build
-from integrations.connectors.base import Deadline, SourceSettings
+from integrations.connectors.base import SourceSettings
 from integrations.connectors.directory import sheet
-from integrations.connectors.http import close_clients
 from integrations.connectors.rows import RowsConnector
+from integrations.deadline import Deadline
 from integrations.errors import AuthFailed, ConfigurationError, MissingScope, SourceError
-from tests.connectors.http_stub import LOOPBACK_ALLOWED, Stub, current_request, reply, stub_server
+from integrations.outbound.http import close_clients
+from tests.http_stub import LOOPBACK_ALLOWED, Stub, current_request, reply, stub_server
 
 SPREADSHEET = "1BxiMVs0XRA5nFMdKvBdBZjgmUUqptlbs74OgvE2upms"
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from integrations.connectors.base import SourceSettings
-from integrations.connectors.http import close_clients
 from integrations.connectors.hubspot.connector import HubSpotConnector
+from integrations.outbound.http import close_clients
 from tests.connectors.contract import fixture
-from tests.connectors.http_stub import LOOPBACK_ALLOWED, Stub, Write, current_request, reply, stub_server
+from tests.http_stub import LOOPBACK_ALLOWED, Stub, Write, current_request, reply, stub_server
 
 HERE = Path(__file__).parent
 OAUTH = {"client_id": "7fff1e36", "client_secret": "ee9b-s3cret", "refresh_token": "1e8fbfb1-refresh"}

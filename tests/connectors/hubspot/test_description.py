@@ -7,14 +7,14 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from integrations.connectors.base import Deadline
 from integrations.connectors.hubspot.session import SCOPES
+from integrations.deadline import Deadline
 from integrations.sought import By, Sought
 from tests.connectors.contract import NUMBER, fixture
-from tests.connectors.http_stub import Stub
 from tests.connectors.hubspot.conftest import HERE, OAUTH, by_path, hubspot
 from tests.connectors.hubspot.descriptions import ACCOUNT, ASSOCIATIONS, CONTACTS, VERSIONS, check, description
 from tests.connectors.hubspot.test_hubspot import keys_of
+from tests.http_stub import Stub
 
 OBJECTS = {"2026-09": "/crm/objects/2026-09", "v3": "/crm/v3/objects"}
 

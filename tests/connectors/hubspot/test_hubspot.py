@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from integrations.connectors.base import Deadline, DetailKeys
+from integrations.connectors.base import DetailKeys
 from integrations.connectors.hubspot.connector import HubSpotConnector
+from integrations.deadline import Deadline
 from integrations.errors import ConfigurationError, SourceError
 from integrations.sought import By, Sought
 from tests.connectors.contract import NUMBER, ConnectorContract
-from tests.connectors.http_stub import Stub, Write, hang, reply
 from tests.connectors.hubspot.conftest import by_path, hubspot, recorded
+from tests.http_stub import Stub, Write, hang, reply
 
 FAILURE = reply({}, 500)
 NO_DEALS_NOR_COMPANY = {"company_id": "", "deals": "none"}

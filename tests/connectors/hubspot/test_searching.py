@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from integrations.connectors.base import Deadline
+from integrations.deadline import Deadline
 from integrations.errors import RateLimited
 from integrations.sought import Sought, read
-from tests.connectors.http_stub import Stub, reply
 from tests.connectors.hubspot.conftest import hubspot, recorded
 from tests.connectors.hubspot.descriptions import CONTACTS, check, description
+from tests.http_stub import Stub, reply
 
 
 def sought(text: str) -> Sought:

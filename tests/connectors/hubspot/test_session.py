@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from integrations.connectors.base import Deadline
+from integrations.deadline import Deadline
 from integrations.errors import (
     AuthFailed,
     ConfigurationError,
@@ -18,8 +18,8 @@ from integrations.errors import (
     SourceUnavailable,
 )
 from tests.connectors.contract import NUMBER, fixture
-from tests.connectors.http_stub import Request, Stub, Write, current_request, reply
 from tests.connectors.hubspot.conftest import HERE, OAUTH, by_path, hubspot, recorded
+from tests.http_stub import Request, Stub, Write, current_request, reply
 
 NOBODY = recorded("not_found")
 DEAD = recorded("expired_token", 401)

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from integrations.connectors.base import SourceSettings
-from integrations.connectors.http import close_clients
 from integrations.connectors.rest.connector import RestConnector
-from tests.connectors.http_stub import LOOPBACK_ALLOWED, Stub, stub_server
+from integrations.outbound.http import close_clients
+from tests.http_stub import LOOPBACK_ALLOWED, Stub, stub_server
 
 BY_PHONE: dict[str, Any] = {
     "steps": [

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from integrations.connectors.base import Deadline
+from integrations.deadline import Deadline
 from integrations.phone import Number
-from tests.connectors.http_stub import Stub, reply
 from tests.connectors.rest.conftest import BY_PHONE, rest
+from tests.http_stub import Stub, reply
 
 SSN = "078051120"
 MAP = {"id": "id", "name": "name", "phone": "phone", "notes": "to_string(@)"}

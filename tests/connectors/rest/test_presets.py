@@ -7,11 +7,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from integrations.connectors.base import AvailabilityQuestion, Deadline, DetailKeys
+from integrations.connectors.base import AvailabilityQuestion, DetailKeys
+from integrations.deadline import Deadline
 from integrations.errors import InvalidResponse
 from tests.connectors.contract import NUMBER
-from tests.connectors.http_stub import Stub, reply
 from tests.connectors.rest.conftest import rest
+from tests.http_stub import Stub, reply
 
 KEYS = DetailKeys(record_ids={"clients": "c-7"}, email="rosa@mail.org", phone=NUMBER.e164)
 TOKEN = {"token": "t"}

@@ -6,13 +6,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from integrations.connectors.base import Connector, Deadline, DetailKeys
-from integrations.connectors.recording import remarks
+from integrations.connectors.base import Connector, DetailKeys
+from integrations.deadline import Deadline
 from integrations.errors import InvalidResponse, SourceError
+from integrations.outbound.recording import remarks
 from integrations.phone import Number
 from tests.connectors.contract import EMPTY, MISSING, NO_ITEMS, NULL, NUMBER, ConnectorContract
-from tests.connectors.http_stub import Stub, Write, current_request, hang, reply, reset
 from tests.connectors.rest.conftest import BY_PHONE, rest
+from tests.http_stub import Stub, Write, current_request, hang, reply, reset
 
 ROSA = {"id": 7, "name": "Rosa Castillo", "phone": "(415) 555-0123"}
 KEYS = DetailKeys(record_ids={"clients": "c-7"}, email="rosa@mail.org", account_id="RS-1", phone=NUMBER.e164)

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from integrations.connectors.base import Deadline
+from integrations.deadline import Deadline
 from integrations.sought import Sought, read
-from tests.connectors.http_stub import Stub, reply
 from tests.connectors.rest.conftest import rest, stub
+from tests.http_stub import Stub, reply
 
 __all__ = ["stub"]
 

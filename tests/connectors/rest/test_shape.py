@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from integrations.connectors.rest.presets import names
 from integrations.connectors.rest.shape import RestOptions
 from integrations.errors import ConfigurationError
-from tests.connectors.http_stub import Stub
 from tests.connectors.rest.conftest import BY_PHONE, rest
+from tests.http_stub import Stub
 
 
 def step(**changes: Any) -> dict[str, Any]:

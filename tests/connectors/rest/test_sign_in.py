@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from integrations.connectors.base import Deadline
+from integrations.deadline import Deadline
 from integrations.errors import AuthFailed, InvalidResponse, SourceError, SourceTimeout, SourceUnavailable
 from tests.connectors.contract import NUMBER
-from tests.connectors.http_stub import Stub, Write, current_request, hang, reply
 from tests.connectors.rest.conftest import rest
+from tests.http_stub import Stub, Write, current_request, hang, reply
 
 KEY = rsa.generate_private_key(65537, 2048)
 PEM = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from integrations.connectors.base import SourceSettings
-from integrations.connectors.http import close_clients
 from integrations.connectors.salesforce.connector import SalesforceConnector
+from integrations.outbound.http import close_clients
 from tests.connectors.contract import fixture
-from tests.connectors.http_stub import LOOPBACK_ALLOWED, Request, Stub, Write, current_request, reply, stub_server
+from tests.http_stub import LOOPBACK_ALLOWED, Request, Stub, Write, current_request, reply, stub_server
 
 HERE = Path(__file__).parent
 TOKEN_PATH = "/services/oauth2/token"

@@ -8,14 +8,14 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from pydantic import ValidationError
 
-from integrations.connectors.base import Deadline
 from integrations.connectors.salesforce.connector import SalesforceConnector
 from integrations.connectors.salesforce.search import escaped, query, terms
+from integrations.deadline import Deadline
 from integrations.errors import ConfigurationError, MissingScope
 from integrations.phone import Number
 from tests.connectors.contract import NUMBER, ConnectorContract
-from tests.connectors.http_stub import Stub, current_request, reply
 from tests.connectors.salesforce.conftest import asked, recorded, salesforce, signed_in
+from tests.http_stub import Stub, current_request, reply
 
 ROSA = "Contact/003Hs00004aRosaIAI"
 HOUSEHOLD: dict[str, Any] = {

@@ -7,11 +7,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from integrations.connectors.base import Deadline
 from integrations.connectors.salesforce.search import terms_of_text
+from integrations.deadline import Deadline
 from integrations.sought import Sought, read
-from tests.connectors.http_stub import Stub, reply
 from tests.connectors.salesforce.conftest import asked, salesforce, signed_in
+from tests.http_stub import Stub, reply
 
 ROSA: dict[str, Any] = {
     "attributes": {"type": "Contact"},

@@ -14,9 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic import SecretStr
 
-from integrations.connectors.base import Deadline
-from integrations.connectors.network import NetworkPolicy
 from integrations.connectors.salesforce.session import SalesforceSecrets, Session, _grant
+from integrations.deadline import Deadline
 from integrations.errors import (
     AuthFailed,
     ConfigurationError,
@@ -27,9 +26,10 @@ from integrations.errors import (
     SourceTimeout,
     SourceUnavailable,
 )
+from integrations.outbound.network import NetworkPolicy
 from tests.connectors.contract import NUMBER, fixture
-from tests.connectors.http_stub import Stub, Write, current_request, reply
 from tests.connectors.salesforce.conftest import CLIENT, HERE, TOKEN_PATH, asked, minted, recorded, salesforce, signed_in
+from tests.http_stub import Stub, Write, current_request, reply
 
 KEY = rsa.generate_private_key(65537, 2048)
 PEM = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()

@@ -17,16 +17,15 @@ from django.db import models, transaction
 from django.utils import timezone
 from pydantic import ValidationError
 
+from integrations.configuration.history import recorded, write_down
 from integrations.connectors import build
-from integrations.connectors.base import Deadline
 from integrations.connectors.rows import MAX_BYTES, Filed, Reading, RowsConnector, Table, UnusableRow, read_csv
+from integrations.deadline import Deadline
 from integrations.disclosure import audit
 from integrations.disclosure.viewers import Viewer
 from integrations.errors import AuditUnavailable, ConfigurationError, SourceError
-from integrations.history import recorded, write_down
 from integrations.lookup.source_settings import settings_of
 from integrations.lookup.sources import plan_with
-from integrations.loop import on_loop
 from integrations.models import (
     ActorKind,
     Channel,
@@ -38,9 +37,10 @@ from integrations.models import (
     DirectoryUpload,
     Event,
 )
-from integrations.models.bulk import insert
 from integrations.models.directory import digest_scope
-from integrations.models.encryption import blind_index
+from integrations.outbound.loop import on_loop
+from integrations.storage.bulk import insert
+from integrations.storage.encryption import blind_index
 
 log = structlog.get_logger(__name__)
 

@@ -9,8 +9,7 @@ from collections.abc import Generator, Mapping
 from functools import cache
 from typing import Any
 
-from integrations.connectors.base import Deadline
-from integrations.connectors.database_url import DatabaseUrl, postgresql_driver
+from integrations.deadline import Deadline
 from integrations.errors import (
     AuthFailed,
     InvalidResponse,
@@ -19,6 +18,7 @@ from integrations.errors import (
     SourceTimeout,
     SourceUnavailable,
 )
+from integrations.outbound.database_url import DatabaseUrl, postgresql_driver
 
 # Columns that our user may read, of the table that its search path finds.
 COLUMNS = """

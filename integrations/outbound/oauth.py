@@ -16,11 +16,11 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from integrations.connectors.base import Deadline
-from integrations.connectors.http import Answer, HttpDoor
-from integrations.connectors.network import NetworkPolicy
+from integrations.deadline import Deadline
 from integrations.errors import AuthFailed, ConfigurationError, InvalidResponse, SourceError, SourceTimeout
 from integrations.figures import seconds
+from integrations.outbound.http import Answer, HttpDoor
+from integrations.outbound.network import NetworkPolicy
 
 # A token is renewed this long before it expires, so that none expires on its way.
 LONGEST_LIFE_S = 30 * 24 * 3_600.0

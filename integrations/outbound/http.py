@@ -31,10 +31,7 @@ import orjson
 from multidict import CIMultiDict
 from yarl import URL
 
-from integrations.connectors.base import Deadline
-from integrations.connectors.encodings import charset_of
-from integrations.connectors.network import NetworkPolicy
-from integrations.connectors.recording import Asked, record_received, record_sent
+from integrations.deadline import Deadline
 from integrations.errors import (
     AddressRefused,
     AuthFailed,
@@ -47,6 +44,9 @@ from integrations.errors import (
     SourceUnavailable,
 )
 from integrations.figures import MAX_TEXT, seconds
+from integrations.outbound.encodings import charset_of
+from integrations.outbound.network import NetworkPolicy
+from integrations.outbound.recording import Asked, record_received, record_sent
 from integrations.profile import JSON
 
 MAX_BODY = 2 * 1024 * 1024

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from integrations.connectors.network import NetworkPolicy
+from integrations.outbound.network import NetworkPolicy
 
 LOOPBACK_ALLOWED = NetworkPolicy(allow_private=True, allow_loopback=True)
 

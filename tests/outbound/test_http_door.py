@@ -7,10 +7,7 @@ from typing import Any
 
 import pytest
 
-from integrations.connectors.base import Deadline
-from integrations.connectors.http import MAX_BODY, HttpDoor, _sessions, close_clients, segment
-from integrations.connectors.network import NetworkPolicy
-from integrations.connectors.recording import recording
+from integrations.deadline import Deadline
 from integrations.errors import (
     AddressRefused,
     AuthFailed,
@@ -22,8 +19,11 @@ from integrations.errors import (
     SourceTimeout,
     SourceUnavailable,
 )
-from tests.connectors import http_stub
-from tests.connectors.http_stub import LOOPBACK_ALLOWED, Stub, reply, stub_server
+from integrations.outbound.http import MAX_BODY, HttpDoor, _sessions, close_clients, segment
+from integrations.outbound.network import NetworkPolicy
+from integrations.outbound.recording import recording
+from tests import http_stub
+from tests.http_stub import LOOPBACK_ALLOWED, Stub, reply, stub_server
 
 
 @pytest.fixture

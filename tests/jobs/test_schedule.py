@@ -10,7 +10,8 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from integrations import periodic, tasks
+from integrations import tasks
+from integrations.jobs import schedule
 from integrations.models import PeriodicRun
 from tests.factories import World
 
@@ -20,29 +21,29 @@ HOURLY = {"cleaning": timedelta(hours=1)}
 
 @pytest.fixture
 def awake_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(periodic, "_awake_since", periodic.time.monotonic() - 3_600)
+    monkeypatch.setattr(schedule, "_awake_since", schedule.time.monotonic() - 3_600)
 
 
 def finished(pk: int) -> None:
-    run = periodic.begin(pk)
+    run = schedule.begin(pk)
     assert run is not None
-    periodic.finish(run)
+    schedule.finish(run)
 
 
 @pytest.mark.django_db
 def test_work_is_handed_out_once_in_a_period_and_again_in_the_next() -> None:
-    (first,) = periodic.due(HOURLY, NOW)
-    assert periodic.due(HOURLY, NOW) == []
+    (first,) = schedule.due(HOURLY, NOW)
+    assert schedule.due(HOURLY, NOW) == []
     finished(first)
-    assert periodic.due(HOURLY, NOW + timedelta(minutes=29)) == []
-    (second,) = periodic.due(HOURLY, NOW + timedelta(minutes=30))
+    assert schedule.due(HOURLY, NOW + timedelta(minutes=29)) == []
+    (second,) = schedule.due(HOURLY, NOW + timedelta(minutes=30))
     assert first != second
 
 
 def test_many_runners_at_one_moment_hand_it_out_once(world: World) -> None:
     def runner(_number: int) -> list[int]:
         try:
-            return periodic.due(HOURLY, NOW)
+            return schedule.due(HOURLY, NOW)
         finally:
             connection.close()
 
@@ -53,22 +54,22 @@ def test_many_runners_at_one_moment_hand_it_out_once(world: World) -> None:
 
 @pytest.mark.django_db
 def test_what_is_taken_twice_from_the_queue_is_done_once() -> None:
-    (pk,) = periodic.due(HOURLY, NOW)
-    assert periodic.begin(pk) is not None
-    assert periodic.begin(pk) is None
+    (pk,) = schedule.due(HOURLY, NOW)
+    assert schedule.begin(pk) is not None
+    assert schedule.begin(pk) is None
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("had_begun", [True, False])
 def test_what_a_dead_runner_left_is_handed_out_again_and_done(had_begun: bool) -> None:
-    (pk,) = periodic.due(HOURLY, NOW)
+    (pk,) = schedule.due(HOURLY, NOW)
     if had_begun:
-        assert periodic.begin(pk) is not None
-    assert periodic.due(HOURLY, NOW + periodic.LEASE - timedelta(seconds=1)) == []
-    assert periodic.due(HOURLY, NOW + periodic.LEASE) == [pk]
-    assert periodic.due(HOURLY, NOW + periodic.LEASE) == []
+        assert schedule.begin(pk) is not None
+    assert schedule.due(HOURLY, NOW + schedule.LEASE - timedelta(seconds=1)) == []
+    assert schedule.due(HOURLY, NOW + schedule.LEASE) == [pk]
+    assert schedule.due(HOURLY, NOW + schedule.LEASE) == []
     finished(pk)
-    assert periodic.due(HOURLY, NOW + periodic.LEASE * 1.9) == []
+    assert schedule.due(HOURLY, NOW + schedule.LEASE * 1.9) == []
 
 
 @pytest.mark.django_db
@@ -77,7 +78,7 @@ def test_work_that_fails_is_not_taken_for_done(monkeypatch: pytest.MonkeyPatch) 
         raise ZeroDivisionError
 
     monkeypatch.setattr(tasks, "RECURRING", {"cleaning": (timedelta(hours=1), fail)})
-    (pk,) = periodic.due(HOURLY, NOW)
+    (pk,) = schedule.due(HOURLY, NOW)
     with pytest.raises(ZeroDivisionError):
         tasks.perform_periodic.call(pk)
     assert PeriodicRun.objects.get(pk=pk).done_at is None
@@ -85,7 +86,7 @@ def test_work_that_fails_is_not_taken_for_done(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.django_db
 def test_every_recurring_work_can_be_done() -> None:
-    for pk in periodic.due({name: every for name, (every, _work) in tasks.RECURRING.items()}, timezone.now()):
+    for pk in schedule.due({name: every for name, (every, _work) in tasks.RECURRING.items()}, timezone.now()):
         tasks.perform_periodic.call(pk)
     assert PeriodicRun.objects.filter(done_at__isnull=False).count() == len(tasks.RECURRING)
 
@@ -100,7 +101,7 @@ def ended(ago: timedelta) -> None:
 @pytest.mark.django_db
 def test_a_portal_that_has_just_started_is_patient() -> None:
     ended(timedelta(hours=5))
-    assert periodic.silence() == ""
+    assert schedule.silence() == ""
 
 
 @pytest.mark.django_db(transaction=True)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from integrations.connectors import close_clients
+from integrations.outbound.http import close_clients
 
 _adopted: asyncio.AbstractEventLoop | None = None
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from integrations.connectors.base import Deadline
-from integrations.connectors.http import HttpDoor, close_clients
-from integrations.connectors.network import CLOSED, LOOPBACK, checked_host, checked_private, policy_of
-from integrations.connectors.oauth import AccessTokens
+from integrations.deadline import Deadline
 from integrations.errors import AddressRefused, ConfigurationError
-from tests.connectors.http_stub import reply, stub_server
+from integrations.outbound.http import HttpDoor, close_clients
+from integrations.outbound.network import CLOSED, LOOPBACK, checked_host, checked_private, policy_of
+from integrations.outbound.oauth import AccessTokens
+from tests.http_stub import reply, stub_server
 
 NOWHERE: frozenset[tuple[str, int]] = frozenset()
 

@@ -29,13 +29,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
-from integrations.connectors import postgresql
-from integrations.connectors.base import Deadline
-from integrations.connectors.database_url import checked_url
-from integrations.connectors.encodings import USUAL, checked_encoding, kept, readable, tolerant
-from integrations.connectors.network import NetworkPolicy
-from integrations.connectors.recording import record_sent
-from integrations.connectors.sql_errors import classified
+from integrations.deadline import Deadline
 from integrations.errors import (
     AddressRefused,
     ConfigurationError,
@@ -45,6 +39,12 @@ from integrations.errors import (
     SourceUnavailable,
 )
 from integrations.figures import MOST
+from integrations.outbound import postgresql
+from integrations.outbound.database_url import checked_url
+from integrations.outbound.encodings import USUAL, checked_encoding, kept, readable, tolerant
+from integrations.outbound.network import NetworkPolicy
+from integrations.outbound.recording import record_sent
+from integrations.outbound.sql_errors import classified
 from integrations.profile import JSON
 
 ACQUIRE_S = 3.0

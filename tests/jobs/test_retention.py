@@ -12,8 +12,9 @@ from django.core.management import call_command
 from django.db import connection, models, transaction
 from django.utils import timezone
 
-from integrations import retention, tasks
+from integrations import tasks
 from integrations.disclosure import audit
+from integrations.jobs import retention
 from integrations.models import (
     AccessEntry,
     Attempt,

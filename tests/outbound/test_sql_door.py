@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import QueuePool
 
-from integrations.connectors.base import Deadline
-from integrations.connectors.database_url import checked_url
-from integrations.connectors.network import NetworkPolicy
-from integrations.connectors.sql import MAX_ROWS
+from integrations.deadline import Deadline
 from integrations.errors import AddressRefused, ConfigurationError, SourceError
+from integrations.outbound.database_url import checked_url
+from integrations.outbound.network import NetworkPolicy
+from integrations.outbound.sql import MAX_ROWS
 from tests.connectors.database.conftest import NUMBER, Database, find
 from tests.servers import PASSWORD, MariaDb, free_port
 
@@ -126,7 +126,7 @@ async def test_more_lookups_than_connections_time_out_within_their_deadline(serv
 async def test_a_lookup_gives_up_waiting_for_a_connection_before_its_deadline(
     server: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("integrations.connectors.sql.ACQUIRE_S", 0.2)
+    monkeypatch.setattr("integrations.outbound.sql.ACQUIRE_S", 0.2)
     connector = server.connector(query=SLOW)
     outcomes = await asyncio.gather(*(connector.find(NUMBER, Deadline(1.5)) for _n in range(12)), return_exceptions=True)
     waited_in_vain = [outcome for outcome in outcomes if "no connection was free" in str(outcome)]

@@ -34,9 +34,9 @@ from integrations.models import (
     TwilioAccount,
     User,
 )
-from integrations.models.encryption import EncryptedJSONField, EncryptedTextField
 from integrations.never import is_never
 from integrations.profile import FIELDS
+from integrations.storage.encryption import EncryptedJSONField, EncryptedTextField
 
 REMEMBERED = (Organization, TwilioAccount, Connector, CustomField, Tier, TierRule, Person, User, ApiKey)
 # What the portal counts for itself.

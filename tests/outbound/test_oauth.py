@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from integrations.connectors import oauth
-from integrations.connectors.base import Deadline
-from integrations.connectors.oauth import AccessTokens
-from tests.connectors.http_stub import LOOPBACK_ALLOWED, Stub, Write, hang, reply, stub_server
+from integrations.deadline import Deadline
+from integrations.outbound import oauth
+from integrations.outbound.oauth import AccessTokens
+from tests.http_stub import LOOPBACK_ALLOWED, Stub, Write, hang, reply, stub_server
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import json
 import shlex
 import time
 
-from integrations.connectors.curl import Hidden, curl_of
-from integrations.connectors.recording import Asked, record_read, record_sent, recording
+from integrations.outbound.curl import Hidden, curl_of
+from integrations.outbound.recording import Asked, record_read, record_sent, recording
 
 ADDRESS = "https://crm.example/people"
 SECRETS = {"api_key": "k-secret-123456", "username": "ann"}

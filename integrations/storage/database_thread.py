@@ -12,7 +12,7 @@ from django.db import close_old_connections, connection
 _threads = ThreadPoolExecutor(4, thread_name_prefix="database")
 
 
-async def hop[**P, R](work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+async def in_database_thread[**P, R](work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Run ``work`` on a thread that leaves no connection behind.
 
     For code that may run on the thin stack (``connie_portal.asgi``), where no signal of a request's end closes it.

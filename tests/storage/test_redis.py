@@ -15,8 +15,8 @@ from django.core.cache.backends.base import BaseCache
 from pytest_django.fixtures import Settings
 
 from connie_portal import health
-from integrations import redis_link
-from integrations.redis_link import Circuit, LeftAlone, circuit_of, pool_options
+from integrations.storage import redis as storage_redis
+from integrations.storage.redis import Circuit, LeftAlone, circuit_of, pool_options
 from tests.servers import RedisServer, binary, free_port
 from tests.test_backup import KEY, Portal
 from tests.test_environment import ROOT
@@ -111,14 +111,14 @@ def test_a_server_that_hangs_is_left_alone_by_all_and_asked_again_later(redis: I
     with pytest.raises(LeftAlone):
         admit(circuit_of(f"127.0.0.1:{redis.port}"), object())
     redis.process.send_signal(signal.SIGCONT)
-    monkeypatch.setattr(redis_link, "LEFT_ALONE_S", 0.0)
+    monkeypatch.setattr(storage_redis, "LEFT_ALONE_S", 0.0)
     circuit_of(f"127.0.0.1:{redis.port}")._closed_until = 0.001  # the pause is over
     eventually(lambda: cache.get("a") is not None, "it was not asked again")
 
 
 def test_a_moment_without_an_answer_is_no_reason_to_leave_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr(redis_link.time, "monotonic", lambda: now)
+    monkeypatch.setattr(storage_redis.time, "monotonic", lambda: now)
     circuit, one, other = Circuit(), object(), object()
     for _one_of_many_at_once in range(50):
         circuit.failed()
@@ -128,11 +128,11 @@ def test_a_moment_without_an_answer_is_no_reason_to_leave_it_alone(monkeypatch: 
     now += 10
     circuit.failed()
     circuit.admit(other)
-    now += redis_link.PATIENCE_S
+    now += storage_redis.PATIENCE_S
     circuit.failed()
     with pytest.raises(LeftAlone):
         circuit.admit(other)
-    now += redis_link.LEFT_ALONE_S
+    now += storage_redis.LEFT_ALONE_S
     circuit.admit(one)  # finds out, with as many commands as it takes
     circuit.admit(one)
     with pytest.raises(LeftAlone):

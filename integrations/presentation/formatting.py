@@ -34,7 +34,7 @@ def at_home(zone: ZoneInfo, region: str) -> Iterator[None]:
         yield
 
 
-class Reader:
+class ValueFormatter:
     """Turns values into lines of text for one organisation."""
 
     def __init__(self, zone: ZoneInfo, region: str) -> None:

@@ -1,0 +1,3 @@
+"""How what was disclosed is read by people."""
+
+from __future__ import annotations
