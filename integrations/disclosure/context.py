@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from integrations.disclosure.fields import Disclosed
-from integrations.disclosure.matches import DISAMBIGUATORS, MatchCard, tells
+from integrations.disclosure.matches import DISAMBIGUATORS, MatchCard
 from integrations.disclosure.viewers import Viewer
 from integrations.errors import AccessDenied
 from integrations.lookup.result import LookupResult
@@ -101,5 +101,5 @@ def choice_on_record(matches: tuple[MatchCard, ...]) -> tuple[dict[str, object],
     if not matches:
         return ()
     sources = sorted({source for card in matches for source in card.sources})
-    shown = ["name", *(name for name in DISAMBIGUATORS if any(tells(card, name) for card in matches))]
+    shown = ["name", *(name for name in DISAMBIGUATORS if any(card.told_by == name for card in matches))]
     return tuple({"field": name, "effect": "choice", "sources": sources} for name in shown)

@@ -28,12 +28,14 @@ _WHY = {By.NAME: "name", By.EMAIL: "e-mail address"}
 class MatchCard:
     """One of several people who share the number: only what is needed to choose among them.
 
-    ``chosen_before``: they are who was picked when this number called last.
+    ``told_by`` is the field that ``disambiguator`` shows; both are empty where nothing tells them apart. ``chosen_before``:
+    they are who was picked when this number called last.
     """
 
     match_id: str
     name: str
     disambiguator: str
+    told_by: str
     why: str
     sources: tuple[str, ...]
     chosen_before: bool = False
@@ -46,12 +48,14 @@ def cards_of(result: LookupResult, policy: Policy) -> tuple[MatchCard, ...]:
     hints = [{name: _hint(fields.get(name), policy.region) for name in DISAMBIGUATORS} for fields in shown]
     telling = max(DISAMBIGUATORS, key=lambda name: len({hint[name] for hint in hints}))
     return tuple(
-        _card(person, fields, hint[telling], result, policy)
+        _card(person, fields, (telling if hint[telling] else "", hint[telling]), result, policy)
         for person, fields, hint in zip(result.people, shown, hints, strict=True)
     )
 
 
-def _card(person: CallerProfile, fields: Mapping[str, Disclosed], hint: str, result: LookupResult, policy: Policy) -> MatchCard:
+def _card(
+    person: CallerProfile, fields: Mapping[str, Disclosed], telling: tuple[str, str], result: LookupResult, policy: Policy
+) -> MatchCard:
     labels = {source.key: source.label for source in result.sources}
     sources = tuple(dict.fromkeys(record.connector for record in person.records))
     name = fields.get("name")
@@ -67,7 +71,8 @@ def _card(person: CallerProfile, fields: Mapping[str, Disclosed], hint: str, res
     return MatchCard(
         match_id=match_id(person, result.organization_id),
         name=str(name.value) if name and not name.withheld else "",
-        disambiguator=hint,
+        disambiguator=telling[1],
+        told_by=telling[0],
         why=why,
         sources=sources,
         chosen_before=bool(result.choice.before & person.refs),
@@ -112,8 +117,3 @@ def _day(moment: str, region: str) -> str:
         return format_date(date.fromisoformat(moment[:10]), day_format(region))
     except ValueError:
         return moment[:10]
-
-
-def tells(card: MatchCard, name: str) -> bool:
-    """Whether the card tells its person apart by this field."""
-    return card.disambiguator.startswith(f"{FIELDS[name].label}: ")
