@@ -34,6 +34,7 @@ from integrations.profile import FIELDS, JSON, Field, FieldType, Match, SourceRe
 from integrations.sought import Sought
 from integrations.stored_numbers import with_country_code
 
+# What a kind may say of itself that it can do.
 CAPABILITIES = frozenset({"find", "details", "search", "availability", "perform", "webhook", "poll", "health"})
 # More people than this behind one number cannot be chosen among on a screen.
 MAX_RECORDS = 10
@@ -176,8 +177,8 @@ class Availability:
 class Connector(ABC):
     """One configured source of one kind. Instances are shared by all lookups of a configuration version.
 
-    Sub-classes set the class attributes and implement the methods that their ``capabilities`` name. ``field_table``
-    is the kind's own mapping: vocabulary name → JMESPath over one raw record.
+    Sub-classes set the class attributes and implement the methods that their ``capabilities`` name, which are checked when
+    the class is loaded. ``field_table`` is the kind's own mapping: vocabulary name → JMESPath over one raw record.
     """
 
     kind: ClassVar[str]
@@ -190,6 +191,16 @@ class Connector(ABC):
     default_limits: ClassVar[Limits] = Limits()
     # Where a kind of one vendor's may be spoken to, unless a superuser allows another; ``*.`` is whatever is below.
     vendor_hosts: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Raises ConfigurationError, a sentence, for a capability that no connector can have."""
+        super().__init_subclass__(**options)
+        named: frozenset[str] = getattr(cls, "capabilities", frozenset())
+        if unknown := named - CAPABILITIES:
+            raise ConfigurationError(
+                f"{cls.__name__} names capabilities that there are none of: {', '.join(sorted(unknown))}. "
+                f"Use some of: {', '.join(sorted(CAPABILITIES))}."
+            )
 
     def __init__(self, settings: SourceSettings) -> None:
         self.settings = settings

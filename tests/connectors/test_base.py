@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from integrations.connectors import build
-from integrations.connectors.base import MAX_RECORD_ID, Connector, SourceSettings
-from integrations.errors import InvalidResponse
+from integrations.connectors import build, kinds
+from integrations.connectors.base import CAPABILITIES, MAX_RECORD_ID, Connector, SourceSettings
+from integrations.errors import ConfigurationError, InvalidResponse
 
 
 def hubspot(external_id: str = "") -> Connector:
@@ -29,3 +29,20 @@ def test_a_records_id_that_is_too_long_to_be_kept_is_refused_and_not_cut() -> No
     assert hubspot().record({}, "x" * MAX_RECORD_ID).record_id == "x" * MAX_RECORD_ID
     with pytest.raises(InvalidResponse, match="longer than 190 characters"):
         hubspot().record({}, "x" * (MAX_RECORD_ID + 1))
+
+
+def test_a_kind_that_names_a_capability_that_there_is_none_of_is_not_loaded() -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"Ledger names capabilities that there are none of: fetch_all\. Use some of: av"
+    ):
+        type("Ledger", (Connector,), {"kind": "ledger", "capabilities": frozenset({"find", "fetch_all"})})
+
+
+def test_every_kind_does_what_it_says_that_it_can() -> None:
+    for name, kind in kinds().items():
+        done = {
+            capability
+            for capability in CAPABILITIES
+            if getattr(kind, capability, None) is not getattr(Connector, capability, None)
+        }
+        assert kind.capabilities == done, name
