@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from integrations.configuration import schema
 from integrations.configuration.check_connector import check_connector
+from integrations.configuration.relations import relation_problems
 from integrations.configuration.source import Where
 from integrations.configuration.wording import MISSING, findings
 from integrations.connectors import kind_named
@@ -83,22 +84,7 @@ def _reference_problems(row: Connector, table: schema.Connector) -> Iterator[tup
     others = list(Connector.objects.filter(organization=row.organization).exclude(pk=row.pk).select_related("fallback_for"))
     asked_by = {other.key: other.details_by for other in others}
     stands_in = {other.key: other.fallback_for.key if other.fallback_for else "" for other in others}
-    if table.details_by and table.details_by not in asked_by and table.details_by not in ("field:account_id", "field:email"):
-        yield "details_by", _("Give the key of another system of this organisation, or field:account_id or field:email.")
-    elif _runs_in_a_circle(table.key, table.details_by, asked_by):
-        yield "details_by", _("These systems would ask for each other in a circle. Choose another one.")
-    if table.fallback_for and table.fallback_for not in stands_in:
-        yield "fallback_for", _("Choose another system of the same organisation.")
-    elif _runs_in_a_circle(table.key, table.fallback_for, stands_in):
-        yield "fallback_for", _("These systems would stand in for each other in a circle. Choose another one.")
-
-
-def _runs_in_a_circle(key: str, target: str, following: Mapping[str, str]) -> bool:
-    seen = set[str]()
-    while target in following and target not in seen:
-        seen.add(target)
-        target = following[target]
-    return target == key
+    yield from relation_problems(table.key, table.details_by, table.fallback_for, asked_by, stands_in)
 
 
 def known_tiers(row: Organization) -> list[str]:

@@ -15,6 +15,7 @@ from integrations.configuration import schema
 from integrations.configuration.check_connector import check_connector, kept_for_another
 from integrations.configuration.check_people import check_across, check_people, person_facts
 from integrations.configuration.references import Secret, Unresolved, resolve
+from integrations.configuration.relations import relation_problems
 from integrations.configuration.source import Problem, Problems, Source, Where
 from integrations.configuration.state import PLAIN, Facts, Place, State, secrets_of, stored
 from integrations.configuration.wording import findings
@@ -260,31 +261,13 @@ class _OrganizationCheck:
         return set(raw) if isinstance(raw, dict) else set()
 
     def _check_references(self, where: Where, row: schema.Connector) -> None:
-        keys = self._named("connector")
-        by, main = row.details_by, row.fallback_for
-        if by and by not in ("field:account_id", "field:email") and by not in keys:
-            self.problem(
-                (*where, "details_by"),
-                f"There is no connector called {by!r} in this file. Give a connector's key, field:account_id or field:email.",
-            )
-        elif by == row.key:
-            self.problem((*where, "details_by"), "A connector cannot be asked by its own record id. Name another one.")
-        if main and main not in keys:
-            self.problem(
-                (*where, "fallback_for"), f"There is no connector called {main!r} in this file. Give a connector's key."
-            )
-        for name in ("details_by", "fallback_for"):
-            if getattr(row, name) in keys and self._runs_in_a_circle(row.key, name):
-                self.problem((*where, name), "These connectors refer to each other in a circle. Remove one of the references.")
-
-    def _runs_in_a_circle(self, key: str, name: str) -> bool:
-        following = {row.key: getattr(row, name) for _, row in self.rows("connector")}
-        seen, here = {key}, following.get(key, "")
-        while here in following and here not in seen:
-            seen.add(here)
-            here = following[here]
-        # A record that is "asked by itself" has a sentence of its own.
-        return here == key and not (name == "details_by" and following[key] == key)
+        rows = {other.key: other for _, other in self.rows("connector")}
+        # One with a mistake of its own is there all the same.
+        others = dict.fromkeys(self._named("connector"), "")
+        asked_by = others | {key: other.details_by for key, other in rows.items()}
+        stands_in = others | {key: other.fallback_for for key, other in rows.items()}
+        for name, sentence in relation_problems(row.key, row.details_by, row.fallback_for, asked_by, stands_in):
+            self.problem((*where, name), sentence)
 
     def _check_people(self) -> None:
         for where, person in self.rows("person"):
