@@ -56,24 +56,46 @@ class WrongType(ValueError):
 
 def coerce(definition: Field, raw: JSON, habits: Habits = _NO_HABITS) -> JSON:
     """A source's value in the field's shape, scrubbed; None where the source has nothing to say. Raises WrongType."""
-    if definition.sensitivity is Sensitivity.NEVER or is_never(definition.name) or raw is None:
-        return None
-    if raw is False and definition.type is not FieldType.FLAG:
-        return None  # how a well-known ERP answers for a field of any type that is not set
-    try:
-        shape = _OWN_SHAPES.get(definition.name) or _SHAPES[definition.type]
-        value = shape(raw, habits)
-    except (TypeError, ValueError, KeyError, InvalidOperation, OverflowError) as error:
-        raise WrongType(f"{definition.name} is not {definition.type.value}") from error
-    if definition.type not in _EXEMPT:
-        value = _cut(scrub(value))
-    elif definition.type in _DIGITS and any(scrub(number) == REMOVED for number in _numbers(value)):
-        return None
-    if definition.name == "account_id" and REMOVED in str(value):
-        return None  # nobody is asked for by what is left of it
-    if definition.type is FieldType.TEXT and value:
-        value = name_of(value) if definition.name in _NAMES else "" if is_nothing(value) else value
-    return None if value in ("", [], {}) or value is None else value
+    return Reader(definition)(raw, habits)
+
+
+class Reader:
+    """What ``coerce()`` does for one field: what does not depend on the value is decided when it is made."""
+
+    def __init__(self, definition: Field) -> None:
+        name, kind = definition.name, definition.type
+        self._definition = definition
+        self._is_never = definition.sensitivity is Sensitivity.NEVER or is_never(name)
+        self._is_flag = kind is FieldType.FLAG
+        self._shape = _OWN_SHAPES.get(name) or _SHAPES[kind]
+        self._is_scrubbed = kind not in _EXEMPT
+        self._is_number = kind in _DIGITS
+        self._is_key = name == "account_id"
+        self._said = None if kind is not FieldType.TEXT else name_of if name in _NAMES else _unless_nothing
+
+    def __call__(self, raw: JSON, habits: Habits) -> JSON:
+        """As ``coerce()``."""
+        if raw is None or self._is_never:
+            return None
+        if raw is False and not self._is_flag:
+            return None  # how a well-known ERP answers for a field of any type that is not set
+        try:
+            value = self._shape(raw, habits)
+        except (TypeError, ValueError, KeyError, InvalidOperation, OverflowError) as error:
+            raise WrongType(f"{self._definition.name} is not {self._definition.type.value}") from error
+        if self._is_scrubbed:
+            value = _cut(scrub(value))
+        elif self._is_number and any(scrub(number) == REMOVED for number in _numbers(value)):
+            return None
+        if self._is_key and REMOVED in str(value):
+            return None  # nobody is asked for by what is left of it
+        if self._said and value:
+            value = self._said(value)
+        return None if value is None or value in ("", [], {}) else value
+
+
+def _unless_nothing(text: str) -> str:
+    return "" if is_nothing(text) else text
 
 
 def _text(raw: JSON, _habits: Habits) -> str:

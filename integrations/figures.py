@@ -18,6 +18,8 @@ _DIGITS = 40
 _MOST_PLACES = 300
 _PLAIN = re.compile(r"[+-]?(?:[0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})(?:[eE][+-]?[0-9]{1,2})?")
 _SEPARATED = re.compile(r"[0-9., ']{1,64}")
+_BLANK = re.compile(r"\s")
+_SIGN = re.compile(r"[^0-9]")
 _GROUPS = {
     sign: re.compile(rf"[1-9][0-9]{{0,2}}(?:{re.escape(sign)}[0-9]{{2,3}})*{re.escape(sign)}[0-9]{{3}}") for sign in ".,' "
 }
@@ -86,10 +88,10 @@ def separated(text: str, region: str, places: int | None) -> Decimal:
     Of two different separators the last is the decimal one. A single one is decimal before one or two digits; before three
     it groups if it does so in the region, and else is decimal only where there may be three ``places`` (None: any number).
     """
-    figure = "".join(" " if character.isspace() else character for character in text[: MAX_TEXT + 1]).replace("’", "'")
+    figure = _BLANK.sub(" ", text[: MAX_TEXT + 1]).replace("’", "'")
     if not _SEPARATED.fullmatch(figure):
         raise ValueError
-    signs = [character for character in figure if not character.isdigit()]
+    signs = _SIGN.findall(figure)
     if not signs:
         return bounded(Decimal(figure))
     whole, sign, rest = figure.rpartition(signs[-1])

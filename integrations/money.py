@@ -70,6 +70,7 @@ _SIGNS: Mapping[str, tuple[str, ...]] = {
 # Where one sign nearly always means the first of its currencies, whatever is usual there.
 _FIRST = frozenset({"£", "₱", "C$"})
 _MINUS = "-−–"
+_FIGURE = re.compile(r"[0-9](?:.*[0-9])?", re.DOTALL)
 _MARK = re.compile(r"[^0-9]{0,16}")
 
 
@@ -145,15 +146,18 @@ def _of_text(raw: str, region: str, usual: str) -> dict[str, JSON]:
     text = raw.strip()
     if len(text) > figures.MAX_TEXT:
         raise ValueError
-    places = [place for place, character in enumerate(text) if character in "0123456789"]
-    if not places:
+    figure = _FIGURE.search(text)
+    if not figure:
         raise ValueError
-    begin, end = places[0], places[-1] + 1
+    begin, end = figure.span()
     if text[begin - 1 : begin] in (".", ",") and not text[: begin - 1][-1:].isalpha():
         begin -= 1  # ".50"
     before, after = text[:begin], text[end:]
-    negative = _is_negative(before, after)
-    currency = _currency(_mark(before, "(+"), _mark(after, ")"), usual)
+    negative, currency = False, ""
+    if before or after:
+        negative = _is_negative(before, after)
+        currency = _currency(_mark(before, "(+"), _mark(after, ")"), usual)
+    currency = currency or _known(usual)
     amount = figures.separated(text[begin:end], region, exponent_of(currency))
     return _minor(_whole((-amount if negative else amount).scaleb(exponent_of(currency))), currency)
 
@@ -179,9 +183,9 @@ def _mark(around: str, brackets: str) -> str:
 
 
 def _currency(before: str, after: str, usual: str) -> str:
-    """The one that both marks allow, or the usual one where there is none."""
+    """The one that both marks allow; ``""`` where there is no mark."""
     if not before and not after:
-        return _known(usual)
+        return ""
     allowed = [set(_meant(mark)) for mark in (before, after) if mark]
     common = set.intersection(*allowed)
     if len(common) == 1:

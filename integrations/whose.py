@@ -67,6 +67,7 @@ _OTHERS = {
         *("billing contact", "vecino", "vecina", "amigo", "amiga"),
     ),
 }
+_LETTERS = re.compile(r"[^\W\d_]")
 _BY_WORDS = {word: owner for owner, words in _OTHERS.items() for word in words}
 # No number to call anybody by.
 _NONE = (
@@ -96,8 +97,9 @@ def whose(name: str) -> str:
 
 def whose_number(match: Match) -> str:
     """The same of the number by which somebody was found: by its column, or by the words beside it in its cell."""
-    alone = sum(character.isdigit() for character in match.stored[:MAX_NAME]) <= _DIGITS_OF_ONE
-    return whose(match.field) or (_owner(match.stored) if alone else "")
+    beside = match.stored[:MAX_NAME]
+    has_words = _LETTERS.search(beside) and sum(character.isdigit() for character in beside) <= _DIGITS_OF_ONE
+    return whose(match.field) or (_owner(beside) if has_words else "")
 
 
 def _owner(text: str) -> str:

@@ -11,6 +11,7 @@ from integrations.profile import JSON
 MAX_NOTHING = 24
 MAX_ID = 190
 _MOST_DIGITS = 40
+_SIGNS_OF_NOTHING = " -–—−_.?*/\\"
 # What programs write for a value that is not there; compared in small letters.
 _NULLS = frozenset(
     ("null", "none", "nil", "nan", "n/a", "na", "n.a.", "n.a", "n/d", "s/d", "#n/a", "#na", "#null!", "#ref!", "#value!",
@@ -74,7 +75,7 @@ def is_nothing(text: str) -> bool:
         return False
     bare = text.strip()
     # "False" is how Python, and so a well-known ERP, writes a text that is not set.
-    return bare == "False" or _is_null(bare) or " ".join(bare.casefold().split()) in _NOTHING
+    return not bare.strip(_SIGNS_OF_NOTHING) or bare == "False" or " ".join(bare.casefold().split()) in _NOTHING
 
 
 def name_of(text: str) -> str:
@@ -110,7 +111,7 @@ def truth(raw: JSON) -> bool | None:
 
 def _is_null(text: str) -> bool:
     """What programs write for nothing, or nothing but dashes, dots and question marks."""
-    return text.strip().casefold() in _NULLS or not any(character not in " -–—−_.?*/\\" for character in text)
+    return not text.strip(_SIGNS_OF_NOTHING) or text.strip().casefold() in _NULLS
 
 
 def _could_be_a_name(text: str) -> bool:

@@ -34,9 +34,7 @@ class Expression:
         if self._keys is None:
             return BoundedInterpreter().run(self._parsed, raw, multiplies=self._multiplies)
         for key in self._keys:
-            if not isinstance(raw, dict):
-                return None
-            raw = raw.get(key)
+            raw = raw.get(key) if isinstance(raw, dict) else None
         return raw
 
 

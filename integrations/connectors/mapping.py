@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from jmespath.exceptions import JMESPathError
 
-from integrations.coercion import Habits, WrongType, coerce
-from integrations.connectors.expressions import compiled
+from integrations.coercion import Habits, Reader, WrongType
+from integrations.connectors.expressions import Expression, compiled
 from integrations.connectors.interpreter import TooMuchWork
 from integrations.errors import ConfigurationError
 from integrations.never import is_never
@@ -27,7 +26,8 @@ class FieldMapping:
     def __init__(self, table: Mapping[str, str], changes: Mapping[str, str | bool], vocabulary: Mapping[str, Field]) -> None:
         merged: dict[str, str | bool] = {**table, **changes}
         self.expressions: dict[str, str] = {}
-        self._rows: list[tuple[Field, Any]] = []
+        self._by_name: dict[str, Expression] = {}
+        self._rows: list[tuple[str, Expression, Reader]] = []
         for name, expression in merged.items():
             if expression is False:
                 continue
@@ -39,7 +39,8 @@ class FieldMapping:
                 raise ConfigurationError(f"fields.{name}: there is no field of this name. Add it to the organisation first.")
             found = compiled(expression, f"fields.{name}")
             if vocabulary[name].asked:
-                self._rows.append((vocabulary[name], found))
+                self._by_name[name] = found
+                self._rows.append((name, found, Reader(vocabulary[name])))
                 self.expressions[name] = expression
 
     def __contains__(self, name: str) -> bool:
@@ -47,8 +48,9 @@ class FieldMapping:
 
     def found(self, name: str, raw: JSON) -> JSON:
         """What a field is mapped to, as the system writes it; None where it is not mapped, or cannot be had."""
+        expression = self._by_name.get(name)
         try:
-            return next((expression.search(raw) for definition, expression in self._rows if definition.name == name), None)
+            return expression.search(raw) if expression else None
         except JMESPathError:
             return None
 
@@ -60,15 +62,15 @@ class FieldMapping:
         values: dict[str, JSON] = {}
         unreadable: list[str] = []
         too_much = 0
-        for definition, expression in self._rows:
+        for name, expression, reader in self._rows:
             try:
                 if too_much >= MAX_TOO_MUCH:
                     raise TooMuchWork
-                value = coerce(definition, expression.search(raw), habits)
+                value = reader(expression.search(raw), habits)
             except (WrongType, JMESPathError) as problem:
                 too_much += isinstance(problem, TooMuchWork)
-                unreadable.append(definition.name)
+                unreadable.append(name)
                 continue
             if value is not None:
-                values[definition.name] = value
+                values[name] = value
         return values, tuple(unreadable)

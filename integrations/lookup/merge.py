@@ -95,13 +95,15 @@ def _value(definition: Field, holders: Sequence[SourceRecord], region: str, orig
 
 
 def _same(definition: Field, one: JSON, other: JSON, region: str) -> bool:
-    """Whether two sources say the same thing in different spellings."""
+    """Whether two sources say the same thing, in whatever spellings."""
+    if one == other:
+        return True
     if definition.name == "language":
         return (language_of(str(one)) or _folded(str(one))) == (language_of(str(other)) or _folded(str(other)))
     if definition.type in (FieldType.DATE, FieldType.MOMENT):
         return _same_day(str(one), str(other))
     one, other = (decoded(definition.name, value) if isinstance(value, str) else value for value in (one, other))
-    return one == other or bool(_comparable(definition.type, one, region) == _comparable(definition.type, other, region))
+    return bool(_comparable(definition.type, one, region) == _comparable(definition.type, other, region))
 
 
 def _same_day(one: str, other: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from integrations.never.folding import shadow
@@ -20,10 +21,14 @@ REMOVED = "[removed]"
 MAX_DEPTH = 50
 # What most texts lack, and everything that is removed has.
 _SUSPECT = re.compile(r"[\d$:=<_*#]|-----")
+# A number as it is dialled is no other number, and every lookup meets some.
+_DIALLED = re.compile(r"\+\d{4,15}")
 # A list of facts instead of a table of them: {"name": "SSN", "value": "…"}.
 _NAMING = ("name", "label", "key", "field", "title", "question", "type", "code", "system", "attribute", "property", "column")
 _VALUES = frozenset(("value", "values", "answer", "answers", "text", "data", "content", "response", "number", "val"))
 _NAMES_DEPTH = 3
+_MAX_COLUMNS = 100
+_NESTED = (dict, list)
 
 
 def is_never(name: str) -> bool:
@@ -54,15 +59,27 @@ def _without(value: Any, dropped: set[str], depth: int) -> Any:
 
 
 def _table_without(table: Mapping[Any, Any], dropped: set[str], depth: int) -> dict[Any, Any]:
-    said = [name for name in table if name in _VALUES or str(name).startswith("value")]
-    hidden = said if said and _names_what_is_never_shown(table, dropped) else []
-    kept = {}
-    for name, item in table.items():
-        if named_like(str(name)):
-            dropped.add(str(name))
-        elif name not in hidden:
-            kept[name] = _without(item, dropped, depth - 1) if isinstance(item, dict | list) else item
-    return kept
+    keys = tuple(map(str, table))
+    never, said = _judged_keys(keys)
+    dropped |= never
+    gone = never | said if said and _names_what_is_never_shown(table, dropped) else never
+    return {
+        name: _without(item, dropped, depth - 1) if isinstance(item, _NESTED) else item
+        for key, (name, item) in zip(keys, table.items(), strict=True)
+        if key not in gone
+    }
+
+
+def _judged_keys(keys: tuple[str, ...]) -> tuple[frozenset[str], frozenset[str]]:
+    """Of a table's keys those that may not exist, and those that hold the value where a fact is a table of its own."""
+    return _judged_columns(keys) if len(keys) <= _MAX_COLUMNS else _judged_columns.__wrapped__(keys)
+
+
+# A system's records have the same columns; what has more keys may be a list of something else, and is not kept in memory.
+@lru_cache(maxsize=256)
+def _judged_columns(keys: tuple[str, ...]) -> tuple[frozenset[str], frozenset[str]]:
+    said = frozenset(key for key in keys if key in _VALUES or key.startswith("value"))
+    return frozenset(filter(named_like, keys)), said
 
 
 def _names_what_is_never_shown(table: Mapping[Any, Any], dropped: set[str]) -> bool:
@@ -96,7 +113,7 @@ def scrub(value: Any) -> Any:
 
 
 def _scrub_text(text: str) -> str:
-    if not _SUSPECT.search(text):
+    if not _SUSPECT.search(text) or _DIALLED.fullmatch(text):
         return text
     if text.isascii():
         spans = spans_in(text)

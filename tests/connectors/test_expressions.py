@@ -131,5 +131,5 @@ def test_a_mapping_of_bombs_costs_no_more_than_a_few(monkeypatch: pytest.MonkeyP
     mapping = FieldMapping({name: f"{DOUBLING} || field{place}" for place, name in enumerate(names)}, {}, FIELDS)
     values, unreadable = mapping.read({"id": "7"}, Habits())
     assert values == {}
-    assert set(unreadable) == {definition.name for definition, _expression in mapping._rows}
+    assert set(unreadable) == set(mapping.expressions)
     assert len(runs) == MAX_TOO_MUCH
