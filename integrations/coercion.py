@@ -74,7 +74,7 @@ class Reader:
         self._said = None if kind is not FieldType.TEXT else name_of if name in _NAMES else _unless_nothing
 
     def __call__(self, raw: JSON, habits: Habits) -> JSON:
-        """As ``coerce()``."""
+        """Read one value, as ``coerce()`` does."""
         if raw is None or self._is_never:
             return None
         if raw is False and not self._is_flag:

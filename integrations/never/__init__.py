@@ -71,7 +71,7 @@ def _table_without(table: Mapping[Any, Any], dropped: set[str], depth: int) -> d
 
 
 def _judged_keys(keys: tuple[str, ...]) -> tuple[frozenset[str], frozenset[str]]:
-    """Of a table's keys those that may not exist, and those that hold the value where a fact is a table of its own."""
+    """Sort a table's keys: those that may not exist, and those that hold the value where a fact is a table of its own."""
     return _judged_columns(keys) if len(keys) <= _MAX_COLUMNS else _judged_columns.__wrapped__(keys)
 
 
