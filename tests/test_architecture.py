@@ -76,7 +76,16 @@ RULES = [
     Rule("integrations.models*", MODELS),
     Rule("integrations.lookup*", [*MODELS, *REGISTRY, *REACH, "integrations.lookup*"]),
     Rule("integrations.disclosure*", [*MODELS, *LOOKUP_RESULTS, "integrations.disclosure*"]),
-    Rule("integrations.presentation*", [*NOUNS, "integrations.presentation*"]),
+    Rule(
+        "integrations.presentation*",
+        [
+            *NOUNS,
+            "integrations.lookup.result",
+            "integrations.disclosure",
+            "integrations.models.people",
+            "integrations.presentation*",
+        ],
+    ),
     Rule("integrations.calls*", DOMAIN),
     Rule("integrations.jobs*", [*MODELS, "integrations.jobs*"]),
     Rule("integrations.configuration*", [*DOMAIN, "integrations.configuration*"]),

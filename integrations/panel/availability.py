@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -17,8 +16,8 @@ from integrations.disclosure import audit
 from integrations.errors import AuditUnavailable
 from integrations.lookup.availability import Free, what_is_free
 from integrations.models import Event
-from integrations.panel.views import draw_page, to_log_in
-from integrations.panel.visits import Visit, enter
+from integrations.panel.access import Visit, visited
+from integrations.panel.render import draw_part
 from integrations.presentation.formatting import ValueFormatter
 
 MAX_TEXT = 200
@@ -46,17 +45,14 @@ class Wanted:
 
 @never_cache
 @require_POST
-async def free(request: HttpRequest, org: str, key: str) -> HttpResponseBase:
+@visited
+async def free(request: HttpRequest, visit: Visit) -> HttpResponseBase:
     """The answer: for htmx alone, else as a page with the form."""
-    if not (await request.auser()).is_authenticated:
-        return to_log_in(request, org, key)
-    visit = await sync_to_async(enter)(request, org, key)
     wanted = Wanted(*(" ".join(request.POST.get(name, "").split()) for name in ("service_type", "location", "date")))
     context: dict[str, Any] = {"wanted": wanted, "problem": wanted.problem}
     if not wanted.problem:
         context |= await _answered(visit, wanted)
-    template = "_free_answer.html" if request.htmx else "free.html"  # type: ignore[attr-defined]  # django-htmx adds it
-    return await draw_page(request, visit, template, context)
+    return await draw_part(request, visit, "_free_answer.html", "free.html", context)
 
 
 async def _answered(visit: Visit, wanted: Wanted) -> dict[str, Any]:
@@ -66,7 +62,7 @@ async def _answered(visit: Visit, wanted: Wanted) -> dict[str, Any]:
         await audit.record(visit.viewer.entry(Event.AVAILABILITY, outcome=answer.status, sources=answer.sources, **named))
     except AuditUnavailable:
         return {"problem": _("The access record could not be written, so this cannot be shown. Try again in a minute.")}
-    return {"answer": _readable(answer, ValueFormatter(visit.zone, visit.organization.region))}
+    return {"answer": _readable(answer, visit.formatter)}
 
 
 def _readable(answer: Free, formatter: ValueFormatter) -> dict[str, Any]:

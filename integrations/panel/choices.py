@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from functools import wraps
-from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponseBase
-from django.shortcuts import redirect
-from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
@@ -18,30 +14,26 @@ from integrations.calls import choices
 from integrations.disclosure import audit, pick, set_aside
 from integrations.errors import NothingShown
 from integrations.models import Call, Event
-from integrations.panel.views import cannot_be_shown, looked_up
-from integrations.panel.visits import Visit, enter
+from integrations.panel.access import View, Visit, visited
+from integrations.panel.asking import looked_up
+from integrations.panel.render import back_to_call, cannot_be_shown
 
 Saying = Callable[[HttpRequest, Visit, Call], Awaitable[None]]
-View = Callable[[HttpRequest, str, str], Coroutine[Any, Any, HttpResponseBase]]
 
 
 def saying(say: Saying) -> View:
     """A view to post to, which goes back to the call. Nothing is kept of what cannot be put on record."""
 
     @wraps(say)
-    async def view(request: HttpRequest, org: str, key: str) -> HttpResponseBase:
-        back = reverse("panel-call", args=[org, key])
-        if not (await request.auser()).is_authenticated:
-            return redirect_to_login(back)
-        visit = await sync_to_async(enter)(request, org, key)
+    async def view(request: HttpRequest, visit: Visit) -> HttpResponseBase:
         try:
             if visit.call:
                 await say(request, visit, visit.call)
         except NothingShown as problem:
             return await cannot_be_shown(request, visit, problem)
-        return redirect(back)
+        return back_to_call(visit)
 
-    return never_cache(require_POST(view))
+    return never_cache(require_POST(visited(view)))
 
 
 @saying

@@ -6,22 +6,21 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponseBase
-from django.shortcuts import redirect
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
-from django_htmx.http import HttpResponseClientRedirect
 
 from integrations.calls import identity
 from integrations.disclosure.identity import Verdict, compare_identity, identity_asked, said, skip_identity, whom_to_check
 from integrations.errors import AccessDenied, NothingShown
 from integrations.models import Call, IdentityCheck
 from integrations.models.organizations import IdentityQuestion
-from integrations.panel.views import draw_page, looked_up, posted, reason_given, to_log_in
-from integrations.panel.visits import Visit, enter
+from integrations.panel.access import Visit, visited
+from integrations.panel.asking import looked_up
+from integrations.panel.forms import posted, reason_given
+from integrations.panel.render import back_to_call, draw_part
 from integrations.profile import Ref
 
 # A problem to be told (None: there is none, and nothing more to do), and how many tries are left for the person.
@@ -30,30 +29,30 @@ Taken = tuple[str | None, int]
 
 @never_cache
 @require_POST
-async def ask_caller(request: HttpRequest, org: str, key: str) -> HttpResponseBase:
+@visited
+async def ask_caller(request: HttpRequest, visit: Visit) -> HttpResponseBase:
     """The form with the question, once it is on record that it is asked."""
-    return await _step(request, org, key, _asked)
+    return await _step(request, visit, _asked)
 
 
 @never_cache
 @sensitive_post_parameters("answer")
 @require_POST
-async def take_answer(request: HttpRequest, org: str, key: str) -> HttpResponseBase:
+@visited
+async def take_answer(request: HttpRequest, visit: Visit) -> HttpResponseBase:
     """Back to the call if the answer is right, else the form again with what is left to do."""
-    return await _step(request, org, key, _answered)
+    return await _step(request, visit, _answered)
 
 
 @never_cache
 @require_POST
-async def skip_check(request: HttpRequest, org: str, key: str) -> HttpResponseBase:
+@visited
+async def skip_check(request: HttpRequest, visit: Visit) -> HttpResponseBase:
     """Back to the call, with a reason on record."""
-    return await _step(request, org, key, _skipped)
+    return await _step(request, visit, _skipped)
 
 
-async def _step(request: HttpRequest, org: str, key: str, take: Any) -> HttpResponseBase:
-    if not (await request.auser()).is_authenticated:
-        return to_log_in(request, org, key)
-    visit = await sync_to_async(enter)(request, org, key)
+async def _step(request: HttpRequest, visit: Visit, take: Any) -> HttpResponseBase:
     assert visit.call is not None  # noqa: S101 -- the address names one
     problem: str | None
     left = identity.MAX_ATTEMPTS
@@ -64,16 +63,14 @@ async def _step(request: HttpRequest, org: str, key: str, take: Any) -> HttpResp
     except NothingShown as unavailable:
         problem = unavailable.public_message
     if problem is None:
-        back = reverse("panel-call", args=[org, key])
-        # The whole panel is drawn anew: what was withheld may stand in any part of it.
-        return HttpResponseClientRedirect(back) if request.htmx else redirect(back)  # type: ignore[attr-defined]
+        # What was withheld may stand in any part of the panel.
+        return back_to_call(visit)
     context = {
         "problem": problem,
         "left": left,
         "question": visit.organization.identity_check,
     }
-    template = "_identity.html" if request.htmx else "identity.html"  # type: ignore[attr-defined]
-    return await draw_page(request, visit, template, context)
+    return await draw_part(request, visit, "_identity.html", "identity.html", context)
 
 
 async def _asked(_request: HttpRequest, visit: Visit, _call: Call) -> Taken:

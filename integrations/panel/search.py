@@ -16,9 +16,10 @@ from integrations.disclosure import allow_search, disclose_found, pick
 from integrations.errors import AccessDenied, NothingShown
 from integrations.lookup.search import search
 from integrations.models import Call
+from integrations.panel.access import Visit, visited
 from integrations.panel.choices import saying
-from integrations.panel.views import draw_page, posted, reason_given, to_log_in
-from integrations.panel.visits import Visit, enter
+from integrations.panel.forms import posted, reason_given
+from integrations.panel.render import draw_part
 from integrations.sought import Sought, Unusable, read
 
 
@@ -45,19 +46,16 @@ def _typed(request: HttpRequest, visit: Visit) -> Typed:
 
 @never_cache
 @require_http_methods(["GET", "POST"])
-async def search_people(request: HttpRequest, org: str, key: str) -> HttpResponseBase:
+@visited
+async def search_people(request: HttpRequest, visit: Visit) -> HttpResponseBase:
     """The people who might be meant: for htmx alone, else as a page with the form."""
-    if not (await request.auser()).is_authenticated:
-        return to_log_in(request, org, key)
-    visit = await sync_to_async(enter)(request, org, key)
     context: dict[str, Any] = {}
     if request.method == "POST":
         typed = _typed(request, visit)
         context = {"typed": typed, "problem": typed.problem}
         if isinstance(typed.sought, Sought) and not typed.problem:
             context |= await _found(visit, typed.sought, typed.reason)
-    template = "_found.html" if request.htmx else "search.html"  # type: ignore[attr-defined]  # django-htmx adds it
-    return await draw_page(request, visit, template, context)
+    return await draw_part(request, visit, "_found.html", "search.html", context)
 
 
 async def _found(visit: Visit, sought: Sought, reason: str) -> dict[str, Any]:

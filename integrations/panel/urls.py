@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from integrations.panel import availability, choices, identity, search, views
+from integrations.panel import availability, choices, identity, reveal, search, views
 
 _CALL = r"^(?P<org>[a-z0-9-]{2,40})/(?P<key>[0-9a-f]{32})/"
 
@@ -14,7 +14,7 @@ urlpatterns = [
     re_path(_CALL + "$", views.call_page, name="panel-call"),
     re_path(_CALL + "caller/$", views.caller, name="panel-caller"),
     re_path(_CALL + "stream/$", views.stream_caller, name="panel-stream"),
-    re_path(_CALL + "reveal$", views.reveal_field, name="panel-reveal"),
+    re_path(_CALL + "reveal$", reveal.reveal_field, name="panel-reveal"),
     re_path(_CALL + "free$", availability.free, name="panel-free"),
     re_path(_CALL + "identity/ask$", identity.ask_caller, name="panel-identity-ask"),
     re_path(_CALL + "identity/answer$", identity.take_answer, name="panel-identity-answer"),

@@ -1,14 +1,21 @@
-"""The right to see a call: every view of a panel begins here."""
+"""The one entry to a panel's views: who is asking, for which call, and whether for a part of the page or for all of it."""
 
 from __future__ import annotations
 
 import re
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from functools import wraps
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from asgiref.sync import sync_to_async
+from django.contrib.auth.views import redirect_to_login
 from django.db import Error as AnyDatabaseError
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import reverse
+from django_htmx.http import HttpResponseClientRedirect
 
 from integrations.calls import caller_id_of, find_call, note_opening
 from integrations.calls.identity import checked
@@ -19,22 +26,33 @@ from integrations.errors import AccessDenied
 from integrations.models import Call, Channel, Organization, User
 from integrations.models.organizations import IdentityQuestion
 from integrations.phone import CallerId
+from integrations.presentation.formatting import ValueFormatter, at_home
 
 _VIEW_ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
 class Visit:
-    """A viewer in their organisation, and the call if the address names one."""
+    """A viewer in their organisation, and the call if the address names one. ``htmx``: a part of the page is asked for."""
 
     viewer: Viewer
     organization: Organization
     call: Call | None = None
     checked: Checked | None = None
+    htmx: bool = False
 
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.organization.timezone)
+
+    @property
+    def formatter(self) -> ValueFormatter:
+        """Turns values into what this organisation's people read."""
+        return ValueFormatter(self.zone, self.organization.region)
+
+    def at_home(self) -> AbstractContextManager[None]:
+        """Draws pages with the organisation's times, in its country's order, within the block."""
+        return at_home(self.zone, self.organization.region)
 
     @property
     def caller_id(self) -> CallerId:
@@ -65,14 +83,14 @@ def enter(request: HttpRequest, org: str, key: str = "") -> Visit:
         raise Http404 from None
     organization = Organization.objects.get(pk=viewer.organization_id)
     if not key:
-        return Visit(viewer, organization)
+        return Visit(viewer, organization, htmx=is_for_a_part(request))
     call = find_call(organization, key)
     if call is None:
         if Call.objects.filter(key=key).exists():
             record_denial(user, what="open a call of another organisation", channel=Channel.PANEL, address=viewer.address)
         raise Http404
     asks = organization.identity_check != IdentityQuestion.OFF
-    return Visit(viewer, organization, call, checked(call) if asks else None)
+    return Visit(viewer, organization, call, checked(call) if asks else None, is_for_a_part(request))
 
 
 def enter_page(request: HttpRequest, org: str, key: str) -> Visit:
@@ -82,3 +100,38 @@ def enter_page(request: HttpRequest, org: str, key: str) -> Visit:
         with suppress(AnyDatabaseError):  # no reason not to show the call
             note_opening(visit.call, visit.viewer.person_id)
     return visit
+
+
+def is_for_a_part(request: HttpRequest) -> bool:
+    """Whether htmx asks, which puts the answer into the page that is open."""
+    return bool(request.htmx)  # type: ignore[attr-defined]  # django-htmx adds it
+
+
+def to_log_in(request: HttpRequest, org: str, key: str) -> HttpResponse:
+    """Lead to the log-in and back to the call. htmx would swap the log-in page into the panel, so it is told to go there."""
+    redirection = redirect_to_login(reverse("panel-call", args=[org, key]))
+    return HttpResponseClientRedirect(redirection.url) if is_for_a_part(request) else redirection
+
+
+VisitedView = Callable[[HttpRequest, Visit], Awaitable[HttpResponseBase]]
+View = Callable[[HttpRequest, str, str], Coroutine[Any, Any, HttpResponseBase]]
+
+
+def visited(view: VisitedView) -> View:
+    """A view of a call, for whoever is logged in and may see it. Everybody else is led to the log-in, or finds nothing."""
+    return _entered_by(enter, view)
+
+
+def visited_page(view: VisitedView) -> View:
+    """``visited()`` for the call's page itself."""
+    return _entered_by(enter_page, view)
+
+
+def _entered_by(way: Callable[[HttpRequest, str, str], Visit], view: VisitedView) -> View:
+    @wraps(view)
+    async def entered(request: HttpRequest, org: str, key: str) -> HttpResponseBase:
+        if not (await request.auser()).is_authenticated:
+            return to_log_in(request, org, key)
+        return await view(request, await sync_to_async(way)(request, org, key))
+
+    return entered

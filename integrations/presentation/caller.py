@@ -1,22 +1,21 @@
-"""A disclosure laid out for the panel: header, what needs attention, cards per capability, the line of sources."""
+"""A disclosed caller laid out to be read: header, what needs attention, cards per capability, the line of systems."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from integrations.codes import decoded
 from integrations.disclosure import Disclosed, Disclosure
-from integrations.lookup import LookupStatus, Renewal, SourceOutcome, SourceStatus
+from integrations.lookup.result import LookupStatus, Renewal
 from integrations.models.people import Effect
 from integrations.money import amounts
 from integrations.presentation.formatting import ValueFormatter, age, money
+from integrations.presentation.systems import Missing, SourceMark, mark_of, missing_among
 from integrations.profile import FIELDS, Section
 
 # What is open and dated comes first; the order of a card's fields is the vocabulary's.
@@ -78,27 +77,6 @@ class Card:
 
 
 @dataclass(frozen=True)
-class SourceMark:
-    """A system's state: a mark, one word for the line, a sentence for those who ask."""
-
-    label: str
-    tone: str  # good | none | warn | bad | idle
-    mark: str
-    words: str
-    sentence: str
-
-
-@dataclass(frozen=True)
-class Missing:
-    """A system whose knowledge is not here: in a few words where there are several, else in ``sentence``."""
-
-    label: str
-    mark: str
-    words: str
-    sentence: str
-
-
-@dataclass(frozen=True)
 class Board:
     """Everything that the fragment draws."""
 
@@ -152,8 +130,8 @@ def lay_out(shown: Disclosure, formatter: ValueFormatter) -> Board:
         question=shown.question,
         checked=shown.checked,
         set_aside=shown.set_aside,
-        sources=[_mark(source) for source in shown.sources],
-        missing=[_missing(source) for source in shown.sources if _is_missing(source)],
+        sources=[mark_of(source) for source in shown.sources],
+        missing=missing_among(shown.sources),
         unreadable=_unreadable(shown),
     )
 
@@ -245,27 +223,6 @@ def _attention(shown: Disclosure, formatter: ValueFormatter) -> list[str]:
     return notes
 
 
-def _is_missing(source: SourceOutcome) -> bool:
-    """Asked, and what it knows is not here. One that is being asked counts from when the wait is worth a word."""
-    if source.status is SourceStatus.PENDING:
-        return bool(source.message)
-    failed = not source.status.answered and source.status is not SourceStatus.SKIPPED
-    return failed or source.incomplete or source.renewal is Renewal.FAILED
-
-
-def _missing(source: SourceOutcome) -> Missing:
-    mark = _mark(source)
-    if source.incomplete and source.status is SourceStatus.PENDING:
-        words, sentence = mark.words, _("%(name)s found the caller. The details are still being asked for.")
-    elif source.incomplete:
-        words, sentence = _("details missing"), _("%(name)s found the caller, but the details are missing.")
-    elif source.renewal is Renewal.FAILED:
-        words, sentence = _("from earlier"), _("%(name)s was asked again and did not answer. What it told earlier is shown.")
-    else:
-        words, sentence = mark.words, _("%(name)s is missing. %(why)s")
-    return Missing(source.label, mark.mark, words, sentence % {"name": source.label, "why": source.message})
-
-
 def _unreadable(shown: Disclosure) -> list[str]:
     return [f"{one.label}: {', '.join(_label(name) for name in one.unreadable)}" for one in shown.sources if one.unreadable]
 
@@ -273,32 +230,3 @@ def _unreadable(shown: Disclosure) -> list[str]:
 def _label(name: str) -> str:
     """What people call a field; an organisation's own is named as it was made."""
     return _(FIELDS[name].label) if name in FIELDS else name.replace("_", " ")
-
-
-def _mark(source: SourceOutcome) -> SourceMark:
-    took = "" if source.latency_ms is None else _("answered in %(s).1f s") % {"s": source.latency_ms / 1000}
-    if source.cached and source.age_s is not None:
-        took = _("answered %(age)s") % {"age": age(timezone.now() - timedelta(seconds=source.age_s))}
-    words: dict[SourceStatus, tuple[str, str, str]] = {
-        SourceStatus.PENDING: ("idle", "◐", _("being asked")),
-        SourceStatus.FOUND: ("good", "●", _("found")),
-        SourceStatus.MANY: ("good", "●", _("several people")),
-        SourceStatus.NOT_FOUND: ("none", "○", _("not known there")),
-        SourceStatus.SKIPPED: ("idle", "–", _("not asked")),
-        SourceStatus.TIMEOUT: ("bad", "✕", _("did not answer in time")),
-        SourceStatus.AUTH: ("bad", "✕", _("sign-in refused")),
-        SourceStatus.RATE_LIMITED: ("bad", "✕", _("too busy")),
-        SourceStatus.UNAVAILABLE: ("bad", "✕", _("cannot be reached")),
-        SourceStatus.INVALID_RESPONSE: ("bad", "✕", _("answer not readable")),
-        SourceStatus.CIRCUIT_OPEN: ("bad", "✕", _("paused after failures")),
-    }
-    tone, mark, word = words[source.status]
-    if source.incomplete and source.status is SourceStatus.PENDING:
-        word = _("found, details coming")
-    elif source.incomplete:
-        tone, mark, word = "warn", "◐", _("found, details missing")
-    elif source.renewal is Renewal.PENDING:
-        tone, mark, word = "idle", "◐", _("being asked again")
-    elif source.renewal is Renewal.FAILED:
-        tone, mark, word = "warn", "◐", _("from earlier")
-    return SourceMark(source.label, tone, mark, word, source.message or took)
