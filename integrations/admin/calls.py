@@ -33,7 +33,6 @@ class CallTaskAdmin(ReadOnlyAdmin):
 
 @admin.register(Reservation)
 class ReservationAdmin(ReadOnlyAdmin):
-    organization_path = "task__organization"
     list_display = ("reservation_sid", "task", "worker_sid", "state", "began_at", "ended_at")
     list_filter = ("state",)
     search_fields = ("reservation_sid", "worker_sid")
@@ -41,7 +40,6 @@ class ReservationAdmin(ReadOnlyAdmin):
 
 @admin.register(PanelOpening)
 class PanelOpeningAdmin(ReadOnlyAdmin):
-    organization_path = "call__organization"
     list_display = ("call", "person", "opened_at")
     list_filter = ("opened_at",)
     list_select_related = ("call", "person__user")

@@ -13,8 +13,8 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from integrations.admin.tenancy import ReadOnlyAdmin
-from integrations.configuration.history import REMEMBERED
-from integrations.models import ConfigurationChange, TierRule, User
+from integrations.models import ConfigurationChange
+from integrations.models.registry import REGISTRY
 
 
 class _OfWhat(admin.SimpleListFilter):
@@ -22,7 +22,7 @@ class _OfWhat(admin.SimpleListFilter):
     parameter_name = "of"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        told = (model for model in REMEMBERED if model not in (TierRule, User))  # these are part of tiers and people
+        told = (entry.model for entry in REGISTRY if entry.remembered is True)
         return [(str(model._meta.model_name), str(capfirst(str(model._meta.verbose_name)))) for model in told]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

@@ -107,7 +107,6 @@ class OrganizationForm(TenantForm):
 class OrganizationAdmin(TenantAdmin):
     """Superusers make organisations; an admin changes their own, but not the name it has in addresses."""
 
-    organization_path = "pk"
     form = OrganizationForm
     list_display = ("name", "slug", "timezone", "region")
     search_fields = ("name", "slug")

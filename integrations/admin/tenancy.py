@@ -11,7 +11,7 @@ from django import forms
 from django.contrib.admin import RelatedOnlyFieldListFilter
 from django.contrib.admin.options import ActionLocation, IncorrectLookupParameters
 from django.contrib.admin.utils import lookup_spawns_duplicates, unquote
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.core.paginator import Paginator
 from django.db import models
 from django.db.models import QuerySet
@@ -21,11 +21,12 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
-from integrations.configuration.history import REMEMBERED, recorded, write_down
+from integrations.configuration.history import recorded, write_down
 from integrations.disclosure import audit
 from integrations.disclosure.viewers import people_of, record_denial, viewer_of_person
 from integrations.models import ActorKind, Channel, ConfigurationChange, Event, Organization, Role, User
 from integrations.models.organizations import SYSTEM_SLUG
+from integrations.models.registry import path_of, remembered
 
 CHANGES_PER_PAGE = 25
 
@@ -70,7 +71,7 @@ def changing(request: HttpRequest) -> Iterator[None]:
 
 
 def _of_organization(model: type[models.Model]) -> bool:
-    return any(field.name == "organization" for field in model._meta.fields)
+    return path_of(model) == "organization"
 
 
 class TenantForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
@@ -87,11 +88,18 @@ _ASKED_BY_FILTERS = frozenset({"exact", "in", "isnull", "gte", "lt", "year", "mo
 class TenantAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold has no type information
     """Rows of the organisations that the user administers, and no others.
 
-    ``organization_path`` leads from the model to the organisation. Rights follow from roles, not Django's permissions.
+    ``organization_path`` leads from the model to the organisation, by default as the registry of models says. Rights
+    follow from roles, not Django's permissions.
     """
 
-    organization_path = "organization"
+    organization_path = ""
     form = TenantForm
+
+    def __init__(self, model: type[models.Model], admin_site: Any) -> None:
+        super().__init__(model, admin_site)
+        self.organization_path = self.organization_path or path_of(model) or ""
+        if not self.organization_path:
+            raise ImproperlyConfigured(f"{model.__name__} is bound to no organisation in models/registry.py.")
 
     def get_action_choices(
         self,
@@ -174,7 +182,7 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold has no type infor
             "title": _t("%(name)s: what was changed") % {"name": obj},
             "opts": self.opts,
             "object": obj,
-            "is_remembered": isinstance(obj, REMEMBERED),
+            "is_remembered": isinstance(obj, remembered()),
             "changes": Paginator(rows, CHANGES_PER_PAGE).get_page(request.GET.get("p")),
         }
         return TemplateResponse(request, "admin/history.html", context, headers={"Cache-Control": "no-store"})

@@ -1,8 +1,8 @@
 """The history of an organisation's configuration: who changed what, from what to what, and never a secret.
 
-Within ``recorded()`` every model of ``REMEMBERED`` that is saved or deleted is compared with what was stored before, and
-the differences are written in the same transaction. What a change is part of is what people know: a rule is part of its
-tier, a user of the person that they are in each organisation.
+Within ``recorded()`` every row of a model that the registry calls remembered is, when it is saved or deleted, compared
+with what was stored before, and the differences are written in the same transaction. What a change is part of is what
+people know: a rule is part of its tier, a user of the person that they are in each organisation.
 """
 
 from __future__ import annotations
@@ -22,23 +22,12 @@ from django.db.models.signals import post_save, pre_delete, pre_save
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from integrations.models import (
-    ApiKey,
-    ConfigurationChange,
-    Connector,
-    CustomField,
-    Organization,
-    Person,
-    Tier,
-    TierRule,
-    TwilioAccount,
-    User,
-)
+from integrations.models import ConfigurationChange, Connector, Person, Tier
+from integrations.models.registry import PartOf, entry_of, organization_id_of, remembered
 from integrations.never import is_never
 from integrations.profile import FIELDS
 from integrations.storage.encryption import EncryptedJSONField, EncryptedTextField
 
-REMEMBERED = (Organization, TwilioAccount, Connector, CustomField, Tier, TierRule, Person, User, ApiKey)
 # What the portal counts for itself.
 _LEFT_OUT = {"id", "organization", "version", "updated_at", "created_at", "last_used_at", "audit_key_version", "hint"}
 _SECRET = {"hash": "key", "hook_key": "webhook key"}
@@ -221,13 +210,20 @@ def _in_words(value: Any) -> str:
 # -- What is touched ------------------------------------------------------------------------------------------------
 
 
+def _part_of(model: type[models.Model]) -> PartOf | None:
+    entry = entry_of(model)
+    return entry.remembered if entry and isinstance(entry.remembered, PartOf) else None
+
+
 def _told_of(row: Any) -> list[Any]:
     """The objects that a change of ``row`` is a change of."""
-    if isinstance(row, TierRule):
-        return [row.tier]
-    if isinstance(row, User):
-        return list(row.people.all()) if row.pk else []
-    return [row]
+    part = _part_of(type(row))
+    if part is None:
+        return [row]
+    whole = getattr(row, part.whole)
+    if isinstance(whole, models.Model):
+        return [whole]
+    return list(whole.all()) if row.pk else []
 
 
 def _remember(sender: type[models.Model], instance: Any, **signal: Any) -> None:
@@ -240,13 +236,13 @@ def _remember(sender: type[models.Model], instance: Any, **signal: Any) -> None:
             continue
         stored = type(row)._base_manager.filter(pk=row.pk).first()
         if stored:
-            recording.touched[key] = _Before(_organization_of(stored), str(stored), _described(stored))
+            recording.touched[key] = _Before(organization_id_of(stored), str(stored), _described(stored))
 
 
 def _remember_new(sender: type[models.Model], instance: Any, created: bool, **signal: Any) -> None:
     recording = _recording.get()
-    if recording is not None and created and not signal.get("raw") and not isinstance(instance, TierRule | User):
-        recording.touched.setdefault((sender, instance.pk), _Before(_organization_of(instance), str(instance), None))
+    if recording is not None and created and not signal.get("raw") and not _part_of(sender):
+        recording.touched.setdefault((sender, instance.pk), _Before(organization_id_of(instance), str(instance), None))
 
 
 def _remember_deleted(sender: type[models.Model], instance: Any, **signal: Any) -> None:
@@ -256,11 +252,12 @@ def _remember_deleted(sender: type[models.Model], instance: Any, **signal: Any) 
             _remember(Connector, fallback)
 
 
-def _organization_of(row: Any) -> int:
-    return int(row.pk if isinstance(row, Organization) else row.organization_id)
+def watch(model: type[models.Model]) -> None:
+    """Remember what becomes of the model's rows."""
+    pre_save.connect(_remember, sender=model, dispatch_uid=f"history-{model.__name__}-before")
+    post_save.connect(_remember_new, sender=model, dispatch_uid=f"history-{model.__name__}-new")
+    pre_delete.connect(_remember_deleted, sender=model, dispatch_uid=f"history-{model.__name__}-deleted")
 
 
-for _model in REMEMBERED:
-    pre_save.connect(_remember, sender=_model, dispatch_uid=f"history-{_model.__name__}-before")
-    post_save.connect(_remember_new, sender=_model, dispatch_uid=f"history-{_model.__name__}-new")
-    pre_delete.connect(_remember_deleted, sender=_model, dispatch_uid=f"history-{_model.__name__}-deleted")
+for _model in remembered():
+    watch(_model)

@@ -1,7 +1,7 @@
 """Configuration kept in the process, so that a lookup need not read the database before it asks its sources.
 
-Every change of a model of ``CONFIGURATION`` writes a new version in its own transaction. A process believes the version
-that it saw for up to a second; so a change is seen at once where it was made, and within two seconds everywhere.
+Every change of a model that the registry calls versioned writes a new version in its own transaction. A process believes
+the version that it saw for up to a second; so a change is seen at once where it was made, and within two seconds everywhere.
 """
 
 from __future__ import annotations
@@ -16,13 +16,10 @@ from django.db import models, transaction
 from django.db.models.signals import post_delete, post_save
 
 from integrations.flights import Flights
-from integrations.models.connectors import Connector, CustomField, RestrictedRecord
 from integrations.models.keys import KeyField
-from integrations.models.organizations import Organization
-from integrations.models.people import ApiKey, Tier, TierRule
+from integrations.models.registry import versioned
 from integrations.storage.database_thread import in_database_thread
 
-CONFIGURATION = (Organization, Connector, CustomField, Tier, TierRule, ApiKey, RestrictedRecord)
 BELIEVED_S = 1.0
 MOST_KEPT = 10_000
 
@@ -119,7 +116,7 @@ def configuration_changed(**_signal: Any) -> None:
     transaction.on_commit(_seen.forget)
 
 
-for _model in CONFIGURATION:
+for _model in versioned():
     post_save.connect(configuration_changed, sender=_model, dispatch_uid=f"version-{_model.__name__}-saved")
     post_delete.connect(configuration_changed, sender=_model, dispatch_uid=f"version-{_model.__name__}-deleted")
 

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from integrations import configuration
-from integrations.configuration.history import REMEMBERED, recorded
+from integrations.configuration.history import recorded
 from integrations.disclosure import audit
 from integrations.errors import AuditUnavailable
 from integrations.jobs import retention
@@ -30,6 +30,7 @@ from integrations.models import (
     User,
 )
 from integrations.models.people import Effect
+from integrations.models.registry import REGISTRY
 from tests.admin.conftest import AUTH_TOKEN, TOKEN, denials, page, registered, save
 from tests.factories import World, make_connector
 
@@ -169,7 +170,7 @@ def test_every_model_of_the_configuration_is_remembered(world: World, filled: Fi
                 setattr(row, name, value)
             row.save()
     told = {change.model for change in changes(world.riverside)}
-    assert told == {str(model._meta.model_name) for model in REMEMBERED} - {"tierrule", "user"}
+    assert told == {str(entry.model._meta.model_name) for entry in REGISTRY if entry.remembered is True}
 
 
 def test_what_was_made_and_what_is_gone_is_told_with_its_settings(world: World, filled: Filled, log_in: LogIn) -> None:
