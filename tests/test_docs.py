@@ -11,12 +11,16 @@ from pathlib import Path
 import pytest
 from django.core.management import get_commands
 
+from integrations import coercion
 from integrations.api.errors import STATUS_OF
+from integrations.api.urls import urlpatterns
+from integrations.api.views import ApiView
 from integrations.connectors import kinds
 from integrations.connectors.base import Connector
 from integrations.connectors.rest.presets import names as preset_names
 from integrations.models import Event
-from integrations.profile import FIELDS
+from integrations.models.people import API_SCOPES
+from integrations.profile import FIELDS, FieldType
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = {
@@ -83,6 +87,31 @@ def test_every_preset_is_documented(preset: str) -> None:
 @pytest.mark.parametrize("code", sorted(STATUS_OF))
 def test_every_error_code_is_documented(code: str) -> None:
     assert f"`{code}`" in EVERYTHING
+
+
+def endpoints() -> list[tuple[type[ApiView], str]]:
+    """The endpoints, each with the line of docs/api.md that begins its section."""
+    found = []
+    for page in urlpatterns:
+        view = getattr(page.callback, "view_class", None)
+        if view and issubclass(view, ApiView):
+            method = "GET" if "get" in view.http_method_names and hasattr(view, "get") else "POST"
+            found.append((view, f"## `{method} /api/{page.pattern}`"))
+    return found
+
+
+@pytest.mark.parametrize(("view", "heading"), endpoints(), ids=lambda one: getattr(one, "__name__", None))
+def test_every_endpoint_has_a_section_that_names_its_scope(view: type[ApiView], heading: str) -> None:
+    section = DOCS["docs/api.md"].partition(f"{heading}\n")[2].partition("\n## ")[0]
+    assert f"Scope `{view.scope}`" in section
+    assert view.scope in API_SCOPES
+
+
+@pytest.mark.parametrize("kind", FieldType)
+def test_every_type_of_field_is_documented_and_can_be_read(kind: FieldType) -> None:
+    table = CONFIGURATION.partition("### `[[organization.field]]`")[2].partition("\n### ")[0]
+    assert f"`{kind}`" in table
+    assert kind in coercion._SHAPES
 
 
 @pytest.mark.parametrize("field", sorted(FIELDS))
