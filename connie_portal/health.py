@@ -37,7 +37,7 @@ NO_DATABASE = "The portal's database does not answer."
 NOT_WRITABLE = "The portal's database takes nothing new: {why}. No caller is shown until it does."
 NOT_MIGRATED = "The portal's database is not up to date. Run: manage.py migrate"
 REDIS_WAIT_S = 0.5
-LONGEST_S = 4.0
+MAX_WAIT_S = 4.0
 # With less room than this the next entries of the audit trail may not find any.
 LEAST_ROOM = 4 * 1024 * 1024
 # What SQLite and MariaDB say, as an operator needs it.
@@ -107,7 +107,7 @@ async def readyz(_request: HttpRequest) -> HttpResponse:
     Without a runner calls are answered as before, so its absence is said, but takes no web process out of service.
     """
     try:
-        problem, silence = await asyncio.wait_for(in_database_thread(_state), LONGEST_S)
+        problem, silence = await asyncio.wait_for(in_database_thread(_state), MAX_WAIT_S)
     except TimeoutError:
         problem, silence = NO_DATABASE, ""
     return _text(problem, 503) if problem else _text(f"ready\n{silence}".rstrip())

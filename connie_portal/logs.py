@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from integrations.never import is_never, scrub
+from integrations.redaction import is_never, scrub
 
 _PHONE = re.compile(
     r"(?<![\w.:-])(?:(?:\+|%2B)?1?[\s.-]?)?\(?\d{3}\)?[\s.-]?\d{3}[\s.-]?\d{4}(?![\w:-])|(?:\+|%2B)\d{7,15}\b",
@@ -27,8 +27,8 @@ _QUERY = re.compile(r"\?[^\s\"']*")
 
 # Characters of one text: enough for a traceback, whose end says what went wrong. More than a cut number, address or card has.
 KEPT_HEAD, KEPT_TAIL, _MARGIN = 2_000, 6_000, 300
-LONGEST_TEXT = KEPT_HEAD + KEPT_TAIL + 2 * _MARGIN
-LONGEST_NAME, MOST_ITEMS, DEEPEST = 200, 50, 5
+MAX_TEXT = KEPT_HEAD + KEPT_TAIL + 2 * _MARGIN
+MAX_NAME, MAX_ITEMS, MAX_DEPTH = 200, 50, 5
 _SHORTEST_NUMBER = 10**9  # an integer from here on may be a phone or a card
 
 Event = MutableMapping[str, Any]
@@ -39,7 +39,7 @@ def redact_text(text: str) -> str:
 
     What a cut goes through is no longer recognised, so that a little beside each cut is read and left out.
     """
-    if len(text) <= LONGEST_TEXT:
+    if len(text) <= MAX_TEXT:
         return _without_people(text)
     head, tail = text[: KEPT_HEAD + _MARGIN], text[-(KEPT_TAIL + _MARGIN) :]
     # The end begins with a word of its own, because a token is known by the word before it alone.
@@ -61,24 +61,24 @@ def redact(_logger: Any, _method: str, event: Event) -> Event:
 
 
 def _redacted(key: str, value: Any, depth: int = 0) -> Any:
-    if is_never(key[:LONGEST_NAME]) or key in {"authorization", "phone", "email", "number"}:
+    if is_never(key[:MAX_NAME]) or key in {"authorization", "phone", "email", "number"}:
         return "[removed]"
     if isinstance(value, str):
         return redact_text(value)
     if isinstance(value, int) and abs(value) >= _SHORTEST_NUMBER:
         return "[number]"
-    if isinstance(value, (dict, list, tuple)) and depth == DEEPEST:
+    if isinstance(value, (dict, list, tuple)) and depth == MAX_DEPTH:
         return "[more]"
     if isinstance(value, dict):
-        some = islice(value.items(), MOST_ITEMS)
+        some = islice(value.items(), MAX_ITEMS)
         return {_redacted_name(name): _redacted(name if isinstance(name, str) else "", item, depth + 1) for name, item in some}
     if isinstance(value, (list, tuple)):
-        return [_redacted("", item, depth + 1) for item in value[:MOST_ITEMS]]
+        return [_redacted("", item, depth + 1) for item in value[:MAX_ITEMS]]
     return value
 
 
 def _redacted_name(name: Any) -> str:
-    return _without_people(name[:LONGEST_NAME]) if isinstance(name, str) else str(_redacted("", name))
+    return _without_people(name[:MAX_NAME]) if isinstance(name, str) else str(_redacted("", name))
 
 
 def drop_query(_logger: Any, _method: str, event: Event) -> Event:

@@ -17,7 +17,7 @@ from integrations.outbound.loop import adopt
 THREADS = 2
 # How soon an entry of the queue in a file is seen. Redis wakes whoever waits; there it is the first pause after an error.
 LOOK_EVERY_S = 0.05
-LONGEST_PAUSE_S = 5.0
+MAX_PAUSE_S = 5.0
 # What a thread is doing may take so long to end. What has not by then is done again by the next runner.
 STOP_S = 4.0
 
@@ -39,7 +39,7 @@ class Runner:
 
     def __init__(self) -> None:
         huey = queue().huey
-        longest = LONGEST_PAUSE_S if huey.storage.blocking else LOOK_EVERY_S
+        longest = MAX_PAUSE_S if huey.storage.blocking else LOOK_EVERY_S
         delays = {"initial_delay": LOOK_EVERY_S, "max_delay": longest, "backoff": 2.0}
         self._consumer = _Consumer(huey, workers=THREADS, shutdown_timeout=STOP_S, **delays)
         self._watch = threading.Thread(target=self._consumer.watch, name="runner", daemon=True)

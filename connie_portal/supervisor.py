@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 # Children end by themselves within a few seconds; what has not by then is ended for them.
 END_S = 8.0
 LOOK_EVERY_S = 0.2
-LONGEST_PAUSE_S = 10.0
+MAX_PAUSE_S = 10.0
 # Who lived this long did not die of its start.
 STEADY_S = 30.0
 
@@ -58,7 +58,7 @@ class Supervisor:
         now = time.monotonic()
         if child.process and child.process.poll() is not None:
             child.failures = 0 if now - child.began_at > STEADY_S else child.failures + 1
-            child.next_at = now + min(2.0**child.failures / 2, LONGEST_PAUSE_S)
+            child.next_at = now + min(2.0**child.failures / 2, MAX_PAUSE_S)
             child.process = None
         if child.process is None and now >= child.next_at:
             command = [part.format(parent_fd=reading) for part in child.command]

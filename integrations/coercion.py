@@ -10,8 +10,8 @@ from decimal import Decimal, InvalidOperation
 
 from integrations import days, figures, money
 from integrations.emails import address_in
-from integrations.never import REMOVED, is_never, scrub
 from integrations.profile import JSON, Field, FieldType, Sensitivity
+from integrations.redaction import REMOVED, is_never, scrub
 from integrations.words import is_nothing, name_of, truth, written
 
 MAX_TEXT = 2_000

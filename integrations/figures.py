@@ -12,10 +12,10 @@ import unicodedata
 from decimal import Decimal
 
 # What every reader of JSON holds exactly: RFC 8259, section 6.
-MOST = 2**53 - 1
+MAX_SAFE = 2**53 - 1
 MAX_TEXT = 64
 _DIGITS = 40
-_MOST_PLACES = 300
+_MAX_PLACES = 300
 _PLAIN = re.compile(r"[+-]?(?:[0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})(?:[eE][+-]?[0-9]{1,2})?")
 _SEPARATED = re.compile(r"[0-9., ']{1,64}")
 _BLANK = re.compile(r"\s")
@@ -66,11 +66,11 @@ def bounded(raw: int | float | Decimal) -> Decimal:
         raise ValueError
     if isinstance(raw, Decimal):
         places = raw.as_tuple()
-        if not raw.is_finite() or len(places.digits) > _DIGITS or abs(raw.adjusted()) > _MOST_PLACES:
+        if not raw.is_finite() or len(places.digits) > _DIGITS or abs(raw.adjusted()) > _MAX_PLACES:
             raise ValueError
     elif isinstance(raw, float) and not math.isfinite(raw):
         raise ValueError
-    if not -MOST <= raw <= MOST:
+    if not -MAX_SAFE <= raw <= MAX_SAFE:
         raise ValueError
     return Decimal(repr(raw)) if isinstance(raw, float) else Decimal(raw)
 

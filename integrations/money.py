@@ -223,6 +223,6 @@ def _whole(amount: Decimal) -> int:
 
 
 def _minor(amount: int, currency: str) -> dict[str, JSON]:
-    if abs(amount) > figures.MOST:
+    if abs(amount) > figures.MAX_SAFE:
         raise ValueError
     return {"amount_minor": amount, "currency": currency}

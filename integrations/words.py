@@ -10,7 +10,7 @@ from integrations.profile import JSON
 # Longer texts say something, whatever they begin with.
 MAX_NOTHING = 24
 MAX_ID = 190
-_MOST_DIGITS = 40
+_MAX_DIGITS = 40
 _SIGNS_OF_NOTHING = " -–—−_.?*/\\"
 # What programs write for a value that is not there; compared in small letters.
 _NULLS = frozenset(
@@ -151,7 +151,7 @@ def record_id(raw: object) -> str:
 def written(number: int | float | Decimal) -> str:
     """A number that is read as text, like an id: ``7.0`` is 7. Raises ValueError where digits of it are lost."""
     if isinstance(number, int):
-        if abs(number) >= 10**_MOST_DIGITS:
+        if abs(number) >= 10**_MAX_DIGITS:
             raise ValueError
         return str(number)
     exact = figures.bounded(number)

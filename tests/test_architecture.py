@@ -18,7 +18,8 @@ PACKAGE = ROOT / "integrations"
 
 HTTP_CLIENTS = {"httpx", "httpx_aiohttp", "aiohttp", "requests", "urllib3", "urllib.request", "http.client", "pyreqwest"}
 _NOUNS = (
-    "errors phone stored_numbers never* profile coercion figures money days codes words emails sought flights whose deadline"
+    "errors phone stored_numbers redaction* profile coercion figures money days codes words emails "
+    "search_query single_flight whose deadline"
 )
 NOUNS = [f"integrations.{noun}" for noun in _NOUNS.split()]
 MODELS = [*NOUNS, "integrations.storage*", "integrations.models*"]
@@ -165,7 +166,7 @@ def test_each_door_is_the_only_one() -> None:
         for imported in imports(tree):
             root = imported.split(".")[0]
             http_client = root in HTTP_CLIENTS or imported in HTTP_CLIENTS
-            # aiohttp.web is a server: the stand-ins serve with it.
+            # aiohttp.web is a server: the simulators serve with it.
             serves = module.startswith("integrations.sandbox") and imported.startswith("aiohttp")
             if http_client and module != "integrations.outbound.http" and not serves:
                 offenders.append(f"{module} imports {imported}")

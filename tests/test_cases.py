@@ -18,7 +18,7 @@ from pytest_django.fixtures import Settings
 
 from integrations.disclosure import Context, Disclosure, disclose
 from integrations.disclosure.viewers import viewer_of_person
-from integrations.lookup import Question, close_sources, look_up
+from integrations.lookup import LookupRequest, close_sources, look_up
 from integrations.models import Channel, Organization
 from integrations.phone import NotANumber, classify
 from tests.factories import World, make_connector
@@ -61,7 +61,7 @@ class Case:
         assert not isinstance(caller, NotANumber)
 
         async def look() -> Disclosure:
-            result = await look_up(Question(self.world.riverside.pk, caller, with_restricted=True))
+            result = await look_up(LookupRequest(self.world.riverside.pk, caller, with_restricted=True))
             viewer = viewer_of_person(self.world.ann, channel=Channel.PANEL, address="127.0.0.1")
             try:
                 return await disclose(result, viewer, Context())

@@ -12,7 +12,7 @@ from django.core.management import call_command
 
 from integrations.disclosure import audit
 from integrations.errors import AuditUnavailable
-from integrations.lookup import LookupResult, LookupStatus, Question, SourceOutcome, SourceStatus
+from integrations.lookup import LookupRequest, LookupResult, LookupStatus, SourceOutcome, SourceStatus
 from integrations.management.commands import lookup_caller
 from integrations.models import AccessEntry, Organization
 from integrations.phone import Number, Withheld
@@ -50,7 +50,7 @@ def sources_answer(monkeypatch: pytest.MonkeyPatch) -> Answer:
     """What the sources are to answer."""
 
     def answer(status: LookupStatus, *people: CallerProfile, unreadable: tuple[str, ...] = ()) -> None:
-        async def look_up(question: Question) -> LookupResult:
+        async def look_up(question: LookupRequest) -> LookupResult:
             if isinstance(question.caller_id, Withheld):
                 return LookupResult(question.organization_id, question.caller_id, LookupStatus.WITHHELD, (), (), NOW)
             source = SourceOutcome("crm", "HubSpot", "hubspot", SourceStatus.FOUND, latency_ms=81.2, unreadable=unreadable)

@@ -18,7 +18,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from pytest_django.fixtures import Settings
 
-from integrations.lookup import LookupResult, Question, close_sources, look_up
+from integrations.lookup import LookupRequest, LookupResult, close_sources, look_up
 from integrations.lookup.sources import plan_of
 from integrations.lookup.store import store
 from integrations.models import Connector
@@ -67,7 +67,7 @@ def configuration(kind: str, base_url: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Fault:
-    """``answer`` is what the stand-in does once it is reached; ``address`` where it is asked instead, if anywhere else.
+    """``answer`` is what the simulator does once it is reached; ``address`` where it is asked instead, if anywhere else.
 
     ``breaker``: ``counted`` towards opening the circuit, ``paused`` under the status's own word, or ``untouched``.
     """
@@ -145,7 +145,7 @@ async def connected(world: World, kind: str, **facts: Any) -> None:
 
 async def looked_up(world: World) -> LookupResult:
     async with asyncio.timeout(PATIENCE_S):
-        return await look_up(Question(world.riverside.pk, NUMBER, refresh=True))
+        return await look_up(LookupRequest(world.riverside.pk, NUMBER, refresh=True))
 
 
 async def breaker_of(world: World) -> str:
@@ -168,7 +168,7 @@ async def seen(world: World, fault: Fault, kind: str) -> None:
 
 
 def signed_in(kind: str, answer: Write) -> Write:
-    """The stand-in's sign-in works; what fails is what it is asked."""
+    """The simulator's sign-in works; what fails is what it is asked."""
 
     async def write(writer: asyncio.StreamWriter) -> None:
         if kind == "salesforce" and current_request.get().path.endswith("/oauth2/token"):

@@ -178,7 +178,7 @@ def test_amounts_are_written_in_whole_units(amount: tuple[int, str], written: st
     ("raw", "region", "number"),
     [("1e3", "US", 1000), ("1,234", "US", 1234), ("1.234", "US", 1.234), ("1.234", "DE", 1234), ("-42,5", "DE", -42.5),
      (" 7 ", "US", 7),
-     (0.5, "US", 0.5), (figures.MOST, "US", figures.MOST), (3.0, "US", 3)],
+     (0.5, "US", 0.5), (figures.MAX_SAFE, "US", figures.MAX_SAFE), (3.0, "US", 3)],
 )  # fmt: skip
 def test_numbers_take_the_region_s_separators(raw: object, region: str, number: float) -> None:
     value = coerce(_number(), raw, Habits(region=region))

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from integrations.coercion import Habits, WrongType, coerce
-from integrations.never import REMOVED, is_never, scrub
 from integrations.profile import FIELDS, Sensitivity
+from integrations.redaction import REMOVED, is_never, scrub
 
 USUAL = Habits(UTC, "US", "USD")
 

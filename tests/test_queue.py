@@ -151,7 +151,7 @@ def test_a_queue_that_is_away_costs_the_request_nothing(world: World, settings: 
 
 
 def test_a_runner_outlives_its_redis(world: World, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connie_portal.runner.LONGEST_PAUSE_S", 0.2)
+    monkeypatch.setattr("connie_portal.runner.MAX_PAUSE_S", 0.2)
     with redis_server() as passing:
         settings.REDIS_URL = passing.url
         forget_queue()

@@ -130,13 +130,13 @@ def state_of(row: Connector, source: Source) -> tuple[str, str]:
     }
     if source.breaker.pause:
         return "bad", words[source.breaker.pause.word]
-    standing = source.connector.standing
-    if standing.status != "healthy":
-        return "bad", standing.message
+    last_known_health = source.connector.last_known_health
+    if last_known_health.status != "healthy":
+        return "bad", last_known_health.message
     if not source.knows_people:
         return "good", _("Asked when somebody looks for a service.")
     asked = _("Asked on every call.") if source.asked_by_phone else _("Asked once it is known who calls.")
-    return "good", " ".join(filter(None, (asked, standing.message, _hidden(unsure(source.fingerprint)))))
+    return "good", " ".join(filter(None, (asked, last_known_health.message, _hidden(unsure(source.fingerprint)))))
 
 
 def _hidden(number: int) -> str:

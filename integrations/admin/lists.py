@@ -21,8 +21,8 @@ from integrations.disclosure import audit
 from integrations.disclosure.viewers import Viewer, people_of, viewer_of_person
 from integrations.errors import AuditUnavailable, ConfigurationError, SourceError
 from integrations.models import Channel, Connector, DirectoryList, DirectoryUpload, Event
-from integrations.never import is_never, named_like, scrub
 from integrations.profile import FIELDS, Field, Sensitivity
+from integrations.redaction import is_never, named_like, scrub
 
 _BY_NUMBER = ("phone", "phones")  # made of the columns with numbers, and not to be chosen by themselves
 _WHAT = "column-"

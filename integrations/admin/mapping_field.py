@@ -105,6 +105,6 @@ def _usual_reading(row: Connector, vocabulary: Mapping[str, Field]) -> Mapping[s
     """Field → expression without the organisation's changes; only what its kind always reads while it cannot be asked."""
     settings = replace(settings_of(row, row.organization, vocabulary), mapping={})
     try:
-        return build(settings, StoredRows(row.pk)).reads
+        return build(settings, StoredRows(row.pk)).field_expressions
     except (ConfigurationError, ValidationError):
         return kinds()[row.kind].field_table if row.kind in kinds() else {}

@@ -19,9 +19,9 @@ from integrations.errors import AuditUnavailable, ConfigurationError
 from integrations.lookup.trial import Trial, try_out, try_sample
 from integrations.models import Channel, Connector
 from integrations.models.people import Effect
-from integrations.never import told
 from integrations.phone import Number, Withheld, classify
 from integrations.presentation.formatting import ValueFormatter
+from integrations.redaction import told
 
 _OUTCOMES = {
     "found": _("It answered and knows the caller."),

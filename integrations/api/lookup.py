@@ -13,14 +13,14 @@ from integrations.api.keys import Client, refuse_another_organization
 from integrations.api.views import ApiView, BadRequest, validated
 from integrations.calls import CallFacts
 from integrations.calls.named import NamedCall
-from integrations.disclosure import Context, Disclosure, Showing, refuse_probing
-from integrations.lookup import LookupStatus, Question, SourceStatus, look_up
+from integrations.disclosure import Context, Disclosure, DisclosureSession, refuse_probing
+from integrations.lookup import LookupRequest, LookupStatus, SourceStatus, look_up
 from integrations.phone import MAX_RAW_LENGTH, NotANumber, classify
 
 DEFAULT_DEADLINE_MS = 6_000
 
 
-class LookupRequest(serializers.Serializer[Any]):
+class LookupBody(serializers.Serializer[Any]):
     """The body of a lookup; unknown fields are ignored."""
 
     phone = serializers.CharField(
@@ -85,13 +85,13 @@ class LookupAnswer(serializers.Serializer[Any]):
     lookup_timestamp = serializers.DateTimeField()
 
 
-_REQUEST = LookupRequest()
+_REQUEST = LookupBody()
 
 
 class LookupView(ApiView):
     scope = "lookup"
 
-    @extend_schema(operation_id="lookup", request=LookupRequest, responses={200: LookupAnswer}, tags=["lookup"])
+    @extend_schema(operation_id="lookup", request=LookupBody, responses={200: LookupAnswer}, tags=["lookup"])
     async def post(self, request: Any) -> HttpResponse:
         """Find the caller in every connected system at once."""
         return await super().post(request)
@@ -108,9 +108,9 @@ class LookupView(ApiView):
         organization_id = client.viewer.organization_id
         seconds = (asked.get("deadline_ms") or DEFAULT_DEADLINE_MS) / 1000
         call = NamedCall(organization_id, CallFacts(caller_id, context.call_sid, context.task_sid))
-        showing = Showing(client.viewer, context, call if context.call_sid else None)
+        showing = DisclosureSession(client.viewer, context, call if context.call_sid else None)
         counts, refresh = client.viewer.with_restricted, bool(asked.get("refresh"))
-        question = Question(organization_id, caller_id, seconds, refresh=refresh, with_restricted=counts)
+        question = LookupRequest(organization_id, caller_id, seconds, refresh=refresh, with_restricted=counts)
         refuse_probing(client.viewer)
         await showing.prepare()  # at hand, nearly always
         return json_response(answer_of(await showing.disclose(await look_up(question))))

@@ -9,7 +9,7 @@ from django.db import transaction
 from integrations.lookup import Choice
 from integrations.models import Call, CallRecord, Connector
 from integrations.profile import Ref
-from integrations.sought import Sought, reopened
+from integrations.search_query import SearchQuery, reopened
 
 
 def choice_of(call: Call) -> Choice:
@@ -31,7 +31,7 @@ def _before(call: Call) -> frozenset[Ref]:
     return frozenset(picks.filter(call_id=last).values_list("connector__key", "record_id")) if last else frozenset()
 
 
-def pick(call: Call, refs: Iterable[Ref], person_id: int | None, found_by: Sought | None = None) -> None:
+def pick(call: Call, refs: Iterable[Ref], person_id: int | None, found_by: SearchQuery | None = None) -> None:
     """The caller is the person with these records, and nobody else. (sync)
 
     ``found_by``: with what they were searched for, if the call's number did not find them.

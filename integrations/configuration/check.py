@@ -22,8 +22,8 @@ from integrations.configuration.wording import findings
 from integrations.models import ApiKey, Organization, TwilioAccount
 from integrations.models.keys import folded
 from integrations.models.people import DEFAULT_TIERS
-from integrations.never import is_never
 from integrations.profile import FIELDS, Field, FieldType, Section, Sensitivity
+from integrations.redaction import is_never
 
 # Section → its table's model, and the key by which the file matches its entries.
 _SECTIONS: dict[str, tuple[type[schema.Table], str]] = {

@@ -24,15 +24,15 @@ from django.utils.translation import gettext as _
 
 from integrations.models import ConfigurationChange, Connector, Person, Tier
 from integrations.models.registry import PartOf, entry_of, organization_id_of, remembered
-from integrations.never import is_never
 from integrations.profile import FIELDS
+from integrations.redaction import is_never
 from integrations.storage.encryption import EncryptedJSONField, EncryptedTextField
 
 # What the portal counts for itself.
 _LEFT_OUT = {"id", "organization", "version", "updated_at", "created_at", "last_used_at", "audit_key_version", "hint"}
 _SECRET = {"hash": "key", "hook_key": "webhook key"}
 _OF_A_PERSON = ("first_name", "last_name", "email", "is_active", "is_superuser")
-LONGEST_VALUE = 2_000
+MAX_VALUE = 2_000
 _PASSWORD_IN_URL = re.compile(r"(?<=://)([^/\s:@]*):[^/\s@]*(?=@)")
 _SECRET_IN_URL = re.compile(r"(?<=[?&])([\w.-]*(?:key|token|secret|password|sig|signature|code)=)[^&\s]*", re.IGNORECASE)
 _SECRET_NAME = re.compile(r"(^|[_-])(authorization|cookie|token|password|secret|apikey|credentials?)$|[_-]key$", re.IGNORECASE)
@@ -132,7 +132,7 @@ def _differences(before: Facts, after: Facts) -> Iterator[list[str]]:
 
 
 def _shortened(text: str) -> str:
-    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
+    return text if len(text) <= MAX_VALUE else f"{text[:MAX_VALUE]}…"
 
 
 # -- What an object says of itself ----------------------------------------------------------------------------------

@@ -26,12 +26,12 @@ from integrations.connectors.mapping import FieldMapping
 from integrations.connectors.verifying import holds
 from integrations.deadline import Deadline
 from integrations.errors import ConfigurationError, InvalidResponse
-from integrations.never import drop_never, scrub
 from integrations.outbound.network import PUBLIC_ONLY, NetworkPolicy
 from integrations.outbound.recording import record_read, remark
 from integrations.phone import Number
 from integrations.profile import FIELDS, JSON, Field, FieldType, Match, SourceRecord, same_id
-from integrations.sought import Sought
+from integrations.redaction import drop_never, scrub
+from integrations.search_query import SearchQuery
 from integrations.stored_numbers import with_country_code
 
 # What a kind may say of itself that it can do.
@@ -229,7 +229,7 @@ class Connector(ABC):
         return same_id(written)
 
     @property
-    def reads(self) -> dict[str, str]:
+    def field_expressions(self) -> dict[str, str]:
         """Field → expression, as it is configured."""
         return dict(self.mapping.expressions)
 
@@ -238,7 +238,7 @@ class Connector(ABC):
         return compiled(self.options.external_id, "external_id") if self.options.external_id else None
 
     @property
-    def standing(self) -> Health:
+    def last_known_health(self) -> Health:
         """What its last answers told of it, without asking: with a sentence where an admin should know of something."""
         return Health("healthy")
 
@@ -258,13 +258,13 @@ class Connector(ABC):
         """More about the one linked person; ``[]`` if this system does not know them."""
         raise NotImplementedError(f"{self.kind} has no details")
 
-    async def search(self, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
+    async def search(self, search_query: SearchQuery, deadline: Deadline) -> list[SourceRecord]:
         """People of this name or e-mail address, at most MAX_HITS. They are verified by whoever asks."""
         raise NotImplementedError(f"{self.kind} cannot be searched")
 
-    async def find_again(self, record_id: str, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
-        """The record that ``sought`` once found: by asking the same again, unless a kind can ask for it by its id."""
-        found = await (self.find(sought.number, deadline) if sought.number else self.search(sought, deadline))
+    async def fetch(self, record_id: str, search_query: SearchQuery, deadline: Deadline) -> list[SourceRecord]:
+        """The record that ``search_query`` once found: by asking the same again, unless a kind can ask for it by its id."""
+        found = await (self.find(search_query.number, deadline) if search_query.number else self.search(search_query, deadline))
         return [record for record in found if record.record_id == record_id]
 
     async def availability(self, question: AvailabilityQuestion, deadline: Deadline) -> Availability:
@@ -275,11 +275,11 @@ class Connector(ABC):
         """Whether the system answers and accepts our credentials, without touching any person's record."""
         raise NotImplementedError(f"{self.kind} cannot be probed")
 
-    def wants_details(self, keys: DetailKeys) -> bool:
+    def has_details_for(self, keys: DetailKeys) -> bool:
         """Whether asking for details could add anything; saves the round trip when the first answer tells."""
         return True
 
-    def counts(self, question: str, keys: DetailKeys) -> bool:
+    def counts_against_limit(self, question: str, keys: DetailKeys) -> bool:
         """Whether a question, named like the method that answers it, is one of those that ``limits.rps`` is about."""
         return True
 

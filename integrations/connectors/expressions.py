@@ -14,8 +14,8 @@ from jmespath.parser import ParsedResult
 
 from integrations.connectors.interpreter import BoundedInterpreter, multiplies, parts_of
 from integrations.errors import ConfigurationError
-from integrations.never import is_never, named_like
 from integrations.profile import JSON
+from integrations.redaction import is_never, named_like
 
 MAX_LENGTH, MAX_NODES, MAX_DEPTH = 1_000, 200, 30
 

@@ -10,8 +10,8 @@ from integrations.coercion import Habits, Reader, WrongType
 from integrations.connectors.expressions import Expression, compiled
 from integrations.connectors.interpreter import TooMuchWork
 from integrations.errors import ConfigurationError
-from integrations.never import is_never
 from integrations.profile import JSON, Field
+from integrations.redaction import is_never
 
 # After so many expressions that did too much with a record, no further one of its mapping is run.
 MAX_TOO_MUCH = 3

@@ -152,7 +152,7 @@ class RowsConnector(Connector):
         """How often it is to be read from there; 0 for never."""
 
     @abstractmethod
-    async def fetch(self, deadline: Deadline) -> Table:
+    async def read_table(self, deadline: Deadline) -> Table:
         """The list from where it is kept. Raises SourceError, ConfigurationError."""
 
 

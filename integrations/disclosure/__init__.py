@@ -25,7 +25,7 @@ from integrations.disclosure.fields import Disclosed, disclosed_fields, shown_as
 from integrations.disclosure.identity import gate_for
 from integrations.disclosure.masking import mask
 from integrations.disclosure.matches import MatchCard, cards_of, marks_of, match_id, matched_by
-from integrations.disclosure.policy import Gate, Policy, policy_of
+from integrations.disclosure.policy import IdentityGate, Policy, policy_of
 from integrations.disclosure.probing import note_unknown, refuse_probing
 from integrations.disclosure.search import Found, allow_search, disclose_found
 from integrations.disclosure.viewers import Viewer
@@ -35,7 +35,7 @@ from integrations.models import Event
 from integrations.models.people import Effect
 from integrations.phone import Number
 from integrations.profile import FIELDS, JSON, CallerProfile, Ref
-from integrations.sought import By
+from integrations.search_query import By
 
 __all__ = [
     "Context",
@@ -99,10 +99,10 @@ async def disclose(result: LookupResult, viewer: Viewer, context: Context) -> Di
 
     Raises AuditUnavailable if it cannot be committed, and AccessDenied if viewer and result are of two organisations.
     """
-    return await Showing(viewer, context).disclose(result)
+    return await DisclosureSession(viewer, context).disclose(result)
 
 
-class Showing:
+class DisclosureSession:
     """One showing of a caller, to which results come as they grow. What it has shown already needs no further entry.
 
     ``beside`` is written with the first one.
@@ -127,7 +127,7 @@ class Showing:
         check_made_for(self.viewer, result)
         policy = await self.prepare()
         one = None if result.undecided or not result.people else result.people[0]
-        gate = gate_for(one, policy, self.viewer, self.context) if one else Gate.CLOSED
+        gate = gate_for(one, policy, self.viewer, self.context) if one else IdentityGate.CLOSED
         fields = disclosed_fields(one, policy, result.vocabulary, gate) if one else {}
         matches = cards_of(result, policy) if result.undecided else ()
         disclosure = Disclosure(
@@ -144,10 +144,10 @@ class Showing:
             shared=result.shared,
             complete=result.complete,
             chosen=bool(result.choice.picked),
-            found_by=result.sought.by if result.sought else None,
+            found_by=result.search_query.by if result.search_query else None,
             restricted=one is not None and bool(one.refs & result.restricted),
             question=policy.question if any(shown.verify_first for shown in fields.values()) else "",
-            checked=self.context.checked.outcome if policy.question and self.context.checked and gate is Gate.OPEN else "",
+            checked=_checked(self.context, policy, gate),
             set_aside=len(result.set_aside),
             matched_by=matched_by(one) if one else "",
             people=marks_of(one, result.organization_id) if one else frozenset(),
@@ -175,6 +175,11 @@ class Showing:
         self._status = result.status if result.complete else None
         if result.complete:
             await note_unknown(self.viewer, result)
+
+
+def _checked(context: Context, policy: Policy, gate: IdentityGate) -> str:
+    """Tell how the check of the caller ended, where one was asked for and let them in."""
+    return context.checked.outcome if policy.question and context.checked and gate is IdentityGate.OPEN else ""
 
 
 async def announce(number: Number | None, viewer: Viewer, context: Context) -> str:

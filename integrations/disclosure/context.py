@@ -54,13 +54,13 @@ class Context:
 
 def clean_reason(text: str) -> str:
     """A reason as it goes on record; ``""`` for what says nothing: blanks, digits, signs, and characters that are not seen."""
-    visible = "".join(" " if _is_unseen(character) else character for character in text[:_LONGEST_REASON])
+    visible = "".join(" " if _is_unseen(character) else character for character in text[:_MAX_REASON])
     says = any(unicodedata.category(character) in _LETTERS for character in visible)
     return " ".join(visible.split()) if says else ""
 
 
 _LETTERS = {"Lu", "Ll", "Lt", "Lo"}
-_LONGEST_REASON = 2_000
+_MAX_REASON = 2_000
 # Letters by name, blanks to the eye: Hangul's fillers, Khmer's inherent vowels; and marks and signs without a shape.
 _BLANK = frozenset("\u115f\u1160\u3164\uffa0\u17b4\u17b5\u2800\u034f\u180b\u180c\u180d\u180e\u180f")
 
@@ -85,7 +85,7 @@ def check_made_for(viewer: Viewer, result: LookupResult) -> None:
 
 def how_found(result: LookupResult) -> dict[str, str]:
     """What an entry's detail says of how they were found, where it was not by the caller's number."""
-    return {"found_by": result.sought.by.value} if result.sought else {}
+    return {"found_by": result.search_query.by.value} if result.search_query else {}
 
 
 def sources_of(shown: Disclosed) -> list[str]:

@@ -8,12 +8,12 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from integrations.disclosure.masking import mask
-from integrations.disclosure.policy import Gate, Policy
+from integrations.disclosure.policy import IdentityGate, Policy
 from integrations.models.people import Effect
 from integrations.profile import JSON, CallerProfile, Field, Value
 
 # Of one person at most so many are kept: an organisation's tiers, before and after the caller was checked.
-MOST_RULES = 16
+MAX_RULES = 16
 
 
 class Disclosed(NamedTuple):
@@ -56,13 +56,13 @@ class Disclosed(NamedTuple):
 
 
 def disclosed_fields(
-    person: CallerProfile, policy: Policy, vocabulary: Mapping[str, Field], gate: Gate
+    person: CallerProfile, policy: Policy, vocabulary: Mapping[str, Field], gate: IdentityGate
 ) -> Mapping[str, Disclosed]:
     """What the policy leaves of a person's fields; hidden ones are absent. Made once for all who look under these rules."""
     rules = (id(policy), id(vocabulary), gate)
     known: _Shown | None = person.shown.get(rules)
     if known is None:
-        if len(person.shown) >= MOST_RULES:
+        if len(person.shown) >= MAX_RULES:
             person.shown.clear()
         known = person.shown[rules] = _Shown(policy, vocabulary, _disclosed_fields(person, policy, vocabulary, gate))
     return known.fields
@@ -77,7 +77,7 @@ class _Shown(NamedTuple):
 
 
 def _disclosed_fields(
-    person: CallerProfile, policy: Policy, vocabulary: Mapping[str, Field], gate: Gate
+    person: CallerProfile, policy: Policy, vocabulary: Mapping[str, Field], gate: IdentityGate
 ) -> Mapping[str, Disclosed]:
     shown: dict[str, Disclosed] = {}
     outdated = {name: Value(None, provenance) for name, provenance in person.outdated.items()}
@@ -89,7 +89,7 @@ def _disclosed_fields(
         if not policy.waits(definition, gate):
             old = name in outdated
             shown[name] = _too_old(definition, value, effect) if old else shown_as(definition, value, effect, policy.region)
-        elif gate is Gate.VERIFY:
+        elif gate is IdentityGate.VERIFY:
             shown[name] = shown_as(definition, value, Effect.REVEAL)._replace(verify_first=True)
     return MappingProxyType(shown)
 

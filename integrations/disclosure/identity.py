@@ -15,7 +15,7 @@ from enum import StrEnum
 from integrations.disclosure import audit
 from integrations.disclosure.context import Context, check_made_for, clean_reason, how_found
 from integrations.disclosure.matches import match_id
-from integrations.disclosure.policy import Gate, Policy, policy_of
+from integrations.disclosure.policy import IdentityGate, Policy, policy_of
 from integrations.disclosure.viewers import Viewer
 from integrations.errors import AccessDenied
 from integrations.lookup.result import LookupResult
@@ -53,11 +53,11 @@ class Answered:
     refs: frozenset[Ref]
 
 
-def gate_for(person: CallerProfile, policy: Policy, viewer: Viewer, context: Context) -> Gate:
+def gate_for(person: CallerProfile, policy: Policy, viewer: Viewer, context: Context) -> IdentityGate:
     """What becomes of fields that wait for a check. Open only for the very person who was checked."""
     if not policy.question or (context.checked and _is_same(context.checked.refs, person.refs)):
-        return Gate.OPEN
-    return Gate.VERIFY if viewer.channel in _BESIDE_A_CALL else Gate.CLOSED
+        return IdentityGate.OPEN
+    return IdentityGate.VERIFY if viewer.channel in _BESIDE_A_CALL else IdentityGate.CLOSED
 
 
 def _is_same(before: frozenset[Ref], now: frozenset[Ref]) -> bool:

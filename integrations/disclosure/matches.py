@@ -11,10 +11,10 @@ from django.utils.dateformat import format as format_date
 from integrations.codes import decoded
 from integrations.days import day_format
 from integrations.disclosure.fields import Disclosed, disclosed_fields
-from integrations.disclosure.policy import Gate, Policy
+from integrations.disclosure.policy import IdentityGate, Policy
 from integrations.lookup.result import LookupResult
 from integrations.profile import FIELDS, CallerProfile, FieldType
-from integrations.sought import By
+from integrations.search_query import By
 from integrations.storage.encryption import blind_index
 from integrations.whose import whose_number
 
@@ -44,7 +44,7 @@ class MatchCard:
 def cards_of(result: LookupResult, policy: Policy) -> tuple[MatchCard, ...]:
     """The people to choose among, with the first field that tells them apart."""
     # As before a check: what callers are asked for tells nobody apart on the screen.
-    shown = [disclosed_fields(person, policy, result.vocabulary, Gate.VERIFY) for person in result.people]
+    shown = [disclosed_fields(person, policy, result.vocabulary, IdentityGate.VERIFY) for person in result.people]
     hints = [{name: _hint(fields.get(name), policy.region) for name in DISAMBIGUATORS} for fields in shown]
     telling = max(DISAMBIGUATORS, key=lambda name: len({hint[name] for hint in hints}))
     return tuple(
@@ -66,8 +66,8 @@ def _card(
         why = "; ".join(f"{labels.get(source, source)}: {match.field} {match.stored}" for source, match in matched)
     else:
         why = ", ".join(labels.get(source, source) for source in sources)
-        if result.sought and result.sought.by in _WHY:
-            why = f"{_WHY[result.sought.by]} in {why}"
+        if result.search_query and result.search_query.by in _WHY:
+            why = f"{_WHY[result.search_query.by]} in {why}"
     return MatchCard(
         match_id=match_id(person, result.organization_id),
         name=str(name.value) if name and not name.withheld else "",

@@ -14,7 +14,7 @@ from integrations.models.snapshots import Snapshots
 from integrations.profile import DELICATE, Field, Sensitivity
 
 
-class Gate(StrEnum):
+class IdentityGate(StrEnum):
     """Whether fields that wait for a check of who is calling are shown: ``open`` as the tier says, ``verify`` that they are
     there and no more, ``closed`` not at all."""
 
@@ -64,12 +64,12 @@ class Policy:
         """The field that holds what callers are asked for."""
         return IdentityQuestion(self.question or IdentityQuestion.OFF).answered_by
 
-    def waits(self, field: Field, gate: Gate) -> bool:
+    def waits(self, field: Field, gate: IdentityGate) -> bool:
         """Whether it is only shown once it has been checked who is calling. Beside a call that is true of what the caller
         is asked for as well: whoever asks is not to read the answer off the screen."""
-        if not self.question or gate is Gate.OPEN:
+        if not self.question or gate is IdentityGate.OPEN:
             return False
-        return field.sensitivity in DELICATE or (gate is Gate.VERIFY and field.name == self.answer)
+        return field.sensitivity in DELICATE or (gate is IdentityGate.VERIFY and field.name == self.answer)
 
     def shows(self, field: Field) -> bool:
         return self.decide(field).effect is Effect.CLEAR

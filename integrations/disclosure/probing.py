@@ -48,7 +48,7 @@ async def note_unknown(viewer: Viewer, result: LookupResult) -> None:
     What systems did not answer does not count, nor a withheld number, nor a number that many share. Raises AuditUnavailable.
     """
     most = _most(viewer)
-    number = result.number or (result.sought.number if result.sought else None)
+    number = result.number or (result.search_query.number if result.search_query else None)
     if not most or number is None or result.shared or result.people or result.status is not LookupStatus.NOT_FOUND:
         return
     name, digest = _name(viewer), blind_index(number.e164, scope=f"probing:{_name(viewer)}")

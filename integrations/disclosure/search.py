@@ -15,10 +15,10 @@ from integrations.lookup.result import LookupResult, LookupStatus, SourceOutcome
 from integrations.models import ActorKind, Event
 from integrations.models.people import Effect
 from integrations.profile import FIELDS
-from integrations.sought import By, Sought
+from integrations.search_query import By, SearchQuery
 
 # More than these cannot be read through beside a call.
-MOST_SHOWN = 20
+MAX_SHOWN = 20
 _FIELD = {By.NAME: "name", By.EMAIL: "email", By.NUMBER: "phone"}
 
 
@@ -33,23 +33,23 @@ class Found:
     shared: bool = False  # the number is many people's, so nobody was looked for by it
 
 
-async def allow_search(viewer: Viewer, sought: Sought, context: Context) -> None:
+async def allow_search(viewer: Viewer, search_query: SearchQuery, context: Context) -> None:
     """Whether the viewer may search in this way, for the reason ``context.purpose``: before any system is asked.
 
     Raises AccessDenied, the denial committed, for whoever is no person, gives no reason, or has a tier that does not see
     names or has to be kept from what is searched with: finding somebody by it would tell it. Raises NothingShown.
     """
     refuse_probing(viewer)
-    await _allowed(viewer, sought, context)
+    await _allowed(viewer, search_query, context)
 
 
 async def disclose_found(result: LookupResult, viewer: Viewer, context: Context) -> Found:
     """The people whom the viewer may choose among, after the entry is committed. Raises as ``allow_search()``."""
-    if result.sought is None:
+    if result.search_query is None:
         raise AccessDenied("not a search")
-    policy = await _allowed(viewer, result.sought, context)
+    policy = await _allowed(viewer, result.search_query, context)
     check_made_for(viewer, result)
-    shown = replace(result, people=result.people[:MOST_SHOWN])
+    shown = replace(result, people=result.people[:MAX_SHOWN])
     matches = cards_of(shown, policy) if shown.people else ()
     entry = viewer.entry(
         Event.SEARCH,
@@ -66,15 +66,16 @@ async def disclose_found(result: LookupResult, viewer: Viewer, context: Context)
     )
     await audit.record(entry)
     await note_unknown(viewer, result)
-    return Found(result.status, matches, len(result.people) > MOST_SHOWN, result.sources, result.shared)
+    return Found(result.status, matches, len(result.people) > MAX_SHOWN, result.sources, result.shared)
 
 
-async def _allowed(viewer: Viewer, sought: Sought, context: Context) -> Policy:
+async def _allowed(viewer: Viewer, search_query: SearchQuery, context: Context) -> Policy:
     policy = await policy_of(viewer.tier_id)
-    searched = policy.decide(FIELDS[_FIELD[sought.by]]).effect
+    searched = policy.decide(FIELDS[_FIELD[search_query.by]]).effect
     may = viewer.actor_kind == ActorKind.PERSON and policy.shows(FIELDS["name"]) and searched is not Effect.HIDE
     if may and clean_reason(context.purpose):
         return policy
-    detail = {"what": "search", "found_by": sought.by.value}
-    await audit.record(viewer.entry(Event.DENIED, outcome=searched.value, subject=sought.text, detail=detail, **context.facts))
+    detail = {"what": "search", "found_by": search_query.by.value}
+    facts = {"subject": search_query.text, "detail": detail, **context.facts}
+    await audit.record(viewer.entry(Event.DENIED, outcome=searched.value, **facts))
     raise AccessDenied("search")

@@ -17,11 +17,11 @@ from integrations.models import AttemptRollup, IdentityTries, Organization, Peri
 from integrations.models.organizations import default_retention
 
 # Who waits for the database meanwhile, an audit entry above all, must not notice.
-LONGEST_COMMIT_S = 0.1
+MAX_COMMIT_S = 0.1
 SMALLEST, FIRST, LARGEST = 10, 100, 1_000
-PERIODIC_RUNS_KEPT = IDENTITY_TRIES_KEPT = timedelta(days=2)
+PERIODIC_RUNS_TTL = IDENTITY_TRIES_TTL = timedelta(days=2)
 # What names no caller is kept for long enough to compare a month with the same month a year before.
-ROLLUPS_KEPT = ADMIN_HISTORY_KEPT = timedelta(days=400)
+ROLLUPS_TTL = ADMIN_HISTORY_TTL = timedelta(days=400)
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,14 @@ class Expired:
 def expired(now: datetime) -> Iterator[Expired]:
     """Everything that is past its time now."""
     yield Expired("sessions", "", "until they end", Session.objects.filter(expire_date__lt=now))
-    periodic = PeriodicRun.objects.filter(handed_at__lt=now - PERIODIC_RUNS_KEPT)
-    yield Expired("periodic runs", "", _days(PERIODIC_RUNS_KEPT), periodic)
-    history = LogEntry.objects.filter(action_time__lt=now - ADMIN_HISTORY_KEPT)
-    yield Expired("admin history", "", _days(ADMIN_HISTORY_KEPT), history)
-    rollups = AttemptRollup.objects.filter(hour__lt=now - ROLLUPS_KEPT)
-    yield Expired("hours of systems", "", _days(ROLLUPS_KEPT), rollups)
-    tries = IdentityTries.objects.filter(last_at__lt=now - IDENTITY_TRIES_KEPT)
-    yield Expired("answers to identity checks", "", _days(IDENTITY_TRIES_KEPT), tries)
+    periodic = PeriodicRun.objects.filter(handed_at__lt=now - PERIODIC_RUNS_TTL)
+    yield Expired("periodic runs", "", _days(PERIODIC_RUNS_TTL), periodic)
+    history = LogEntry.objects.filter(action_time__lt=now - ADMIN_HISTORY_TTL)
+    yield Expired("admin history", "", _days(ADMIN_HISTORY_TTL), history)
+    rollups = AttemptRollup.objects.filter(hour__lt=now - ROLLUPS_TTL)
+    yield Expired("hours of systems", "", _days(ROLLUPS_TTL), rollups)
+    tries = IdentityTries.objects.filter(last_at__lt=now - IDENTITY_TRIES_TTL)
+    yield Expired("answers to identity checks", "", _days(IDENTITY_TRIES_TTL), tries)
     for organization in Organization.objects.order_by("slug"):
         yield from _of_organization(organization, now)
 
@@ -95,6 +95,6 @@ def delete_in_chunks(rows: QuerySet[Any]) -> int:
 
 def next_size(size: int, took: float) -> int:
     """How many rows to take after ``size`` took so many seconds."""
-    if took > LONGEST_COMMIT_S / 2:
+    if took > MAX_COMMIT_S / 2:
         return max(size // 2, SMALLEST)
-    return min(size * 2, LARGEST) if took < LONGEST_COMMIT_S / 5 else size
+    return min(size * 2, LARGEST) if took < MAX_COMMIT_S / 5 else size

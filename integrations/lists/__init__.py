@@ -46,7 +46,7 @@ log = structlog.get_logger(__name__)
 
 # So many rows are written in a transaction: other writers wait for a few hundredths of a second at most.
 CHUNK = 200
-MOST_TOLD = 100
+MAX_TOLD = 100
 # An upload whose columns nobody chose, and a list whose writing was cut off, are removed after this.
 ABANDONED_AFTER = timedelta(hours=1)
 FETCH_S = 120.0
@@ -102,13 +102,13 @@ def fetched(row: Connector) -> Table:
     """The list from where it is kept. Raises SourceError, ConfigurationError."""
     connector = _connector(row)
 
-    async def fetch() -> Table:
+    async def read_table() -> Table:
         try:
-            return await connector.fetch(Deadline(FETCH_S))
+            return await connector.read_table(Deadline(FETCH_S))
         finally:
             await connector.close()
 
-    return on_loop(fetch(), FETCH_S + 5)
+    return on_loop(read_table(), FETCH_S + 5)
 
 
 def due(now: datetime) -> list[int]:
@@ -240,8 +240,8 @@ def _write(written: DirectoryList, table: Table, file: Callable[[Mapping[str, st
         raise ConfigurationError(
             f"No row can be used, so nothing was changed. Line {lines.refused[0][0]}: {lines.refused[0][1]}"
         )
-    written.refused_count, written.refused = len(lines.refused), sorted(lines.refused)[:MOST_TOLD]
-    written.unreadable_count, written.unreadable = len(lines.unreadable), lines.unreadable[:MOST_TOLD]
+    written.refused_count, written.refused = len(lines.refused), sorted(lines.refused)[:MAX_TOLD]
+    written.unreadable_count, written.unreadable = len(lines.unreadable), lines.unreadable[:MAX_TOLD]
 
 
 def _filed(table: Table, file: Callable[[Mapping[str, str]], Filed], lines: _Lines) -> Iterator[Filed]:

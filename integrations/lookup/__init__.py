@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from integrations.lookup.asking import end_pause
 from integrations.lookup.engine import close_sources, look_up, so_far, stream
-from integrations.lookup.result import Choice, LookupResult, LookupStatus, Question, Renewal, SourceOutcome, SourceStatus
+from integrations.lookup.result import Choice, LookupRequest, LookupResult, LookupStatus, Renewal, SourceOutcome, SourceStatus
 from integrations.lookup.warming import warm_up_sources
 
 __all__ = [
     "Choice",
+    "LookupRequest",
     "LookupResult",
     "LookupStatus",
-    "Question",
     "Renewal",
     "SourceOutcome",
     "SourceStatus",

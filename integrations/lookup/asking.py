@@ -15,7 +15,6 @@ from integrations.connectors.base import Connector
 from integrations.connectors.leaving_out import leaving_out
 from integrations.deadline import Deadline
 from integrations.errors import ConfigurationError, OverBudget, RateLimited, SourceError, SourceTimeout, SourceUnavailable
-from integrations.flights import Flights
 from integrations.lookup.attempts import OVER_BUDGET, Attempt, attempts
 from integrations.lookup.background import run_in_background
 from integrations.lookup.cache import Kept, Outcome, Page, may_be_kept
@@ -26,6 +25,7 @@ from integrations.lookup.store import store
 from integrations.lookup.unsure import note_unsure
 from integrations.outbound.recording import remarks
 from integrations.profile import Field, SourceRecord
+from integrations.single_flight import SingleFlight
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +40,7 @@ Request = Callable[[Connector, Deadline], Awaitable[list[SourceRecord]]]
 
 
 @dataclass(frozen=True)
-class Inquiry:
+class SourceQuery:
     """One question to one source. ``name`` tells it apart from the other questions about the same number. ``counts``: whether
     it is one of those of which the source allows so many a second. ``follows``: whoever asks shows what is kept meanwhile,
     and waits for what replaces it. ``leaves_out``: who is to be taken out of the answer, if anybody is."""
@@ -62,25 +62,25 @@ class Inquiry:
 
 
 @dataclass
-class Settled:
+class SourceResult:
     """How one question to one source ended, and who was taken out of the answer, if it was one."""
 
     outcome: SourceOutcome
     records: list[SourceRecord]
     left_out: tuple[SourceRecord, ...] = ()
-    inquiry: Inquiry | None = None
+    source_query: SourceQuery | None = None
 
     @property
     def is_asked_again(self) -> bool:
         return self.outcome.renewal is Renewal.PENDING
 
-    def renewed(self, answer: Settled) -> Settled:
+    def renewed(self, answer: SourceResult) -> SourceResult:
         """What replaces a kept answer whose source was asked again: ``answer``, or the kept one where there is none."""
         if answer.outcome.status.answered:
             return answer
         return replace(self, outcome=replace(self.outcome, renewal=Renewal.FAILED, message=answer.outcome.message))
 
-    def without(self, gone: Sequence[SourceRecord]) -> Settled:
+    def without(self, gone: Sequence[SourceRecord]) -> SourceResult:
         """The same, worded as if these records had never been in it."""
         taken = {id(record) for record in gone}
         records = [record for record in self.records if id(record) not in taken]
@@ -89,15 +89,15 @@ class Settled:
         return replace(self, outcome=replace(self.outcome, **told), records=records, left_out=left_out)  # type: ignore[arg-type]
 
 
-class Asked:
+class PendingQuery:
     """A question that is on its way to its source. Over with the earlier of the source's deadline and ``overall``."""
 
-    def __init__(self, inquiry: Inquiry, page: Page, overall: Deadline) -> None:
-        self.source, self._inquiry = inquiry.source, inquiry
+    def __init__(self, source_query: SourceQuery, page: Page, overall: Deadline) -> None:
+        self.source, self._source_query = source_query.source, source_query
         self._began = time.monotonic()
         # The question ends by the source's own deadline, which tells the breaker; this only bounds the waiting for it.
         self.deadline = overall.within(self.source.timeout_s + GRACE_S)
-        self._flight = _flights.board((page.key, inquiry.entry), lambda: _fetch(inquiry, page))
+        self._flight = _single_flight.board((page.key, source_query.entry), lambda: _fetch(source_query, page))
 
     @property
     def task(self) -> asyncio.Task[Outcome]:
@@ -108,7 +108,7 @@ class Asked:
     def is_over(self) -> bool:
         return self.task.done() or self.deadline.left() == 0
 
-    def settled(self) -> Settled:
+    def settled(self) -> SourceResult:
         """How it ended; one that is still under way counts as timed out, and is waited for no longer."""
         seconds = time.monotonic() - self._began
         if not self.task.done():
@@ -117,18 +117,18 @@ class Asked:
         try:
             outcome = self.task.result()
             settled = answered(self.source, list(outcome.unpacked()), seconds, remarks=outcome.remarks)
-            return replace(settled, left_out=outcome.left_out, inquiry=self._inquiry)
+            return replace(settled, left_out=outcome.left_out, source_query=self._source_query)
         except (SourceError, ConfigurationError) as error:
             return failed(self.source, error, seconds)
 
     def leave(self) -> None:
         """Wait no longer."""
-        _flights.leave(self._flight)
+        _single_flight.leave(self._flight)
 
 
-async def ask(inquiry: Inquiry, page: Page, overall: Deadline) -> Settled:
+async def ask(source_query: SourceQuery, page: Page, overall: Deadline) -> SourceResult:
     """Ask the source and wait for it. Always ends in an outcome, by the earlier of its deadline and ``overall``."""
-    asked = Asked(inquiry, page, overall)
+    asked = PendingQuery(source_query, page, overall)
     try:
         await asyncio.wait({asked.task}, timeout=asked.deadline.left())
     except asyncio.CancelledError:
@@ -137,54 +137,54 @@ async def ask(inquiry: Inquiry, page: Page, overall: Deadline) -> Settled:
     return asked.settled()
 
 
-def at_hand(inquiry: Inquiry, page: Page) -> Settled | None:
+def from_cache(source_query: SourceQuery, page: Page) -> SourceResult | None:
     """What the cache holds, if it may be used. Where that is stale, the source is asked anew: behind it, or by whoever
     ``follows``, to whom that is told. They get what is to be refreshed meanwhile, too."""
-    source = inquiry.source
-    kept = None if inquiry.refresh and not inquiry.follows else page.get(inquiry.entry)
+    source = source_query.source
+    kept = None if source_query.refresh and not source_query.follows else page.get(source_query.entry)
     if kept is None or not source.terms.is_usable(kept):
         return None
     outcome = str(_found(kept.records))
-    attempts.note(Attempt(source.fingerprint, inquiry.name, cached=True, outcome=outcome))
+    attempts.note(Attempt(source.fingerprint, source_query.name, cached=True, outcome=outcome))
     is_fresh = source.terms.is_fresh(kept)
-    records = kept.records if is_fresh else source.terms.as_stale(kept, inquiry.vocabulary)
-    settled = replace(answered(source, list(records), 0.0, kept), left_out=kept.left_out, inquiry=inquiry)
-    if is_fresh and not inquiry.refresh:
+    records = kept.records if is_fresh else source.terms.as_stale(kept, source_query.vocabulary)
+    settled = replace(answered(source, list(records), 0.0, kept), left_out=kept.left_out, source_query=source_query)
+    if is_fresh and not source_query.refresh:
         return settled
-    if not inquiry.follows:
-        _refresh_behind(inquiry, page)
+    if not source_query.follows:
+        _refresh_behind(source_query, page)
         return settled
     return replace(settled, outcome=replace(settled.outcome, renewal=Renewal.PENDING))
 
 
-def _refresh_behind(inquiry: Inquiry, page: Page) -> None:
-    run_in_background(_flights.join((page.key, inquiry.entry), lambda: _fetch(inquiry, page)))
+def _refresh_behind(source_query: SourceQuery, page: Page) -> None:
+    run_in_background(_single_flight.join((page.key, source_query.entry), lambda: _fetch(source_query, page)))
 
 
 # -- The question itself -------------------------------------------------------------------------------------------
 
 
-_flights: Flights[Outcome] = Flights()
+_single_flight: SingleFlight[Outcome] = SingleFlight()
 
 
-async def _fetch(inquiry: Inquiry, page: Page) -> Outcome:
+async def _fetch(source_query: SourceQuery, page: Page) -> Outcome:
     """Ask the source, unless it is paused or another process asks already; keep what it answers."""
-    source = inquiry.source
+    source = source_query.source
     source.breaker.adopt(page.pauses.get(source.fingerprint))
     try:
         source.breaker.admit()
     except SourceError as paused:
         word = source.breaker.pause.word if source.breaker.pause else ""
-        attempts.note(Attempt(source.fingerprint, inquiry.name, word, outcome=paused.status))
+        attempts.note(Attempt(source.fingerprint, source_query.name, word, outcome=paused.status))
         return Outcome(error=paused)
-    return await page.once(inquiry.entry, lambda: _call(inquiry, page), source.timeout_s)
+    return await page.once(source_query.entry, lambda: _call(source_query, page), source.timeout_s)
 
 
-async def _call(inquiry: Inquiry, page: Page) -> Outcome:
-    source = inquiry.source
-    attempt = Attempt.begin(source.fingerprint, inquiry.name, trial=source.breaker.pause is not None)
+async def _call(source_query: SourceQuery, page: Page) -> Outcome:
+    source = source_query.source
+    attempt = Attempt.begin(source.fingerprint, source_query.name, trial=source.breaker.pause is not None)
     try:
-        outcome = await _read(inquiry, attempt)
+        outcome = await _read(source_query, attempt)
         attempt.outcome = str(_found(outcome.records))
     except ConfigurationError:
         attempt.outcome = str(SourceStatus.UNAVAILABLE)
@@ -199,16 +199,16 @@ async def _call(inquiry: Inquiry, page: Page) -> Outcome:
     source.pace.took(attempt.ms / 1000)
     if source.breaker.succeeded():
         await store().tell_pause(source.fingerprint, None)
-    await keep(inquiry, page, outcome)
+    await keep(source_query, page, outcome)
     return outcome
 
 
-async def _read(inquiry: Inquiry, attempt: Attempt) -> Outcome:
+async def _read(source_query: SourceQuery, attempt: Attempt) -> Outcome:
     """What the source answers, without whom the question leaves out: from here on they are nobody."""
-    out = inquiry.leaves_out
+    out = source_query.leaves_out
     with remarks() as said, leaving_out(out.holds if out else None):
-        records = tuple(await _tried(inquiry, Deadline(inquiry.source.timeout_s), attempt))
-    note_unsure(inquiry.source.fingerprint, records)
+        records = tuple(await _tried(source_query, Deadline(source_query.source.timeout_s), attempt))
+    note_unsure(source_query.source.fingerprint, records)
     if out is None:
         return Outcome(records, remarks=tuple(said))
     counted, left_out = out.split(records)
@@ -219,18 +219,18 @@ async def _read(inquiry: Inquiry, attempt: Attempt) -> Outcome:
     return Outcome(counted, remarks=tuple(said) if counted or not left_out else (), left_out=left_out)
 
 
-async def keep(inquiry: Inquiry, page: Page, outcome: Outcome) -> None:
+async def keep(source_query: SourceQuery, page: Page, outcome: Outcome) -> None:
     """Keep an answer for as long as the source's terms say."""
-    keeps_s = inquiry.source.terms.keeps_s(outcome.records)
-    if keeps_s and may_be_kept(outcome.records, inquiry.vocabulary):
-        left_out = outcome.left_out if may_be_kept(outcome.left_out, inquiry.vocabulary) else ()
-        await page.put(inquiry.entry, Kept(outcome.records, time.time(), outcome.remarks, left_out), keeps_s)
+    keeps_s = source_query.source.terms.keeps_s(outcome.records)
+    if keeps_s and may_be_kept(outcome.records, source_query.vocabulary):
+        left_out = outcome.left_out if may_be_kept(outcome.left_out, source_query.vocabulary) else ()
+        await page.put(source_query.entry, Kept(outcome.records, time.time(), outcome.remarks, left_out), keeps_s)
 
 
-async def _tried(inquiry: Inquiry, deadline: Deadline, attempt: Attempt) -> list[SourceRecord]:
+async def _tried(source_query: SourceQuery, deadline: Deadline, attempt: Attempt) -> list[SourceRecord]:
     """Ask once, and once more where that may help and there is time."""
     try:
-        return await _once(inquiry, deadline)
+        return await _once(source_query, deadline)
     except OverBudget:
         raise
     except (SourceUnavailable, RateLimited) as error:
@@ -243,16 +243,16 @@ async def _tried(inquiry: Inquiry, deadline: Deadline, attempt: Attempt) -> list
             raise
     await asyncio.sleep(pause)
     attempt.retries += 1
-    return await _once(inquiry, deadline)
+    return await _once(source_query, deadline)
 
 
-async def _once(inquiry: Inquiry, deadline: Deadline) -> list[SourceRecord]:
-    source = inquiry.source
+async def _once(source_query: SourceQuery, deadline: Deadline) -> list[SourceRecord]:
+    source = source_query.source
     if source.connector is None:
         raise ConfigurationError(f"{source.key} is not set up correctly")
     try:
-        async with source.limiter.turn(deadline, store(), counts=inquiry.counts), asyncio.timeout(deadline.left()):
-            return await inquiry.request(source.connector, deadline)
+        async with source.limiter.turn(deadline, store(), counts=source_query.counts), asyncio.timeout(deadline.left()):
+            return await source_query.request(source.connector, deadline)
     except TimeoutError:
         raise SourceTimeout(source.key) from None
     except (SourceError, ConfigurationError):
@@ -275,7 +275,7 @@ def end_pause(organization_id: int, connector_id: int) -> None:
 
 def answered(
     source: Source, records: list[SourceRecord], seconds: float, kept: Kept | None = None, remarks: Sequence[str] = ()
-) -> Settled:
+) -> SourceResult:
     """The outcome of a question that was answered, now or, if ``kept``, earlier."""
     status = _found(records)
     outcome = SourceOutcome(
@@ -289,16 +289,16 @@ def answered(
         message=" ".join(kept.remarks if kept else remarks),
         unreadable=_unreadable(records),
     )
-    return Settled(outcome, records)
+    return SourceResult(outcome, records)
 
 
-def failed(source: Source, error: SourceError | ConfigurationError, seconds: float) -> Settled:
+def failed(source: Source, error: SourceError | ConfigurationError, seconds: float) -> SourceResult:
     """The outcome of a question that was not answered."""
     status = SourceStatus(error.status) if isinstance(error, SourceError) else SourceStatus.UNAVAILABLE
     outcome = SourceOutcome(
         source.key, source.label, source.kind, status, latency_ms=_ms(seconds), message=error.public_message
     )
-    return Settled(outcome, [])
+    return SourceResult(outcome, [])
 
 
 def _found(records: Sequence[SourceRecord]) -> SourceStatus:

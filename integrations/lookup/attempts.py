@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 FLUSH_EVERY_S = 1.0
 # More in a second than this is a load test or an attack; what is noted then is enough to tell how systems do.
-MOST_WAITING = 2_000
+MAX_WAITING = 2_000
 CHUNK = 500
 GIVEN_UP, OVER_BUDGET = "given_up", "over_budget"
 TRIAL = "trial"
@@ -79,7 +79,7 @@ class AttemptLog:
 
     def note(self, attempt: Attempt) -> None:
         """Note an attempt. Never waits and never raises."""
-        if len(self._waiting) >= MOST_WAITING:
+        if len(self._waiting) >= MAX_WAITING:
             self._dropped += 1
             return
         self._waiting.append(attempt)

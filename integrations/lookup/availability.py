@@ -16,14 +16,14 @@ from django.core.cache import cache
 from integrations.connectors.base import Availability, AvailabilityOption, AvailabilityQuestion, Connector
 from integrations.deadline import Deadline
 from integrations.errors import SourceError
-from integrations.flights import Flights
 from integrations.lookup.sources import Source, plan_of
 from integrations.lookup.store import store
+from integrations.single_flight import SingleFlight
 
 log = structlog.get_logger(__name__)
 
 OVERALL_S = 5.0
-KEPT_S = 60
+TTL_S = 60
 
 Asked = tuple[Source, Connector]
 
@@ -65,7 +65,7 @@ async def what_is_free(organization_id: int, service_type: str, location: str, d
     return await _under_way.join(key, lambda: _asked(key, sources, question))
 
 
-_under_way: Flights[Free] = Flights()
+_under_way: SingleFlight[Free] = SingleFlight()
 
 
 async def _sources(organization_id: int) -> list[Asked]:
@@ -93,7 +93,7 @@ async def _asked(key: str, sources: Sequence[Asked], question: AvailabilityQuest
     silent = [source for (source, _), answer in zip(sources, answers, strict=True) if not answer]
     free = _merged(answered, silent)
     if not silent:  # who did not answer may do so the next time
-        await cache.aset(key, orjson.dumps(asdict(free)).decode(), KEPT_S)
+        await cache.aset(key, orjson.dumps(asdict(free)).decode(), TTL_S)
     return free
 
 

@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 # So many transient failures in a row open the circuit.
 FAILURES = 5
 FIRST_PAUSE_S = 5.0
-LONGEST_PAUSE_S = 60.0
+MAX_PAUSE_S = 60.0
 # A refused sign-in stays refused until somebody renews it; asking on could lock the account.
 AUTH_PAUSE_S = 30.0
 RATE_PAUSE_S = 2.0
@@ -89,7 +89,7 @@ class Breaker:
         if isinstance(error, AuthFailed):
             return self._begin("auth", AUTH_PAUSE_S)
         if isinstance(error, RateLimited):
-            return self._begin("rate_limited", min(error.retry_after or RATE_PAUSE_S, LONGEST_PAUSE_S))
+            return self._begin("rate_limited", min(error.retry_after or RATE_PAUSE_S, MAX_PAUSE_S))
         if not error.retryable:
             return False
         self._failures += 1
@@ -97,7 +97,7 @@ class Breaker:
         if self._failures < FAILURES and not was_trying:
             return False
         longer = self.pause.seconds * 2 if was_trying and self.pause else FIRST_PAUSE_S
-        return self._begin("circuit_open", min(longer, LONGEST_PAUSE_S))
+        return self._begin("circuit_open", min(longer, MAX_PAUSE_S))
 
     def _begin(self, word: str, seconds: float, scopes: Sequence[str] = ()) -> bool:
         now = time.time()

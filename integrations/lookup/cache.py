@@ -25,7 +25,7 @@ from integrations.storage.encryption import blind_index
 FRESH_S, STALE_S, NEGATIVE_S = 300, 3_600, 60
 # What is delicate may be shown stale for so long only.
 DELICATE_STALE_S = 300
-MOST_NUMBERS = 10_000
+MAX_NUMBERS = 10_000
 SWEEP_EVERY_S = 60.0
 
 
@@ -229,7 +229,7 @@ class MemoryStore(Store):
         organization = name.partition(":")[0]
         for record in kept.records:
             self._found_under.setdefault(_record_key(organization, record.connector, record.record_id), set()).add(key)
-        if len(self.pages) > MOST_NUMBERS:
+        if len(self.pages) > MAX_NUMBERS:
             self._drop(next(iter(self.pages)))
         if time.monotonic() - self._swept_at > SWEEP_EVERY_S:
             self.sweep()

@@ -12,19 +12,19 @@ from dataclasses import replace
 
 from integrations.connectors import close_clients
 from integrations.deadline import Deadline
-from integrations.flights import Flights
 from integrations.lookup.background import cancel_background, run_in_background
-from integrations.lookup.result import LookupResult, Question
+from integrations.lookup.result import LookupRequest, LookupResult
 from integrations.lookup.sources import plan_of, take_all
 from integrations.lookup.stages import Stages, shared, withheld
 from integrations.lookup.store import store
 from integrations.phone import Number
+from integrations.single_flight import SingleFlight
 
 # So long, as a share of its time, a lookup under way is joined by others: who comes later would be given less than theirs.
 SHARED_FOR = 0.1
 
 
-async def look_up(question: Question) -> LookupResult:
+async def look_up(question: LookupRequest) -> LookupResult:
     """Everything that the organisation's sources know of a number, within the question's deadline.
 
     Never raises for what a source does. A withheld caller is not looked up. Who asks the same within a moment gets the
@@ -37,10 +37,10 @@ async def look_up(question: Question) -> LookupResult:
     return await _under_way.join((id(lookup.plan), question), lookup.to_its_end, open_s=question.deadline_s * SHARED_FOR)
 
 
-_under_way: Flights[LookupResult] = Flights()
+_under_way: SingleFlight[LookupResult] = SingleFlight()
 
 
-async def stream(question: Question) -> AsyncGenerator[LookupResult]:
+async def stream(question: LookupRequest) -> AsyncGenerator[LookupResult]:
     """The same lookup as it goes: a result each time that a source settles, the essential one asked first.
 
     Sources that are still being asked are ``pending``. What is kept is shown at once; where that is stale, or to be refreshed,
@@ -55,7 +55,7 @@ async def stream(question: Question) -> AsyncGenerator[LookupResult]:
             yield lookup.result()
 
 
-async def so_far(question: Question, seconds: float) -> LookupResult:
+async def so_far(question: LookupRequest, seconds: float) -> LookupResult:
     """What is known ``seconds`` from now, as ``stream()`` tells it. The lookup goes on behind, so that who asks again joins
     it and begins none."""
     lookup = await _begin(question, follows=True)
@@ -69,7 +69,7 @@ async def so_far(question: Question, seconds: float) -> LookupResult:
     return lookup.result()
 
 
-async def _begin(question: Question, *, follows: bool = False) -> Stages | LookupResult:
+async def _begin(question: LookupRequest, *, follows: bool = False) -> Stages | LookupResult:
     """The lookup to make, or its result where there is none to make."""
     deadline = Deadline(question.deadline_s)
     plan = await plan_of(question.organization_id)

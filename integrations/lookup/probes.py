@@ -29,7 +29,7 @@ from integrations.lookup.sources import Source, plan_and_source, plan_of
 log = structlog.get_logger(__name__)
 
 # So that whoever polls us does not make us poll the vendors as often.
-KEPT_S = 15
+TTL_S = 15
 OVERALL_S = 6.0
 _CRASHED = "It could not be checked because of a mistake in the portal, which has been logged."
 
@@ -66,7 +66,7 @@ async def probe(organization_id: int, *, anew: bool = False) -> list[Probe]:
     overall = Deadline(OVERALL_S)
     found = await asyncio.gather(*(_probed(source, overall) for source in sources))
     probes = await _with_since(organization_id, found)
-    await cache.aset(key, orjson.dumps([asdict(one) for one in probes]).decode(), KEPT_S)
+    await cache.aset(key, orjson.dumps([asdict(one) for one in probes]).decode(), TTL_S)
     return probes
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from integrations.errors import ConfigurationError
 from integrations.phone import CallerId, Number
 from integrations.profile import FIELDS, CallerProfile, Field, Ref
-from integrations.sought import Sought
+from integrations.search_query import SearchQuery
 
 
 class SourceStatus(StrEnum):
@@ -83,7 +83,7 @@ class Choice:
     picked: frozenset[Ref] = frozenset()
     rejected: frozenset[Ref] = frozenset()
     before: frozenset[Ref] = frozenset()
-    found_by: Sought | None = None
+    found_by: SearchQuery | None = None
 
     @property
     def must_pick(self) -> bool:
@@ -106,7 +106,7 @@ class LookupResult:
     """Everything that was found for one number, or in one search, in one organisation.
 
     ``people`` are the callers after linking and the agent's choice: who was picked before first, then the most complete.
-    ``set_aside`` are those whom the choice leaves out. ``vocabulary`` holds every field that may occur. ``sought``:
+    ``set_aside`` are those whom the choice leaves out. ``vocabulary`` holds every field that may occur. ``search_query``:
     with what they were searched for instead of by the caller's id. ``restricted``: the records of those among them whom only
     the tier ``admin`` may see, where they count (``with_restricted``).
     """
@@ -120,7 +120,7 @@ class LookupResult:
     vocabulary: Mapping[str, Field] = field(default_factory=lambda: FIELDS)
     choice: Choice = Choice()
     set_aside: tuple[CallerProfile, ...] = ()
-    sought: Sought | None = None
+    search_query: SearchQuery | None = None
     shared: bool = False  # many people have the number: nobody was asked for
     with_restricted: bool = False
     restricted: frozenset[Ref] = frozenset()
@@ -144,7 +144,7 @@ class LookupResult:
     @property
     def subject(self) -> str:
         """What it is about, for the audit, which keeps it keyed and sealed: the number, or else what was searched for."""
-        return self.number.e164 if self.number else self.sought.text if self.sought else ""
+        return self.number.e164 if self.number else self.search_query.text if self.search_query else ""
 
 
 def status_of(outcomes: tuple[SourceOutcome, ...], match_count: int) -> LookupStatus:
@@ -162,7 +162,7 @@ def status_of(outcomes: tuple[SourceOutcome, ...], match_count: int) -> LookupSt
 
 
 @dataclass(frozen=True)
-class Question:
+class LookupRequest:
     """One lookup to make. ``refresh`` asks the sources even where an answer is at hand. ``with_restricted``: people whom only
     the tier ``admin`` may see count; else they are nobody. That is all that a lookup knows of who is looking."""
 

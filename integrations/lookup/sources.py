@@ -27,7 +27,7 @@ from integrations.models.people import Effect, rule_for
 from integrations.models.snapshots import Snapshots
 from integrations.phone import Number
 from integrations.profile import FIELDS, Field
-from integrations.sought import Sought
+from integrations.search_query import SearchQuery
 from integrations.storage.database_thread import in_database_thread
 
 log = structlog.get_logger(__name__)
@@ -52,7 +52,7 @@ class Source:
 
     ``details_by`` as in the configuration: a connector's key, ``field:email``, ``field:account_id`` or empty.
     ``fingerprint`` names its configuration: answers to another one do not count.
-    ``stands_in_for`` is the key of the source that this one is asked instead of, once that one has failed.
+    ``fallback_for`` is the key of the source that this one is asked instead of, once that one has failed.
     """
 
     key: str
@@ -62,7 +62,7 @@ class Source:
     essential: bool
     timeout_s: float
     details_by: str
-    stands_in_for: str
+    fallback_for: str
     fingerprint: str
     terms: Terms
     breaker: Breaker
@@ -78,9 +78,9 @@ class Source:
     def has_details(self) -> bool:
         return self._can("details")
 
-    def can_be_searched(self, sought: Sought) -> bool:
+    def can_be_searched(self, search_query: SearchQuery) -> bool:
         """Whether it can be searched: by a number as a caller's is looked up, else where the kind can."""
-        return self._can("find" if sought.number else "search")
+        return self._can("find" if search_query.number else "search")
 
     @cached_property
     def knows_people(self) -> bool:
@@ -90,11 +90,11 @@ class Source:
     @cached_property
     def tells_something(self) -> bool:
         """Whether some tier may see anything of it."""
-        return self.connector is None or bool(self.connector.reads)
+        return self.connector is None or bool(self.connector.field_expressions)
 
-    def counts(self, question: str, keys: DetailKeys) -> bool:
+    def counts_against_limit(self, question: str, keys: DetailKeys) -> bool:
         """Whether a question counts against the budget of questions a second."""
-        return self.connector is None or self.connector.counts(question, keys)
+        return self.connector is None or self.connector.counts_against_limit(question, keys)
 
     def _can(self, capability: str) -> bool:
         if self.connector:
@@ -133,7 +133,7 @@ def _read_plan(organization: Organization) -> Plan:
     rows = organization.connectors.filter(enabled=True).order_by("priority", "key")
     sources = tuple(_sources(organization, vocabulary, list(rows)).values())
     listed = restricted_in(organization.pk, kinds())
-    marked = any("restricted" in source.connector.reads for source in sources if source.connector)
+    marked = any("restricted" in source.connector.field_expressions for source in sources if source.connector)
     hidden = listed if marked or listed.listed else None
     return Plan(organization.pk, vocabulary, sources, organization.region, frozenset(organization.shared_numbers), hidden)
 
@@ -238,7 +238,7 @@ def _source(row: ConnectorRow, organization: Organization, vocabulary: Mapping[s
         essential=row.essential,
         timeout_s=row.timeout_ms / 1000,
         details_by=row.details_by,
-        stands_in_for=keys.get(row.fallback_for_id or 0, ""),
+        fallback_for=keys.get(row.fallback_for_id or 0, ""),
         fingerprint=fingerprint,
         terms=Terms.of(row.cache),
         breaker=breaker,

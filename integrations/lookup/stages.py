@@ -13,16 +13,16 @@ from datetime import UTC, datetime
 
 from integrations.connectors.base import DetailKeys
 from integrations.deadline import Deadline
-from integrations.lookup.asking import Asked, Inquiry, Request, Settled, at_hand
+from integrations.lookup.asking import PendingQuery, Request, SourceQuery, SourceResult, from_cache
 from integrations.lookup.cache import NO_PAGE, Page
 from integrations.lookup.linked import take_out, take_out_linked
 from integrations.lookup.merge import link, merge, sure_key
-from integrations.lookup.result import LookupResult, LookupStatus, Question, SourceOutcome, SourceStatus, status_of
+from integrations.lookup.result import LookupRequest, LookupResult, LookupStatus, SourceOutcome, SourceStatus, status_of
 from integrations.lookup.sources import Plan, Source
 from integrations.lookup.store import store
 from integrations.phone import CallerId, Number
 from integrations.profile import CallerProfile, Field, Ref, SourceRecord, refs_of
-from integrations.sought import Sought
+from integrations.search_query import SearchQuery
 from integrations.storage.encryption import blind_index
 
 # Stage 2 waits for every source of stage 1, so that it is only ever asked about the one person that all agree on; but
@@ -33,6 +33,7 @@ PATIENCE_S = 0.4
 SOFT_DEADLINE_S = 2.0
 type _People = tuple[CallerProfile, ...]
 _STILL_ASKED = "It has not answered yet. What it knows appears as soon as it does."
+_Pending = dict[str, PendingQuery]
 
 
 class Stages:
@@ -43,7 +44,7 @@ class Stages:
     """
 
     def __init__(
-        self, plan: Plan, number: Number | None, deadline: Deadline, question: Question, *, follows: bool = False
+        self, plan: Plan, number: Number | None, deadline: Deadline, question: LookupRequest, *, follows: bool = False
     ) -> None:
         self.plan = plan
         self.number = number
@@ -58,13 +59,13 @@ class Stages:
         self.patience = Deadline(PATIENCE_S)
         self.soft = Deadline(SOFT_DEADLINE_S)
         self.is_slow = False
-        self.found: dict[str, Settled] = {}
-        self.details: dict[str, Settled] = {}
-        self.finding: dict[str, Asked] = {}
-        self.detailing: dict[str, Asked] = {}
+        self.found: dict[str, SourceResult] = {}
+        self.details: dict[str, SourceResult] = {}
+        self.finding: dict[str, PendingQuery] = {}
+        self.detailing: dict[str, PendingQuery] = {}
         # Answers that are shown already while their sources are asked again.
-        self.finding_again: dict[str, Asked] = {}
-        self.detailing_again: dict[str, Asked] = {}
+        self.finding_again: dict[str, PendingQuery] = {}
+        self.detailing_again: dict[str, PendingQuery] = {}
         self.asked_details: dict[str, DetailKeys] = {}
 
     async def steps(self) -> AsyncGenerator[None]:
@@ -89,7 +90,7 @@ class Stages:
         for source in sorted(self.plan.sources, key=lambda source: (not source.essential, -source.pace.usual_s)):
             if self.choice.found_by:
                 self._fetch_from(source, self.choice.found_by)
-            elif source.asked_by_phone and not source.stands_in_for:
+            elif source.asked_by_phone and not source.fallback_for:
                 self._find_in(source)
 
     async def _go_on(self) -> None:
@@ -119,7 +120,7 @@ class Stages:
         self.asked_details.clear()
 
     @property
-    def _under_way(self) -> tuple[Asked, ...]:
+    def _under_way(self) -> tuple[PendingQuery, ...]:
         asked = (self.finding, self.detailing, self.finding_again, self.detailing_again)
         return tuple(question for questions in asked for question in questions.values())
 
@@ -138,37 +139,37 @@ class Stages:
 
     def _find_in(self, source: Source) -> None:
         if number := self.number:
-            self._ask_first(self._inquiry(source, "find", lambda connector, left: connector.find(number, left)))
+            self._ask_first(self._source_query(source, "find", lambda connector, left: connector.find(number, left)))
 
-    def _fetch_from(self, source: Source, sought: Sought) -> None:
+    def _fetch_from(self, source: Source, search_query: SearchQuery) -> None:
         record_id = dict(self.choice.picked).get(source.key)
         if record_id is not None:
             name = f"fetch:{blind_index(record_id, scope='fetch')[:16]}"
-            inquiry = self._inquiry(source, name, lambda connector, left: connector.find_again(record_id, sought, left))
-            self._ask_first(replace(inquiry, counts=source.counts("find_again", DetailKeys())))
+            source_query = self._source_query(source, name, lambda system, left: system.fetch(record_id, search_query, left))
+            self._ask_first(replace(source_query, counts=source.counts_against_limit("fetch", DetailKeys())))
 
-    def _ask_first(self, inquiry: Inquiry) -> None:
-        self._ask(inquiry, self.found, self.finding, self.finding_again)
+    def _ask_first(self, source_query: SourceQuery) -> None:
+        self._ask(source_query, self.found, self.finding, self.finding_again)
 
     def _ask(
-        self, inquiry: Inquiry, settled: dict[str, Settled], asking: dict[str, Asked], asking_again: dict[str, Asked]
+        self, source_query: SourceQuery, settled: dict[str, SourceResult], asking: _Pending, asking_again: _Pending
     ) -> None:
-        key = inquiry.source.key
-        if kept := at_hand(inquiry, self.page):
+        key = source_query.source.key
+        if kept := from_cache(source_query, self.page):
             settled[key] = kept
             if not kept.is_asked_again:
                 return
             asking = asking_again
-        asking[key] = Asked(inquiry, self.page, self.deadline)
+        asking[key] = PendingQuery(source_query, self.page, self.deadline)
 
     def _detail_in(self, source: Source, keys: DetailKeys) -> None:
         name = f"details:{blind_index(repr(keys), scope='details')[:16]}"
-        inquiry = self._inquiry(source, name, lambda connector, left: connector.details(keys, left))
-        inquiry = replace(inquiry, counts=source.counts("details", keys))
-        self._ask(inquiry, self.details, self.detailing, self.detailing_again)
+        source_query = self._source_query(source, name, lambda connector, left: connector.details(keys, left))
+        source_query = replace(source_query, counts=source.counts_against_limit("details", keys))
+        self._ask(source_query, self.details, self.detailing, self.detailing_again)
 
-    def _inquiry(self, source: Source, name: str, request: Request) -> Inquiry:
-        return Inquiry(
+    def _source_query(self, source: Source, name: str, request: Request) -> SourceQuery:
+        return SourceQuery(
             source, name, request, self.plan.vocabulary, self.refresh, follows=self.follows, leaves_out=self.leaves_out
         )
 
@@ -188,14 +189,14 @@ class Stages:
         self.is_slow = self.is_slow or turned_slow
         return bool(over) or turned_slow
 
-    def _settle(self, asked: Asked) -> None:
+    def _settle(self, asked: PendingQuery) -> None:
         source, settled = asked.source, asked.settled()
         if self.finding.get(source.key) is asked:
             del self.finding[source.key]
             self.found[source.key] = settled
             if not settled.outcome.status.answered and self.deadline.left() > 0 and not self.choice.found_by:
                 for stand_in in self.plan.sources:
-                    if stand_in.stands_in_for == source.key and stand_in.asked_by_phone:
+                    if stand_in.fallback_for == source.key and stand_in.asked_by_phone:
                         self._find_in(stand_in)
         elif self.detailing.get(source.key) is asked:
             del self.detailing[source.key]
@@ -244,7 +245,7 @@ class Stages:
     def _may_have_details(self, source: Source) -> bool:
         if not source.has_details or not source.tells_something or source.key in self.asked_details:
             return False
-        main = source.stands_in_for
+        main = source.fallback_for
         return not main or source.key in self.found or (main in self.details and not self.details[main].outcome.status.answered)
 
     def _contact(self, records: tuple[SourceRecord, ...]) -> CallerProfile:
@@ -268,7 +269,7 @@ class Stages:
             known = bool(sure_key(profile, source.details_by.removeprefix("field:")))
         else:
             known = source.details_by in keys.record_ids
-        if not known or (source.connector and not source.connector.wants_details(keys)):
+        if not known or (source.connector and not source.connector.has_details_for(keys)):
             return None
         return keys
 
@@ -316,7 +317,7 @@ class Stages:
             vocabulary=self.plan.vocabulary,
             choice=self.choice,
             set_aside=set_aside,
-            sought=self.choice.found_by,
+            search_query=self.choice.found_by,
             with_restricted=self.with_restricted,
             restricted=restricted.refs_among(people) if restricted else frozenset(),
         )
@@ -332,7 +333,7 @@ class Stages:
         people.sort(key=lambda person: (not person.refs & self.choice.before, -len(person.fields)))
         return tuple(people), tuple(self._merged(group, self.plan.vocabulary) for group in others)
 
-    def _outcome(self, source: Source, details: Settled | None) -> SourceOutcome:
+    def _outcome(self, source: Source, details: SourceResult | None) -> SourceOutcome:
         by_number = self._outcome_by_number(source)
         if source.key in self.found:
             if self._awaits_details(source):
@@ -369,7 +370,7 @@ class Stages:
             return found.outcome
         if source.key in self.finding:
             return self._pending(source)
-        if self.finding and source.has_details and source.tells_something and not source.stands_in_for:
+        if self.finding and source.has_details and source.tells_something and not source.fallback_for:
             # It is asked once it is known who is calling.
             return SourceOutcome(source.key, source.label, source.kind, SourceStatus.PENDING)
         return SourceOutcome(source.key, source.label, source.kind, SourceStatus.SKIPPED, message=self._why_skipped(source))
@@ -381,7 +382,7 @@ class Stages:
             return "Nothing is known about the caller that it could be asked with."
         if self.choice.found_by:
             return "The caller was found by a search, and not in this system."
-        if source.stands_in_for:
+        if source.fallback_for:
             return "It stands in for another system and was not needed."
         return "It is not asked by phone number."
 

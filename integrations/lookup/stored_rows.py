@@ -12,7 +12,7 @@ from integrations.storage.database_thread import in_database_thread
 from integrations.storage.encryption import blind_index
 
 # So many are read for one question at most: the beginning of a name may be that of thousands.
-MOST_ROWS = 500
+MAX_ROWS = 500
 
 
 class StoredRows:
@@ -31,7 +31,7 @@ class StoredRows:
     def _rows(self, keys: Sequence[str]) -> list[StoredRow]:
         digests = [blind_index(key, scope=digest_scope(self._connector_id)) for key in keys]
         filed = DirectoryKey.objects.filter(list__current_for=self._connector_id, digest__in=digests)
-        found = list(filed.values_list("list", "number", "list__read_at")[:MOST_ROWS])
+        found = list(filed.values_list("list", "number", "list__read_at")[:MAX_ROWS])
         if not found:
             self._count()
             return []

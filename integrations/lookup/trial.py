@@ -19,12 +19,12 @@ from integrations.lookup.merge import link, merge, sure_key
 from integrations.lookup.nobody import Doubt, ask_for_nobody
 from integrations.lookup.probes import as_tried
 from integrations.lookup.restricted import Restricted
-from integrations.lookup.result import LookupResult, Question, SourceOutcome, status_of
+from integrations.lookup.result import LookupRequest, LookupResult, SourceOutcome, status_of
 from integrations.lookup.sources import Plan, Source, plan_and_source
-from integrations.never import drop_never
 from integrations.outbound.recording import Sent, recording, remarks
 from integrations.phone import Number, Withheld
 from integrations.profile import JSON, SourceRecord
+from integrations.redaction import drop_never
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Trial:
 
 async def try_out(organization_id: int, connector_id: int, number: Number, *, with_restricted: bool) -> Trial:
     """Ask one connector, enabled or not, as a lookup would. Never raises for what the system does. ``with_restricted`` as in
-    ``Question``."""
+    ``LookupBody``."""
     plan, source = await plan_and_source(organization_id, connector_id)
     began, deadline = time.monotonic(), Deadline(source.timeout_s)
     out = None if with_restricted else plan.restricted or Restricted()
@@ -58,7 +58,7 @@ async def try_out(organization_id: int, connector_id: int, number: Number, *, wi
                 raise ConfigurationError(f"{source.key} is not set up correctly")
             known = _by_number if source.asked_by_phone else _by_others
             trial, own, keys = await known(plan, source, source.connector, number, deadline, out)
-            if keys and source.connector.wants_details(keys):
+            if keys and source.connector.has_details_for(keys):
                 asked_before = tuple(recorded.sent)
                 recorded.knows = True
                 with remarks() as said:
@@ -105,7 +105,7 @@ async def try_sample(organization_id: int, connector_id: int, sample: JSON, *, w
         raise ConfigurationError("Nothing in the sample is a record that this system looks for.")
     outcome = answered(source, records[:1], 0.0).outcome
     result = _result(plan, Withheld(), [(records[0],)], outcome, out)
-    return Trial(result, (), source.connector.reads, dropped=tuple(sorted(dropped)), records=len(records))
+    return Trial(result, (), source.connector.field_expressions, dropped=tuple(sorted(dropped)), records=len(records))
 
 
 _Known = tuple[Trial, tuple[SourceRecord, ...], DetailKeys | None]
@@ -122,7 +122,7 @@ async def _by_number(
     if not people and records:
         said.clear()
     found = answered(source, [records[0] for records in people], time.monotonic() - began, remarks=said).outcome
-    before = Trial(_result(plan, number, people, found, out), (), connector.reads)
+    before = Trial(_result(plan, number, people, found, out), (), connector.field_expressions)
     if len(people) != 1 or not connector.can("details"):
         return before, (), None
     own = people[0][0]
@@ -134,12 +134,12 @@ async def _by_others(
 ) -> _Known:
     """The same for a system that is asked by what another one knows of the caller."""
     # In a context of its own: what the others are sent is not what this one is sent.
-    question = Question(plan.organization_id, number, with_restricted=out is None)
+    question = LookupRequest(plan.organization_id, number, with_restricted=out is None)
     others = await asyncio.create_task(look_up(question), context=Context())
     nobody = _result(plan, number, [], answered(source, [], 0.0).outcome)
     note = "It is asked by what another system knows of the caller, and no other system found exactly one person."
     known = replace(nobody, people=others.people, with_restricted=others.with_restricted, restricted=others.restricted)
-    before = Trial(known, (), connector.reads, note)
+    before = Trial(known, (), connector.field_expressions, note)
     if len(others.people) != 1:
         return replace(before, result=nobody), (), None
     person = others.people[0]

@@ -14,8 +14,8 @@ from integrations.lookup.background import run_in_background
 from integrations.profile import SourceRecord
 from integrations.storage.encryption import blind_index
 
-KEPT_S = 7 * 24 * 3600
-MOST_COUNTED = 500
+TTL_S = 7 * 24 * 3600
+MAX_COUNTED = 500
 
 
 def note_unsure(fingerprint: str, records: Iterable[SourceRecord]) -> None:
@@ -27,8 +27,8 @@ def note_unsure(fingerprint: str, records: Iterable[SourceRecord]) -> None:
 async def _note(fingerprint: str, digests: set[str]) -> None:
     key = _key(fingerprint)
     known = set(orjson.loads(await cache.aget(key) or "[]"))
-    if not digests <= known and len(known) < MOST_COUNTED:
-        await cache.aset(key, orjson.dumps(sorted(known | digests)).decode(), KEPT_S)
+    if not digests <= known and len(known) < MAX_COUNTED:
+        await cache.aset(key, orjson.dumps(sorted(known | digests)).decode(), TTL_S)
 
 
 def unsure(fingerprint: str) -> int:

@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from integrations.models.keys import KeyField, NameField
 from integrations.models.organizations import Organization, validate_currency, validate_region
-from integrations.never import is_never
 from integrations.profile import FIELDS, Field, FieldType, Section, Sensitivity
+from integrations.redaction import is_never
 from integrations.storage.encryption import EncryptedJSONField, EncryptedTextField
 
 key_validator = RegexValidator(r"\A[a-z0-9][a-z0-9-]{0,39}\Z", _("Use up to 40 lower-case letters, digits and hyphens."))

@@ -15,13 +15,13 @@ from typing import Any
 from django.db import models, transaction
 from django.db.models.signals import post_delete, post_save
 
-from integrations.flights import Flights
 from integrations.models.keys import KeyField
 from integrations.models.registry import versioned
+from integrations.single_flight import SingleFlight
 from integrations.storage.database_thread import in_database_thread
 
 BELIEVED_S = 1.0
-MOST_KEPT = 10_000
+MAX_KEPT = 10_000
 
 
 class ConfigurationVersion(models.Model):
@@ -80,7 +80,7 @@ class Snapshots[K, V]:
     def __init__(self, load: Callable[[K], V]) -> None:
         self._load = load
         self._kept: dict[K, tuple[str, V]] = {}
-        self._readings: Flights[V] = Flights()
+        self._readings: SingleFlight[V] = SingleFlight()
 
     async def get(self, key: K) -> V:
         """The value, without leaving the event loop when it is at hand."""
@@ -98,7 +98,7 @@ class Snapshots[K, V]:
                 return kept[1]
         value = self._load(key)
         if value is not None:
-            if len(self._kept) >= MOST_KEPT:
+            if len(self._kept) >= MAX_KEPT:
                 self._kept.clear()
             self._kept[key] = (version, value)
         return value

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from integrations.never import scrub
+from integrations.redaction import scrub
 
 # Every other header may be a sign-in: some vendors have names of their own for it.
 _SHOWN_HEADERS = {"accept", "content-type"}

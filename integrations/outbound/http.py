@@ -52,7 +52,7 @@ from integrations.profile import JSON
 MAX_BODY = 2 * 1024 * 1024
 KEEP_ALIVE_S = 30
 # Whoever asks for more has written a date wrong, or wants us gone for good.
-LONGEST_PAUSE_S = 3_600.0
+MAX_PAUSE_S = 3_600.0
 USER_AGENT = "connie-portal"
 
 
@@ -243,13 +243,13 @@ def raise_for_status(connector: str, answer: Answer) -> None:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds to wait, from a number of seconds or a date; None when the header is absent or unreadable."""
     value = headers.get("retry-after", "").strip()[:MAX_TEXT]
-    if not value.startswith("-") and (wait := seconds(value, LONGEST_PAUSE_S)) is not None:
+    if not value.startswith("-") and (wait := seconds(value, MAX_PAUSE_S)) is not None:
         return wait
     try:
         left = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
     except (TypeError, ValueError, OverflowError):
         return None
-    return min(max(left, 0.0), LONGEST_PAUSE_S)
+    return min(max(left, 0.0), MAX_PAUSE_S)
 
 
 def _check_path(path: str) -> None:

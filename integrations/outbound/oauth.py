@@ -23,7 +23,7 @@ from integrations.outbound.http import Answer, HttpDoor
 from integrations.outbound.network import NetworkPolicy
 
 # A token is renewed this long before it expires, so that none expires on its way.
-LONGEST_LIFE_S = 30 * 24 * 3_600.0
+MAX_LIFE_S = 30 * 24 * 3_600.0
 MARGIN_S = 60.0
 DEFAULT_LIFE_S = 1_800.0
 ASSERTION_LIFE_S = 180
@@ -32,7 +32,7 @@ RENEWED_FROM = 0.75
 RENEWAL_S = 10.0
 RENEWED_AGAIN_S = 60.0
 # Tokens of half an hour outlast a silent weekend. After that, a vendor is not asked for what nobody uses.
-MOST_UNUSED = 200
+MAX_UNUSED = 200
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 Grant = Callable[[], Mapping[str, str]]
@@ -105,7 +105,7 @@ class AccessTokens:
 
     async def _renew(self) -> None:
         """Renew the token. While that fails, it stays good until it expires, and whoever needs one then hears why."""
-        while time.monotonic() < self._expires_at and self._unused < MOST_UNUSED:
+        while time.monotonic() < self._expires_at and self._unused < MAX_UNUSED:
             await asyncio.sleep(self._renew_at - time.monotonic())
             if time.monotonic() < self._renew_at:
                 continue  # one was minted meanwhile
@@ -126,7 +126,7 @@ class AccessTokens:
         if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
             raise InvalidResponse(self.connector, "the answer to the sign-in holds no token")
         self._token = token
-        told = seconds(body.get("expires_in"), LONGEST_LIFE_S)
+        told = seconds(body.get("expires_in"), MAX_LIFE_S)
         life = max((DEFAULT_LIFE_S if told is None else told) - MARGIN_S, MARGIN_S)
         self._expires_at = time.monotonic() + life
         self._renew_at = time.monotonic() + life * RENEWED_FROM

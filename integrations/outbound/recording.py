@@ -10,8 +10,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from integrations.never import scrub
 from integrations.outbound.curl import Hidden, curl_of
+from integrations.redaction import scrub
 
 
 @dataclass(frozen=True)

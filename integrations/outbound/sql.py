@@ -38,7 +38,7 @@ from integrations.errors import (
     SourceTimeout,
     SourceUnavailable,
 )
-from integrations.figures import MOST
+from integrations.figures import MAX_SAFE
 from integrations.outbound import postgresql
 from integrations.outbound.database_url import checked_url
 from integrations.outbound.encodings import USUAL, checked_encoding, kept, readable, tolerant
@@ -384,7 +384,7 @@ def _plain(value: Any) -> JSON:
 
 def _number(value: Decimal) -> JSON:
     """Exactly: a number where JSON has it, since in a text "1.234" may be a thousand and more; else a text."""
-    if not value.is_finite() or not -MOST <= value <= MOST or value.adjusted() < -16:
+    if not value.is_finite() or not -MAX_SAFE <= value <= MAX_SAFE or value.adjusted() < -16:
         return str(value)
     if value == value.to_integral_value():
         return int(value)

@@ -6,7 +6,7 @@ from asgiref.sync import sync_to_async
 from django.http import HttpRequest
 
 from integrations.calls.choices import choice_of
-from integrations.lookup import Choice, LookupResult, Question, look_up
+from integrations.lookup import Choice, LookupRequest, LookupResult, look_up
 from integrations.panel.access import Visit
 
 
@@ -15,10 +15,10 @@ async def looked_up(visit: Visit, *, refresh: bool = False) -> LookupResult:
     return await look_up(await question_of(visit, refresh=refresh))
 
 
-async def question_of(visit: Visit, *, refresh: bool) -> Question:
+async def question_of(visit: Visit, *, refresh: bool) -> LookupRequest:
     """Ask who is calling, with what the agent has said of it."""
     choice = await sync_to_async(choice_of)(visit.call) if visit.call else Choice()
-    return Question(
+    return LookupRequest(
         visit.organization.pk,
         visit.caller_id,
         refresh=refresh,

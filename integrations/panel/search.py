@@ -20,7 +20,7 @@ from integrations.panel.access import Visit, visited
 from integrations.panel.choices import saying
 from integrations.panel.forms import posted, reason_given
 from integrations.panel.render import draw_part
-from integrations.sought import Sought, Unusable, read
+from integrations.search_query import SearchQuery, Unusable, read
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,13 @@ class Typed:
 
     text: str
     reason: str
-    sought: Sought | Unusable
+    search_query: SearchQuery | Unusable
 
     @property
     def problem(self) -> str:
         """The reason why it cannot be searched for, or empty."""
-        if isinstance(self.sought, Unusable):
-            return self.sought.reason
+        if isinstance(self.search_query, Unusable):
+            return self.search_query.reason
         return "" if self.reason else _("Say why you search, then search again. Your reason goes on record.")
 
 
@@ -53,16 +53,16 @@ async def search_people(request: HttpRequest, visit: Visit) -> HttpResponseBase:
     if request.method == "POST":
         typed = _typed(request, visit)
         context = {"typed": typed, "problem": typed.problem}
-        if isinstance(typed.sought, Sought) and not typed.problem:
-            context |= await _found(visit, typed.sought, typed.reason)
+        if isinstance(typed.search_query, SearchQuery) and not typed.problem:
+            context |= await _found(visit, typed.search_query, typed.reason)
     return await draw_part(request, visit, "_found.html", "search.html", context)
 
 
-async def _found(visit: Visit, sought: Sought, reason: str) -> dict[str, Any]:
+async def _found(visit: Visit, search_query: SearchQuery, reason: str) -> dict[str, Any]:
     context = visit.context(purpose=reason)
     try:
-        await allow_search(visit.viewer, sought, context)
-        result = await search(visit.organization.pk, sought, with_restricted=visit.viewer.with_restricted)
+        await allow_search(visit.viewer, search_query, context)
+        result = await search(visit.organization.pk, search_query, with_restricted=visit.viewer.with_restricted)
         found = await disclose_found(result, visit.viewer, context)
     except AccessDenied:
         return {"problem": _("You may not search in this way. The attempt is on record.")}
@@ -76,14 +76,14 @@ async def _found(visit: Visit, sought: Sought, reason: str) -> dict[str, Any]:
 async def pick_found(request: HttpRequest, visit: Visit, call: Call) -> None:
     """The person whose ``match_id`` was posted, of those found by ``text``, is calling. One who is gone changes nothing."""
     typed = _typed(request, visit)
-    if isinstance(typed.sought, Unusable):
+    if isinstance(typed.search_query, Unusable):
         return
     context = visit.context(purpose=typed.reason)
     try:
-        await allow_search(visit.viewer, typed.sought, context)
-        result = await search(visit.organization.pk, typed.sought, with_restricted=visit.viewer.with_restricted)
+        await allow_search(visit.viewer, typed.search_query, context)
+        result = await search(visit.organization.pk, typed.search_query, with_restricted=visit.viewer.with_restricted)
         refs = await pick(result, visit.viewer, posted(request, "match_id"), context)
     except AccessDenied:
         return
     if refs:
-        await sync_to_async(choices.pick)(call, refs, visit.viewer.person_id, typed.sought)
+        await sync_to_async(choices.pick)(call, refs, visit.viewer.person_id, typed.search_query)

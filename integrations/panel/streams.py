@@ -9,7 +9,7 @@ from weakref import WeakSet
 from django.http import StreamingHttpResponse
 
 # An agent has a panel for each call, and few calls; a browser's tabs that were left open end their streams by themselves.
-MOST_PER_SESSION = 12
+MAX_PER_SESSION = 12
 
 # Weak, because one whose client goes away while the answer is being prepared is dropped without a word.
 _open: dict[str, WeakSet[EventStream]] = {}
@@ -17,7 +17,7 @@ _open: dict[str, WeakSet[EventStream]] = {}
 
 def too_many(session: str) -> bool:
     """Whether this web session has as many streams as it may, in this process."""
-    return len(_open.get(session, ())) >= MOST_PER_SESSION
+    return len(_open.get(session, ())) >= MAX_PER_SESSION
 
 
 class EventStream(StreamingHttpResponse):

@@ -19,7 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from integrations.calls import CallFacts, open_call
-from integrations.disclosure import Disclosure, Showing, announce, disclose, refuse_probing
+from integrations.disclosure import Disclosure, DisclosureSession, announce, disclose, refuse_probing
 from integrations.errors import NothingShown
 from integrations.lookup import look_up, so_far, stream
 from integrations.panel.access import Visit, enter, visited, visited_page
@@ -150,7 +150,7 @@ def _too_many_streams() -> HttpResponse:
 
 
 async def _events(request: HttpRequest, visit: Visit) -> AsyncIterator[bytes]:
-    showing = Showing(visit.viewer, visit.context())
+    showing = DisclosureSession(visit.viewer, visit.context())
     try:
         refuse_probing(visit.viewer)
     except NothingShown as problem:

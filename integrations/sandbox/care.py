@@ -1,4 +1,4 @@
-"""Stand-ins of smaller systems that are connected by description: payments, appointments, availability of services."""
+"""Simulators of smaller systems that are connected by description: payments, appointments, availability of services."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def error(status: int) -> web.Response:
 
 
 class CareSystems:
-    """The stand-ins' data and routes, each behind switches of its own."""
+    """The simulators' data and routes, each behind switches of its own."""
 
     def __init__(self, switches: dict[str, Switches]) -> None:
         self.switches = switches

@@ -1,4 +1,4 @@
-"""A stand-in of HubSpot's CRM: contacts with what belongs to them, pipelines, account info and signing in, as its public
+"""A simulator of HubSpot's CRM: contacts with what belongs to them, pipelines, account info and signing in, as its public
 API answers them."""
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def error(status: int, message: str = "", scope: str = "crm.objects.contacts.rea
 
 
 class HubSpot:
-    """The stand-in's data and routes. ``scopes``: what its app was granted; ``tokens``: those that are good now."""
+    """The simulator's data and routes. ``scopes``: what its app was granted; ``tokens``: those that are good now."""
 
     def __init__(self, switches: Switches) -> None:
         self.switches = switches

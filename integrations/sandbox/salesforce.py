@@ -1,4 +1,4 @@
-"""A stand-in of Salesforce: signing in, the search index, and queries for numbers, as its REST API answers them."""
+"""A simulator of Salesforce: signing in, the search index, and queries for numbers, as its REST API answers them."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def error(status: int) -> web.Response:
 
 
 class Salesforce:
-    """The stand-in's data and routes."""
+    """The simulator's data and routes."""
 
     def __init__(self, switches: Switches) -> None:
         self.switches = switches

@@ -24,7 +24,7 @@ _PAGE_HEADERS = {
 
 
 class Sandbox:
-    """All stand-ins and their switches by system name. ``panel_url``: where the page's callers link to, or ""."""
+    """All simulators and their switches by system name. ``panel_url``: where the page's callers link to, or ""."""
 
     def __init__(self, panel_url: str = "") -> None:
         self.panel_url = panel_url

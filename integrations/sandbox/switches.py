@@ -1,4 +1,4 @@
-"""Latency and faults of the stand-ins, switched while they run: what a bad day of a vendor looks like on the wire."""
+"""Latency and faults of the simulators, switched while they run: what a bad day of a vendor looks like on the wire."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FAULTS = {
 
 @dataclass
 class Switches:
-    """The state of one stand-in. ``requests`` counts those that reached it since the start."""
+    """The state of one simulator. ``requests`` counts those that reached it since the start."""
 
     system: str
     latency_ms: int = DEFAULT_LATENCY_MS
@@ -55,7 +55,7 @@ class Switches:
         self.latency_ms, self.fault = latency, fault
 
     async def answer(self, request: web.Request, handler: Handler, error: ErrorAnswer) -> web.StreamResponse:
-        """What the stand-in sends: the handler's answer after the latency, or the fault's. ``error`` builds error bodies."""
+        """What the simulator sends: the handler's answer after the latency, or the fault's. ``error`` builds error bodies."""
         self.requests += 1
         fault = self.fault
         if fault == "refuse":

@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from integrations.errors import AuditUnavailable, SourceUnavailable
-from integrations.lookup import Question, look_up
+from integrations.lookup import LookupRequest, look_up
 from integrations.models import AccessEntry, Connector, DirectoryList, DirectoryRow, DirectoryUpload, Person
 from integrations.phone import Number
 from tests.admin.conftest import denials
@@ -74,7 +74,7 @@ def test_from_a_file_to_a_caller_who_is_found(world: World, log_in: LogIn, row: 
     assert "Line 3: What stands below “Phone” is not a phone number" in page
     assert "call his son" not in page
     assert "Calls ask Our list from now on." in text_of(ann.post(address(row), {"step": "enable"}, follow=True))  # type: ignore[arg-type]
-    (person,) = async_to_sync(look_up)(Question(row.organization_id, Number("+14155550123", "US"))).people
+    (person,) = async_to_sync(look_up)(LookupRequest(row.organization_id, Number("+14155550123", "US"))).people
     assert (person.fields["name"].value, person.refs) == ("Rosa Castillo", {("list", "17")})
     assert not DirectoryUpload.objects.exists()
 
@@ -86,7 +86,7 @@ def test_what_may_never_be_shown_is_neither_previewed_nor_kept_though_it_was_cho
     assert "078-05-1120" not in text_of(upload(ann, row))
     use(ann, row)
     ann.post(address(row), {"step": "enable"})
-    (person,) = async_to_sync(look_up)(Question(row.organization_id, Number("+14155550123", "US"))).people
+    (person,) = async_to_sync(look_up)(LookupRequest(row.organization_id, Number("+14155550123", "US"))).people
     assert set(person.fields) == {"name", "phone"}
 
 

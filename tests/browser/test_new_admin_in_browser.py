@@ -27,7 +27,7 @@ CSV = """Client ID,Name,Phone,Program,SSN
 
 @pytest.fixture
 def hubspot(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The stand-in of HubSpot on a real socket, with a loop of its own."""
+    """The simulator of HubSpot on a real socket, with a loop of its own."""
     monkeypatch.setattr(settings, "ALLOW_PRIVATE", True)
     loop, ended, ready = asyncio.new_event_loop(), asyncio.Event(), threading.Event()
     listener = socket.create_server(("127.0.0.1", 0))

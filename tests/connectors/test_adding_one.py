@@ -17,7 +17,7 @@ from django.urls import reverse
 from pytest_django.fixtures import Settings
 
 from integrations import connectors
-from integrations.lookup import Question, close_sources, look_up
+from integrations.lookup import LookupRequest, close_sources, look_up
 from integrations.models import Connector
 from integrations.phone import Number
 from tests.factories import World, make_connector
@@ -101,7 +101,7 @@ def test_the_docs_test_reads_its_page(ledger: Path) -> None:
 @pytest.mark.django_db(transaction=True)
 async def test_a_lookup_asks_it(world: World, ledger: Path, stub: Stub) -> None:
     await sync_to_async(connected)(world, stub)
-    result = await look_up(Question(world.riverside.pk, Number(NUMBER, "US")))
+    result = await look_up(LookupRequest(world.riverside.pk, Number(NUMBER, "US")))
     (person,) = result.people
     assert {name: value.value for name, value in person.fields.items()} == {
         "name": "Rosa Castillo", "phone": "(415) 555-0123", "email": "rosa@mail.example", "status": "active",

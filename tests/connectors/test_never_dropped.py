@@ -11,9 +11,9 @@ from integrations.coercion import MAX_TEXT, coerce
 from integrations.connectors.base import SourceSettings
 from integrations.connectors.mapping import FieldMapping
 from integrations.errors import ConfigurationError, InvalidResponse
-from integrations.never import MAX_DEPTH, REMOVED, drop_never
 from integrations.outbound.recording import recording
 from integrations.profile import FIELDS, Match
+from integrations.redaction import MAX_DEPTH, REMOVED, drop_never
 from tests.lookup.fakes import FakeConnector
 
 RAW = {"id": "1", "name": "Rosa", "ssn": "078051120", "deep": [{"creditCard": "4242", "city": "Oslo"}]}

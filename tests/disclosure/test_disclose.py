@@ -10,8 +10,8 @@ from asgiref.sync import sync_to_async
 
 from integrations.disclosure import Context, Disclosure, Viewer, audit, disclose, reveal
 from integrations.disclosure.context import clean_reason
-from integrations.disclosure.fields import MOST_RULES, disclosed_fields
-from integrations.disclosure.policy import Gate, Policy
+from integrations.disclosure.fields import MAX_RULES, disclosed_fields
+from integrations.disclosure.policy import IdentityGate, Policy
 from integrations.disclosure.viewers import authorise, viewer_of_person
 from integrations.errors import AccessDenied, AuditUnavailable
 from integrations.lookup import LookupResult, LookupStatus
@@ -233,20 +233,20 @@ async def test_of_one_person_only_so_much_is_kept(world: World) -> None:
     (person,) = result_of(world, ROSA).people
     for number in range(40):
         policy = Policy({"name": "clear" if number % 2 else "hide"})
-        assert ("name" in disclosed_fields(person, policy, FIELDS, Gate.OPEN)) is bool(number % 2)
-    assert len(person.shown) <= MOST_RULES
+        assert ("name" in disclosed_fields(person, policy, FIELDS, IdentityGate.OPEN)) is bool(number % 2)
+    assert len(person.shown) <= MAX_RULES
 
 
 async def test_of_one_person_before_a_check_nothing_is_seen_of_after_it(world: World) -> None:
     (person,) = result_of(world, ROSA).people
     policy = Policy({"financial": "clear"}, question="birth_date")
     for _time in range(2):
-        seen = {gate: disclosed_fields(person, policy, FIELDS, gate).get("outstanding_balance") for gate in Gate}
-        assert seen[Gate.CLOSED] is None
-        assert seen[Gate.VERIFY] is not None
-        assert seen[Gate.VERIFY].value is None
-        assert seen[Gate.OPEN] is not None
-        assert seen[Gate.OPEN].value == ROSA["outstanding_balance"]
+        seen = {gate: disclosed_fields(person, policy, FIELDS, gate).get("outstanding_balance") for gate in IdentityGate}
+        assert seen[IdentityGate.CLOSED] is None
+        assert seen[IdentityGate.VERIFY] is not None
+        assert seen[IdentityGate.VERIFY].value is None
+        assert seen[IdentityGate.OPEN] is not None
+        assert seen[IdentityGate.OPEN].value == ROSA["outstanding_balance"]
 
 
 @pytest.mark.parametrize(

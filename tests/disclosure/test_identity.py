@@ -20,7 +20,7 @@ from integrations.lookup.merge import merge
 from integrations.models import AccessEntry, CustomField, TierRule
 from integrations.phone import classify
 from integrations.profile import FIELDS, SourceRecord
-from integrations.sought import By, Sought
+from integrations.search_query import By, SearchQuery
 from tests.factories import World, make_api_key
 
 NUMBER = classify("+14155550123", "US")
@@ -156,7 +156,7 @@ async def test_own_fields_of_money_and_health_wait_too(asking: World) -> None:
 
 
 async def test_the_cards_of_a_search_hold_none_of_them(asking: World) -> None:
-    found = replace(result(asking), sought=Sought(By.NAME, "rosa"))
+    found = replace(result(asking), search_query=SearchQuery(By.NAME, "rosa"))
     (card,) = (await disclose_found(found, await viewer(asking), Context(purpose="said so"))).matches
     assert "4250" not in repr(card)
     assert "sugar" not in repr(card)

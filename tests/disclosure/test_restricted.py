@@ -13,7 +13,7 @@ from django.test import Client
 from integrations.disclosure import Context, disclose
 from integrations.disclosure.viewers import viewer_of_person
 from integrations.errors import AccessDenied
-from integrations.lookup import Question, look_up
+from integrations.lookup import LookupRequest, look_up
 from integrations.models import AccessEntry, CallRecord, Channel, RestrictedRecord
 from integrations.phone import Number
 from tests.api.conftest import Api
@@ -215,7 +215,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 async def test_cold_kept_and_refreshed_it_is_told_as_nobody_is(
     world: World, source: Source, clock: list[float], marked_by: str
 ) -> None:
-    """What is asked besides is told alike: details, a stand-in, and a copy in another system."""
+    """What is asked besides is told alike: details, a simulator, and a copy in another system."""
     facts: dict[str, Any] = {"details_by": "clients", "options": {"more": [{"id": "p", "outstanding_balance": "42.50"}]}}
     await sync_to_async(make_connector)(world.riverside, "payments", "fake", **facts)
     copy = await sync_to_async(make_connector)(world.riverside, "copy", "fake", options={"people": []})
@@ -278,7 +278,7 @@ async def test_of_a_couple_the_other_is_told_as_if_they_were_alone(world: World,
 
 async def test_a_stand_in_is_asked_exactly_where_nobody_would_be_known(world: World, source: Source) -> None:
     await sync_to_async(make_connector)(
-        world.riverside, "stand-in", "fake", fallback_for=source.row, options={"people": [LUIS]}
+        world.riverside, "simulator", "fake", fallback_for=source.row, options={"people": [LUIS]}
     )
     told = await _told(await _agents_key(world))
     assert (told["lookup_status"], told["sources"][1]["status"]) == ("not_found", "skipped")
@@ -329,7 +329,7 @@ def test_remarks_about_it_are_not_repeated(world: World, source: Source) -> None
 
 
 async def test_a_result_in_which_they_count_is_shown_to_nobody_else(world: World, source: Source) -> None:
-    result = await look_up(Question(world.riverside.pk, Number("+14155550123", "US"), with_restricted=True))
+    result = await look_up(LookupRequest(world.riverside.pk, Number("+14155550123", "US"), with_restricted=True))
     viewer = viewer_of_person(world.bea, channel=Channel.PANEL, address="")
     with pytest.raises(AccessDenied):
         await disclose(result, viewer, Context())

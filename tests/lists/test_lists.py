@@ -17,7 +17,7 @@ from integrations import lists, tasks
 from integrations.connectors.rows import Table, read_csv
 from integrations.disclosure.viewers import Viewer, viewer_of_person
 from integrations.errors import AuditUnavailable, ConfigurationError, NoListYet, SourceUnavailable
-from integrations.lookup import LookupResult, Question, look_up
+from integrations.lookup import LookupRequest, LookupResult, look_up
 from integrations.lookup.stored_rows import StoredRows
 from integrations.models import AccessEntry, Connector, DirectoryKey, DirectoryList, DirectoryRow, DirectoryUpload
 from integrations.phone import Number
@@ -50,7 +50,7 @@ def use(row: Connector, viewer: Viewer, text: str, chosen: dict[str, str] | None
 
 
 def found(row: Connector, number: str = ROSA) -> LookupResult:
-    return async_to_sync(look_up)(Question(row.organization_id, Number(number, "US")))
+    return async_to_sync(look_up)(LookupRequest(row.organization_id, Number(number, "US")))
 
 
 def statuses(row: Connector, number: str = ROSA) -> list[Any]:

@@ -14,7 +14,7 @@ from integrations.errors import AuthFailed, InvalidResponse, RateLimited, Source
 from integrations.outbound.recording import remark
 from integrations.phone import Number
 from integrations.profile import SourceRecord
-from integrations.sought import Sought
+from integrations.search_query import SearchQuery
 
 ERRORS = {
     "timeout": SourceTimeout,
@@ -96,9 +96,9 @@ class FakeConnector(Connector):
             raise SourceUnavailable(self.key)
         return await self._answer(self.people_now.get(self.key, self.options.people), self.options.fails)
 
-    async def search(self, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
+    async def search(self, search_query: SearchQuery, deadline: Deadline) -> list[SourceRecord]:
         """Everybody: whoever asks has to look who is meant."""
-        self.asked.append((self.key, f"search {sought.text}"))
+        self.asked.append((self.key, f"search {search_query.text}"))
         if self.key in self.broken:
             raise SourceUnavailable(self.key)
         return await self._answer([*self.options.people, *self.options.others], self.options.fails)
@@ -115,7 +115,7 @@ class FakeConnector(Connector):
     async def close(self) -> None:
         self.closed.append(self.key)
 
-    def wants_details(self, keys: DetailKeys) -> bool:
+    def has_details_for(self, keys: DetailKeys) -> bool:
         return bool(self.options.more or self.options.details_fail)
 
     async def _answer(self, people: list[dict[str, Any]], fails: str) -> list[SourceRecord]:

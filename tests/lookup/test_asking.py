@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from integrations.lookup import LookupResult, Question, engine, look_up
-from integrations.lookup.asking import _flights
-from integrations.lookup.cache import MOST_NUMBERS, Kept, MemoryStore
+from integrations.lookup import LookupRequest, LookupResult, engine, look_up
+from integrations.lookup.asking import _single_flight
+from integrations.lookup.cache import MAX_NUMBERS, Kept, MemoryStore
 from integrations.lookup.engine import _under_way
 from integrations.lookup.store import store
 from integrations.models import CustomField
@@ -40,7 +40,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 async def ask(world: World, **facts: Any) -> LookupResult:
-    return await look_up(Question(world.riverside.pk, NUMBER, **facts))
+    return await look_up(LookupRequest(world.riverside.pk, NUMBER, **facts))
 
 
 def calls(key: str = "crm") -> int:
@@ -147,9 +147,9 @@ async def test_another_configuration_another_number_another_organisation_share_n
     row.options = {"people": []}
     await row.asave()
     assert statuses(await ask(world)) == {"crm": "not_found"}
-    await look_up(Question(world.riverside.pk, classify("+14155550124", "US")))
+    await look_up(LookupRequest(world.riverside.pk, classify("+14155550124", "US")))
     assert calls() == 3
-    assert (await look_up(Question(world.harbor.pk, NUMBER))).people == ()
+    assert (await look_up(LookupRequest(world.harbor.pk, NUMBER))).people == ()
 
 
 async def test_a_clock_that_was_set_back_makes_no_answer_younger(world: World, clock: Clock) -> None:
@@ -186,10 +186,10 @@ async def test_a_number_or_a_record_can_be_forgotten(world: World) -> None:
 async def test_memory_holds_so_many_numbers_and_no_more() -> None:
     kept = MemoryStore()
     record = SourceRecord("crm", "1", {"name": "x"})
-    for number in range(MOST_NUMBERS + 50):
+    for number in range(MAX_NUMBERS + 50):
         kept.write(f"n{number}", "1:2:3:find", Kept((record,), time.time()), 300)
-    assert len(kept.pages) == MOST_NUMBERS
-    assert len(kept._found_under["1:crm:1"]) == MOST_NUMBERS
+    assert len(kept.pages) == MAX_NUMBERS
+    assert len(kept._found_under["1:crm:1"]) == MAX_NUMBERS
 
 
 async def test_what_has_expired_is_swept_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,7 +232,7 @@ async def test_who_asks_later_gets_all_of_their_time(world: World, monkeypatch: 
 
 def two_wait() -> bool:
     """Two wait for one lookup, or with a lookup each for one question to the source."""
-    return any(flight.waiters == 2 for flights in (_under_way, _flights) for flight in flights._open.values())
+    return any(flight.waiters == 2 for single_flight in (_under_way, _single_flight) for flight in single_flight._open.values())
 
 
 async def test_one_who_leaves_takes_nothing_from_the_others(world: World) -> None:
@@ -287,7 +287,7 @@ async def test_a_source_that_keeps_failing_is_left_alone_and_tried_by_one(world:
     FakeConnector.broken.clear()
     FakeConnector.released.clear()
     results = await asyncio.gather(
-        *(look_up(Question(world.riverside.pk, classify(f"+1415555{n:04d}", "US"))) for n in range(8))
+        *(look_up(LookupRequest(world.riverside.pk, classify(f"+1415555{n:04d}", "US"))) for n in range(8))
     )
     found = [statuses(result)["crm"] for result in results]
     assert calls() == asked + 1
@@ -358,7 +358,7 @@ async def test_no_more_questions_are_open_than_may_be(world: World) -> None:
     await add(world, "crm", people=[ROSA], fails="wait", limits={"concurrency": 1})
     first = asyncio.create_task(ask(world))
     await FakeConnector.asked_once.wait()
-    other = await look_up(Question(world.riverside.pk, classify("+14155550124", "US")))
+    other = await look_up(LookupRequest(world.riverside.pk, classify("+14155550124", "US")))
     assert statuses(other) == {"crm": "rate_limited"}
     FakeConnector.released.set()
     assert statuses(await first) == {"crm": "found"}
@@ -367,7 +367,7 @@ async def test_no_more_questions_are_open_than_may_be(world: World) -> None:
 async def test_a_budget_is_spent_and_what_is_over_it_is_told_now(world: World) -> None:
     await add(world, "crm", people=[], limits={"rps": 2}, timeout_ms=300)
     numbers = [classify(f"+1415555{n:04d}", "US") for n in range(6)]
-    found = [statuses(await look_up(Question(world.riverside.pk, number)))["crm"] for number in numbers]
+    found = [statuses(await look_up(LookupRequest(world.riverside.pk, number)))["crm"] for number in numbers]
     assert found[:2] == ["not_found", "not_found"]
     assert "rate_limited" in found[2:]
 

@@ -11,7 +11,7 @@ import pytest
 from django.db import InterfaceError, OperationalError
 
 from integrations.lookup import attempts as module
-from integrations.lookup.attempts import MOST_WAITING, AttemptLog, attempts
+from integrations.lookup.attempts import MAX_WAITING, AttemptLog, attempts
 from integrations.lookup.attempts import Attempt as Noted
 from integrations.lookup.breaker import FAILURES
 from integrations.lookup.rollups import roll_up
@@ -108,10 +108,10 @@ def test_more_than_can_be_held_is_counted_and_let_go_of(monkeypatch: pytest.Monk
     said: list[dict[str, Any]] = []
     monkeypatch.setattr(module.log, "warning", lambda event, **facts: said.append({"event": event, **facts}))
     log, row = AttemptLog(), make_connector(world.riverside, "crm", "fake")
-    for _time in range(MOST_WAITING + 7):
+    for _time in range(MAX_WAITING + 7):
         log.note(Noted(f"{world.riverside.pk}:{row.pk}:x", "find"))
     log.close()
-    assert Attempt.objects.count() == MOST_WAITING
+    assert Attempt.objects.count() == MAX_WAITING
     assert said == [{"event": "attempts.dropped", "count": 7}]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 
-from integrations.lookup import Choice, LookupResult, LookupStatus, Question, SourceStatus, look_up, stream
+from integrations.lookup import Choice, LookupRequest, LookupResult, LookupStatus, SourceStatus, look_up, stream
 from integrations.models import Connector
 from integrations.phone import Withheld, classify
 from tests.factories import World, make_connector
@@ -28,7 +28,7 @@ async def add(world: World, key: str, priority: int = 10, timeout_ms: int = 2_00
 
 
 async def ask(world: World, deadline_s: float = 6.0, *, refresh: bool = False) -> LookupResult:
-    return await look_up(Question(world.riverside.pk, NUMBER, deadline_s, refresh=refresh))
+    return await look_up(LookupRequest(world.riverside.pk, NUMBER, deadline_s, refresh=refresh))
 
 
 def statuses(result: LookupResult) -> dict[str, str]:
@@ -221,7 +221,7 @@ async def test_who_stands_in_for_a_system_that_is_switched_off_takes_its_place(w
 
 async def test_a_withheld_caller_is_not_looked_up(world: World) -> None:
     await add(world, "crm", people=[ROSA])
-    result = await look_up(Question(world.riverside.pk, Withheld()))
+    result = await look_up(LookupRequest(world.riverside.pk, Withheld()))
     assert result.status is LookupStatus.WITHHELD
     assert FakeConnector.asked == []
 
@@ -240,7 +240,7 @@ async def test_a_record_without_an_id_is_an_invalid_response(world: World) -> No
 
 async def test_another_organisations_sources_are_not_asked(world: World) -> None:
     await add(world, "crm", people=[ROSA])
-    result = await look_up(Question(world.harbor.pk, NUMBER))
+    result = await look_up(LookupRequest(world.harbor.pk, NUMBER))
     assert result.sources == ()
     assert FakeConnector.asked == []
 
@@ -269,7 +269,7 @@ async def test_a_stream_says_which_source_keeps_it_waiting_once_the_soft_deadlin
 ) -> None:
     monkeypatch.setattr("integrations.lookup.stages.SOFT_DEADLINE_S", 0.05)
     await add(world, "slow", fails="wait")
-    async with aclosing(stream(Question(world.riverside.pk, NUMBER))) as results:
+    async with aclosing(stream(LookupRequest(world.riverside.pk, NUMBER))) as results:
         late = await anext(results)
         assert [source.status.value for source in late.sources] == ["pending"]
         assert late.sources[0].message.startswith("It has not answered yet.")
@@ -280,7 +280,7 @@ async def test_a_stream_says_which_source_keeps_it_waiting_once_the_soft_deadlin
 async def test_whoever_is_left_after_not_this_person_is_not_asked_about(world: World) -> None:
     await add(world, "crm", people=[ROSA, {"id": "2", "name": "Luis Castillo"}], more=[{"id": "2", "notes": "owes"}])
     choice = Choice(rejected=frozenset({("crm", "1")}))
-    result = await look_up(Question(world.riverside.pk, NUMBER, choice=choice))
+    result = await look_up(LookupRequest(world.riverside.pk, NUMBER, choice=choice))
     assert [person.fields["name"].value for person in result.people] == ["Luis Castillo"]
     assert result.undecided
     assert ("crm", "details") not in FakeConnector.asked

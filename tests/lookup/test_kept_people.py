@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from integrations.lookup import Choice, LookupResult, Question, look_up
+from integrations.lookup import Choice, LookupRequest, LookupResult, look_up
 from integrations.lookup import merge as merging
 from integrations.lookup.cache import Kept, MemoryStore
 from integrations.lookup.store import store
@@ -44,7 +44,7 @@ async def test_each_organisation_meets_its_own(world: World) -> None:
             organization=organization, key="crm", name="crm", kind="fake", options={"people": [{**ROSA, "name": name}]}
         )
     for _time in range(3):
-        found = [await look_up(Question(pk, NUMBER)) for pk in (world.riverside.pk, world.harbor.pk)]
+        found = [await look_up(LookupRequest(pk, NUMBER)) for pk in (world.riverside.pk, world.harbor.pk)]
         assert [name_of(result) for result in found] == ["Rosa Castillo", "Rosa of Harbor"]
 
 
@@ -87,7 +87,7 @@ async def test_who_was_picked_counts_for_that_call_only(world: World) -> None:
     picked, rejected = (Choice(**{which: frozenset({("crm", "2")})}) for which in ("picked", "rejected"))
     for _time in range(2):
         for choice, names in ((Choice(), 2), (picked, 1), (rejected, 1), (picked, 1)):
-            result = await look_up(Question(world.riverside.pk, NUMBER, choice=choice))
+            result = await look_up(LookupRequest(world.riverside.pk, NUMBER, choice=choice))
             assert len(result.people) == names
             assert len(result.set_aside) == 2 - names
         assert name_of(result) == "Luis"
@@ -131,7 +131,7 @@ async def test_who_was_made_goes_with_the_answers(world: World) -> None:
 
 
 async def test_no_more_is_kept_than_there_are_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("integrations.lookup.cache.MOST_NUMBERS", 3)
+    monkeypatch.setattr("integrations.lookup.cache.MAX_NUMBERS", 3)
     kept = MemoryStore()
     record = SourceRecord("crm", "1", {})
     for index in range(10):

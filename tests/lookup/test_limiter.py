@@ -15,7 +15,7 @@ from integrations.connectors import kind_named
 from integrations.connectors.base import Limits
 from integrations.deadline import Deadline
 from integrations.errors import OverBudget
-from integrations.lookup import LookupResult, Question, close_sources, look_up
+from integrations.lookup import LookupRequest, LookupResult, close_sources, look_up
 from integrations.lookup.background import cancel_background
 from integrations.lookup.cache import MemoryStore
 from integrations.lookup.limiter import Budget, Limiter
@@ -291,7 +291,7 @@ async def world_of_fakes(world: World, monkeypatch: pytest.MonkeyPatch) -> Async
 
 
 async def ask(world: World, last_digit: int) -> LookupResult:
-    return await look_up(Question(world.riverside.pk, classify(f"+1415555012{last_digit}", "US")))
+    return await look_up(LookupRequest(world.riverside.pk, classify(f"+1415555012{last_digit}", "US")))
 
 
 async def test_another_process_finds_the_budget_spent(

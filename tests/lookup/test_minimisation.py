@@ -12,7 +12,7 @@ from asgiref.sync import sync_to_async
 from pytest_django.fixtures import Settings
 
 from integrations.deadline import Deadline
-from integrations.lookup import LookupResult, Question, close_sources, look_up
+from integrations.lookup import LookupRequest, LookupResult, close_sources, look_up
 from integrations.lookup.result import SourceStatus
 from integrations.lookup.sources import plan_with
 from integrations.models import Organization, TierRule
@@ -56,7 +56,7 @@ def asked_for(stub: Stub) -> list[str]:
 
 
 async def looked_up(world: World) -> LookupResult:
-    return await look_up(Question(world.riverside.pk, NUMBER, refresh=True))
+    return await look_up(LookupRequest(world.riverside.pk, NUMBER, refresh=True))
 
 
 async def test_a_field_that_no_tier_may_see_is_neither_asked_for_nor_taken(world: World, stub: Stub) -> None:

@@ -14,7 +14,7 @@ from redis.asyncio import Redis as AsyncRedis
 
 from integrations import connectors
 from integrations.errors import ConfigurationError, MissingScope, RateLimited, SourceTimeout
-from integrations.lookup import LookupResult, Question, close_sources, look_up
+from integrations.lookup import LookupRequest, LookupResult, close_sources, look_up
 from integrations.lookup.breaker import Breaker, Pause
 from integrations.lookup.cache import Kept, Outcome, page_key
 from integrations.lookup.redis_store import RedisStore, opened, sealed
@@ -56,7 +56,7 @@ async def shared(redis: RedisServer, settings: Settings, monkeypatch: pytest.Mon
 
 
 async def ask(world: World) -> LookupResult:
-    return await look_up(Question(world.riverside.pk, NUMBER))
+    return await look_up(LookupRequest(world.riverside.pk, NUMBER))
 
 
 def test_what_a_connector_remarked_is_sealed_with_its_records() -> None:
@@ -275,7 +275,7 @@ async def test_a_redis_that_hangs_costs_a_moment(world: World, settings: Setting
     settings.REDIS_URL = f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0"
     store.cache_clear()
     await add(world, "crm", people=[ROSA])
-    assert (await look_up(Question(world.riverside.pk, NUMBER, deadline_s=3.0))).people
+    assert (await look_up(LookupRequest(world.riverside.pk, NUMBER, deadline_s=3.0))).people
     await close_sources()
     server.close()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from integrations.lookup import LookupResult, Question, Renewal, look_up, so_far, stream
+from integrations.lookup import LookupRequest, LookupResult, Renewal, look_up, so_far, stream
 from integrations.lookup.cache import Kept, MemoryStore
 from integrations.lookup.store import store
 from integrations.phone import Number, classify
@@ -39,13 +39,13 @@ def let_age(seconds: float, **fields: Any) -> None:
 
 async def known(world: World, seconds: float = 400, **fields: Any) -> None:
     """The caller has been looked up so long ago."""
-    await look_up(Question(world.riverside.pk, NUMBER))
+    await look_up(LookupRequest(world.riverside.pk, NUMBER))
     let_age(seconds, **fields)
     FakeConnector.asked.clear()
 
 
 async def steps(world: World, *, refresh: bool = False) -> list[LookupResult]:
-    async with aclosing(stream(Question(world.riverside.pk, NUMBER, refresh=refresh))) as results:
+    async with aclosing(stream(LookupRequest(world.riverside.pk, NUMBER, refresh=refresh))) as results:
         return [result async for result in results]
 
 
@@ -124,7 +124,7 @@ async def test_of_what_is_too_old_to_be_shown_the_place_is_kept(world: World) ->
 async def test_who_asks_again_without_a_stream_gets_the_new_answer(world: World) -> None:
     await add(world, "crm", people=[ROSA])
     await known(world, name="Rosa of old")
-    answer = await so_far(Question(world.riverside.pk, NUMBER), 5.0)
+    answer = await so_far(LookupRequest(world.riverside.pk, NUMBER), 5.0)
     assert (name_in(answer), answer.complete) == ("Rosa Castillo", True)
 
 

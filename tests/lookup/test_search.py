@@ -9,11 +9,11 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from integrations import connectors
-from integrations.lookup import Choice, LookupResult, LookupStatus, Question, close_sources, look_up
+from integrations.lookup import Choice, LookupRequest, LookupResult, LookupStatus, close_sources, look_up
 from integrations.lookup.search import search
 from integrations.models import Connector
 from integrations.phone import Withheld, classify
-from integrations.sought import By, Sought, read
+from integrations.search_query import By, SearchQuery, read
 from tests.factories import World, make_connector
 from tests.lookup.fakes import FakeConnector
 from tests.lookup.service_fakes import ServiceConnector
@@ -41,14 +41,14 @@ async def add(
     )
 
 
-def sought(text: str) -> Sought:
+def search_query(text: str) -> SearchQuery:
     found = read(text, "US")
-    assert isinstance(found, Sought)
+    assert isinstance(found, SearchQuery)
     return found
 
 
 async def searched(world: World, text: str) -> LookupResult:
-    return await search(world.riverside.pk, sought(text))
+    return await search(world.riverside.pk, search_query(text))
 
 
 def names(result: LookupResult) -> list[str]:
@@ -65,7 +65,7 @@ async def test_all_systems_are_asked_at_once_and_one_person_in_two_of_them_is_on
     result = await searched(world, "castillo")
     assert names(result) == ["Luis Castillo", "Rosa Castillo"]
     assert result.people[1].refs == {("crm", "1"), ("clients", "9")}
-    assert (result.status, result.sought) == (LookupStatus.AMBIGUOUS, sought("castillo"))
+    assert (result.status, result.search_query) == (LookupStatus.AMBIGUOUS, search_query("castillo"))
 
 
 async def test_whom_a_system_names_besides_is_left_out(world: World) -> None:
@@ -84,7 +84,7 @@ async def test_a_number_is_looked_for_as_a_caller_is(world: World) -> None:
     assert names(result) == ["Rosa Castillo"]
     assert result.number == NUMBER
     assert FakeConnector.asked == [("crm", "find")]
-    await look_up(Question(world.riverside.pk, NUMBER))
+    await look_up(LookupRequest(world.riverside.pk, NUMBER))
     assert FakeConnector.asked == [("crm", "find")]
 
 
@@ -130,32 +130,32 @@ async def test_no_system_is_asked_that_knows_nobody_and_none_of_another_organisa
 
 
 def picked(by: str, *refs: tuple[str, str]) -> Choice:
-    return Choice(picked=frozenset(refs), found_by=sought(by))
+    return Choice(picked=frozenset(refs), found_by=search_query(by))
 
 
 async def test_whoever_was_found_by_a_search_is_fetched_and_nobody_by_number(world: World) -> None:
     await add(world, "crm", people=[LUIS], others=[ROSA], more=[{"id": "1", "notes": "needs a ramp"}])
     await add(world, "clients", people=[{**LUIS, "id": "9"}])
-    result = await look_up(Question(world.riverside.pk, NUMBER, choice=picked("rosa", ("crm", "1"))))
+    result = await look_up(LookupRequest(world.riverside.pk, NUMBER, choice=picked("rosa", ("crm", "1"))))
     assert names(result) == ["Rosa Castillo"]
     assert result.people[0].fields["notes"].value == "needs a ramp"
     assert FakeConnector.asked == [("crm", "search rosa"), ("crm", "details")]
     assert FakeConnector.keys_seen[0].phone == ""
     assert statuses(result) == {"crm": "found", "clients": "skipped"}
     assert result.sources[0].message == "The caller was found by a search, and not in this system."
-    assert (result.status, result.sought, result.set_aside) == (LookupStatus.OK, sought("rosa"), ())
+    assert (result.status, result.search_query, result.set_aside) == (LookupStatus.OK, search_query("rosa"), ())
 
 
 async def test_a_withheld_caller_who_was_found_by_a_search_is_looked_up(world: World) -> None:
     await add(world, "crm", others=[ROSA])
-    result = await look_up(Question(world.riverside.pk, Withheld(), choice=picked("rosa@mail.org", ("crm", "1"))))
+    result = await look_up(LookupRequest(world.riverside.pk, Withheld(), choice=picked("rosa@mail.org", ("crm", "1"))))
     assert names(result) == ["Rosa Castillo"]
     assert (result.number, result.subject, result.status) == (None, "rosa@mail.org", LookupStatus.OK)
-    assert result.sought
-    assert result.sought.by is By.EMAIL
+    assert result.search_query
+    assert result.search_query.by is By.EMAIL
 
 
 async def test_one_who_is_gone_is_nobody_and_no_other_takes_their_place(world: World) -> None:
     await add(world, "crm", people=[LUIS])
-    result = await look_up(Question(world.riverside.pk, NUMBER, choice=picked("luis", ("crm", "1"))))
+    result = await look_up(LookupRequest(world.riverside.pk, NUMBER, choice=picked("luis", ("crm", "1"))))
     assert (result.people, result.status) == ((), LookupStatus.NOT_FOUND)

@@ -82,7 +82,7 @@ async def test_a_renewal_that_fails_leaves_the_token_as_it_is_and_is_tried_again
 
 @pytest.mark.usefixtures("renewed_at_once")
 async def test_a_token_that_nobody_uses_is_renewed_so_often_and_no_more(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(oauth, "MOST_UNUSED", 3)
+    monkeypatch.setattr(oauth, "MAX_UNUSED", 3)
     stub.answer(token("t-1"))
     tokens = tokens_of(stub)
     for minted in (1 + 3, 1 + 3 + 3):

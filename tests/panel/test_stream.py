@@ -137,7 +137,7 @@ async def test_a_session_has_so_many_streams_and_gets_back_those_that_end(world:
     bea, another = AsyncClient(), AsyncClient()
     for client in (bea, another):
         await sync_to_async(client.force_login)(world.user(world.bea))
-    held: list[Any] = [await bea.get(path) for _each in range(streams.MOST_PER_SESSION)]
+    held: list[Any] = [await bea.get(path) for _each in range(streams.MAX_PER_SESSION)]
     assert {response.status_code for response in held} == {200}
     refused = await bea.get(path)
     assert (refused.status_code, refused.json()["error"]["code"], refused["Retry-After"]) == (429, "throttled", "5")

@@ -1,4 +1,4 @@
-"""The smaller stand-ins answer what the presets ask for."""
+"""The smaller simulators answer what the presets ask for."""
 
 from __future__ import annotations
 

@@ -15,8 +15,8 @@ from pytest_django.fixtures import Settings
 
 from integrations.models import ApiKey, Connector, Organization, Person, User
 from integrations.models.people import API_SCOPES, hash_api_key
-from integrations.never import scrub
 from integrations.phone import Number, Withheld, classify
+from integrations.redaction import scrub
 from integrations.sandbox import people
 from integrations.stored_numbers import holds
 

@@ -29,7 +29,7 @@ CALLS = 100_000
 CALLERS = 5_000
 # What a page of every day may read, however much there is in all; a list may count what it lists, and name its filters.
 A_PAGE, A_LIST = 1_000, 4 * ENTRIES
-MOST_MB = 300
+MAX_MB = 300
 
 
 @pytest.fixture
@@ -134,4 +134,4 @@ def test_years_of_use_slow_nobody_down(years: World) -> None:
     command("purge_expired")
     assert Attempt.objects.filter(at__lt=kept).count() == 0
     assert Attempt.objects.filter(at__gt=kept + timedelta(hours=1)).exists()
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024 < MOST_MB
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024 < MAX_MB

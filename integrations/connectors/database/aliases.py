@@ -13,9 +13,9 @@ from itertools import pairwise
 
 from integrations.connectors.expressions import compiled, names_in
 from integrations.errors import ConfigurationError
-from integrations.never import is_never, named_like
 from integrations.outbound.recording import record_dropped
 from integrations.profile import JSON
+from integrations.redaction import is_never, named_like
 
 _PART = re.compile(
     r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|[^\W\d][\w$]*|[\d.]+|\S""",

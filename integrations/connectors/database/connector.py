@@ -22,7 +22,7 @@ from integrations.outbound.recording import record_candidates, remark
 from integrations.outbound.sql import MAX_ROWS, SqlDoor
 from integrations.phone import Number
 from integrations.profile import JSON, Match, SourceRecord
-from integrations.sought import MAX_HITS, By, Sought
+from integrations.search_query import MAX_HITS, By, SearchQuery
 
 
 class DatabaseConnector(Connector):
@@ -63,7 +63,7 @@ class DatabaseConnector(Connector):
         return ByDigits()
 
     @property
-    def standing(self) -> Health:
+    def last_known_health(self) -> Health:
         return Health("healthy", self._digits.message)
 
     def can(self, capability: str) -> bool:
@@ -84,13 +84,13 @@ class DatabaseConnector(Connector):
         rows = await self._digits.rows(self._rows, statement, number, deadline)
         return self._records(rows, number, statement.number_columns)
 
-    async def search(self, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
+    async def search(self, search_query: SearchQuery, deadline: Deadline) -> list[SourceRecord]:
         statement = await self._statement(deadline)
-        names = ("email",) if sought.by is By.EMAIL else ("name", "first_name", "last_name")
-        asked = statement.by_text(sought, [self.mapping.expressions[name] for name in names if name in self.mapping])
+        names = ("email",) if search_query.by is By.EMAIL else ("name", "first_name", "last_name")
+        asked = statement.by_text(search_query, [self.mapping.expressions[name] for name in names if name in self.mapping])
         return self._people(await self._rows(statement, *asked, deadline))[:MAX_HITS] if asked else []
 
-    async def find_again(self, record_id: str, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
+    async def fetch(self, record_id: str, search_query: SearchQuery, deadline: Deadline) -> list[SourceRecord]:
         found: list[SourceRecord] = []
         if not self.options.query:
             statement = await self._statement(deadline)
@@ -98,7 +98,7 @@ class DatabaseConnector(Connector):
             found = self._people(await self._rows(statement, *asked, deadline))
         # A database may take "7 or so" for the number 7, and has other notations for a binary key.
         exact = [person for person in found if person.record_id == record_id]
-        return exact or await super().find_again(record_id, sought, deadline)
+        return exact or await super().fetch(record_id, search_query, deadline)
 
     async def _rows(self, statement: Statement, text: str, values: Mapping[str, Any], deadline: Deadline) -> Rows:
         try:

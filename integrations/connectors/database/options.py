@@ -11,9 +11,9 @@ from integrations.connectors.base import ConnectorOptions, ConnectorSecrets
 from integrations.connectors.database.aliases import hidden_columns
 from integrations.connectors.database.query import checked_query
 from integrations.errors import ConfigurationError
-from integrations.never import named_like
 from integrations.outbound.encodings import checked_encoding
 from integrations.outbound.sql import checked_name
+from integrations.redaction import named_like
 
 
 class JoinOptions(BaseModel):

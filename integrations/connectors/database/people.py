@@ -11,10 +11,10 @@ from integrations import words
 from integrations.connectors.base import MAX_RECORD_ID, NO_ID
 from integrations.connectors.expressions import compiled
 from integrations.connectors.mapping import FieldMapping
-from integrations.never import scrub
 from integrations.outbound.encodings import UNDECODABLE
 from integrations.outbound.recording import remark
 from integrations.profile import JSON
+from integrations.redaction import scrub
 
 # What no person has two of, however many rows they have.
 _OF_ONE = ("name", "first_name", "last_name", "date_of_birth")

@@ -12,14 +12,14 @@ from integrations.connectors.database.people import Row
 from integrations.connectors.expressions import columns_of, names_in
 from integrations.deadline import Deadline
 from integrations.errors import ConfigurationError, MissingColumn
-from integrations.never import is_never
 from integrations.outbound.sql import SqlDoor
 from integrations.phone import Number
 from integrations.profile import JSON
-from integrations.sought import MAX_HITS, By, Sought
+from integrations.redaction import is_never
+from integrations.search_query import MAX_HITS, By, SearchQuery
 
 # So many digits in their order are in few numbers but the one that is looked for.
-_MOST_CANDIDATES = 200
+_MAX_CANDIDATES = 200
 # A join gives a row for each of a person's accounts.
 _ROWS_PER_PERSON = 4
 
@@ -95,7 +95,7 @@ class Statement:
         text = "CHAR" if self.sql.url.dialect == "mysql" else "TEXT"
         places = [f"CAST({self.sql.quoted(self.table, name)} AS {text}) LIKE :digits" for name in self.phone_columns]
         shortest = sorted(number.nsns, key=len)[0]
-        return self._select(" OR ".join(places), _MOST_CANDIDATES), {"digits": f"%{'%'.join(shortest)}%", **self._fixed}
+        return self._select(" OR ".join(places), _MAX_CANDIDATES), {"digits": f"%{'%'.join(shortest)}%", **self._fixed}
 
     def by_id(self, record_id: str) -> tuple[str, dict[str, Any]]:
         return self._select(f"{self.sql.quoted(self.table, self.id_column)} = :record_id"), {
@@ -114,20 +114,20 @@ class Statement:
                 found += [self.sql.quoted(self.join.table, name) for name in self.join.columns if name in names]
         return list(dict.fromkeys(found))
 
-    def by_text(self, sought: Sought, read: Iterable[str]) -> tuple[str, dict[str, Any]] | None:
+    def by_text(self, search_query: SearchQuery, read: Iterable[str]) -> tuple[str, dict[str, Any]] | None:
         """A query for those of whom every word begins one in any of the columns that the expressions read, or whose address it
         is; None where they read none."""
         columns = self._columns_read(read)
-        if not columns or not sought.words:
+        if not columns or not search_query.words:
             return None
-        if sought.by is By.EMAIL:
+        if search_query.by is By.EMAIL:
             places = [f"LOWER({column}) = :email" for column in columns]
-            return self._select(" OR ".join(places), MAX_HITS * _ROWS_PER_PERSON), {"email": sought.text, **self._fixed}
+            return self._select(" OR ".join(places), MAX_HITS * _ROWS_PER_PERSON), {"email": search_query.text, **self._fixed}
         values: dict[str, Any] = {}
         conditions = []
         # Unlike the others, PostgreSQL tells small and capital letters apart.
         compared = "ILIKE" if self.sql.url.dialect == "postgresql" else "LIKE"
-        for index, word in enumerate(sought.words):
+        for index, word in enumerate(search_query.words):
             begins = like(word, accents=self.sql.url.dialect != "mysql")
             values |= {f"b{index}": begins, f"s{index}": f"% {begins}", f"h{index}": f"%-{begins}"}
             likes = [f"{column} {compared} :{where}{index} ESCAPE '!'" for column in columns for where in "bsh"]

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from integrations.connectors.rows import LEFT_OUT, PHONE, RECORD_ID, Column, Reading, fields_by_label
 from integrations.errors import ConfigurationError
-from integrations.never import is_never
 from integrations.profile import Field
+from integrations.redaction import is_never
 from integrations.whose import is_a_number_of_theirs
 
 _SYNONYMS: Mapping[str, Sequence[str]] = {

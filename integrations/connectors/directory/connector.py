@@ -26,7 +26,7 @@ from integrations.deadline import Deadline
 from integrations.errors import ConfigurationError
 from integrations.phone import Number
 from integrations.profile import FIELDS, JSON, Match, Sensitivity, SourceRecord
-from integrations.sought import MAX_HITS, By, Sought
+from integrations.search_query import MAX_HITS, By, SearchQuery
 
 
 class DirectoryConnector(RowsConnector):
@@ -52,14 +52,14 @@ class DirectoryConnector(RowsConnector):
         rows = await self._stored.rows([phone_key(form) for form in number.forms])
         return [self._person(row, number) for row in rows[:MAX_RECORDS]]
 
-    async def search(self, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
+    async def search(self, search_query: SearchQuery, deadline: Deadline) -> list[SourceRecord]:
         """Search by the longest word of the name, or its beginning; who asks compares the rest."""
-        key = email_key(sought.text) if sought.by is By.EMAIL else word_key(sought.words[0])
+        key = email_key(search_query.text) if search_query.by is By.EMAIL else word_key(search_query.words[0])
         people = (self._person(row) for row in await self._stored.rows([key]))
-        return [person for person in people if sought.fits(person.fields)][:MAX_HITS]
+        return [person for person in people if search_query.fits(person.fields)][:MAX_HITS]
 
-    async def find_again(self, record_id: str, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
-        return [self._person(row, sought.number) for row in await self._stored.rows([record_key(record_id)])]
+    async def fetch(self, record_id: str, search_query: SearchQuery, deadline: Deadline) -> list[SourceRecord]:
+        return [self._person(row, search_query.number) for row in await self._stored.rows([record_key(record_id)])]
 
     def _person(self, row: StoredRow, number: Number | None = None) -> SourceRecord:
         raw, numbers = raw_of(row.content), row.content["numbers"]
@@ -89,7 +89,7 @@ class DirectoryConnector(RowsConnector):
     def read_every_hours(self) -> int:
         return int(self.options.read_every_hours) if self.options.spreadsheet else 0
 
-    async def fetch(self, deadline: Deadline) -> Table:
+    async def read_table(self, deadline: Deadline) -> Table:
         if self._sheet is None:
             raise ConfigurationError("spreadsheet: enter the address of a Google Sheet, or upload a file.")
         return await self._sheet.table(deadline)

@@ -13,10 +13,10 @@ from integrations.coercion import Habits, WrongType, coerce
 from integrations.connectors.mapping import FieldMapping
 from integrations.connectors.rows import Column, Filed, UnusableRow, column_name
 from integrations.errors import ConfigurationError
-from integrations.never import is_never, scrub
 from integrations.phone import LOCAL_ONLY, classify
 from integrations.profile import JSON, Field, FieldType
-from integrations.sought import words_of
+from integrations.redaction import is_never, scrub
+from integrations.search_query import words_of
 from integrations.stored_numbers import as_text, numbers_in
 
 # Who types fewer letters of a name finds whole words only; more letters are compared with what was found.

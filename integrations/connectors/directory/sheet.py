@@ -132,10 +132,10 @@ class _Tab:
     rows: int
 
 
-MOST_ROWS = 10_000_000
+MAX_ROWS = 10_000_000
 
 
 def _rows(properties: Mapping[str, JSON]) -> int:
     """A tab that is a chart has no rows."""
     grid = properties.get("gridProperties")
-    return count(grid.get("rowCount"), MOST_ROWS) if isinstance(grid, dict) else 0
+    return count(grid.get("rowCount"), MAX_ROWS) if isinstance(grid, dict) else 0

@@ -24,7 +24,7 @@ from integrations.outbound.http import segment
 from integrations.outbound.recording import record_candidates
 from integrations.phone import Number
 from integrations.profile import JSON, Match, SourceRecord
-from integrations.sought import MAX_HITS, Sought
+from integrations.search_query import MAX_HITS, SearchQuery
 
 MAX_SEARCH_BODY = 3_000
 # What tells whether there is anything to ask for in stage 2, and what people are linked by.
@@ -98,14 +98,14 @@ class HubSpotConnector(Connector):
         people = [(contact, matches(contact, lambda stored: self.holds(number, stored))) for contact in contacts]
         return [self._person(contact, matched) for contact, matched in people if matched][:MAX_RECORDS]
 
-    async def search(self, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
-        groups = by_text(sought)
+    async def search(self, search_query: SearchQuery, deadline: Deadline) -> list[SourceRecord]:
+        groups = by_text(search_query)
         if not groups:
             return []
         page = await self.session.request("POST", f"{self._contacts}/search", deadline, json=self._body(groups, MAX_HITS))
         return [self._person(contact) for contact in self._people(page)]
 
-    async def find_again(self, record_id: str, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
+    async def fetch(self, record_id: str, search_query: SearchQuery, deadline: Deadline) -> list[SourceRecord]:
         """Read the contact by its id, which counts against no budget of searches."""
         query = {"properties": ",".join(self.properties)}
         path = f"{self._contacts}/{segment(record_id)}"
@@ -126,12 +126,12 @@ class HubSpotConnector(Connector):
             raise ConfigurationError("fields: HubSpot cannot be asked for this many properties at once. Map fewer fields.")
         return body
 
-    def wants_details(self, keys: DetailKeys) -> bool:
+    def has_details_for(self, keys: DetailKeys) -> bool:
         return bool(self.related.parts(keys.hints))
 
-    def counts(self, question: str, keys: DetailKeys) -> bool:
+    def counts_against_limit(self, question: str, keys: DetailKeys) -> bool:
         """Searches do; a person's open deals are searched for, everything else is read."""
-        return "deals" in self.related.parts(keys.hints) if question == "details" else question != "find_again"
+        return "deals" in self.related.parts(keys.hints) if question == "details" else question != "fetch"
 
     async def details(self, keys: DetailKeys, deadline: Deadline) -> list[SourceRecord]:
         contact_id = keys.record_ids[self.key]

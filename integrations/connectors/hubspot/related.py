@@ -18,7 +18,7 @@ from integrations.errors import MissingScope, SourceError
 from integrations.outbound.http import segment
 from integrations.profile import JSON
 
-STAGES_KEPT_S = 3_600
+STAGES_TTL_S = 3_600
 # A person's tickets are looked through from the newest one on.
 MAX_TICKETS = 100
 # Each part settles before the caller gives up on all of them, and the names of stages before what they adorn.
@@ -150,7 +150,7 @@ class Stages:
             except SourceError:
                 return self._known
             self._known = {stage.id: stage for pipeline in pipelines for stage in pipeline.stages}
-            self._until = time.monotonic() + STAGES_KEPT_S
+            self._until = time.monotonic() + STAGES_TTL_S
         return self._known
 
 

@@ -11,7 +11,7 @@ from itertools import product
 from integrations.connectors.hubspot.answers import CrmObject
 from integrations.phone import Number
 from integrations.profile import Match
-from integrations.sought import By, Sought
+from integrations.search_query import By, SearchQuery
 
 PHONES = {"phone": "phone", "mobilephone": "mobile phone"}
 # The ids of the contacts that were merged into one.
@@ -40,12 +40,12 @@ def by_number(number: Number) -> list[Group]:
     return [{"filters": [one]} for one in filters]
 
 
-def by_text(sought: Sought) -> list[Group]:
+def by_text(search_query: SearchQuery) -> list[Group]:
     """An e-mail address as it is. Of a name the two longest words, each in the first or the last name: with more, not all
     ways to divide a name would fit into one search."""
-    if sought.by is By.EMAIL:
-        return [{"filters": [_is("email", "EQ", value=sought.text)]}]
-    words = sought.words[:2]
+    if search_query.by is By.EMAIL:
+        return [{"filters": [_is("email", "EQ", value=search_query.text)]}]
+    words = search_query.words[:2]
     return [
         {"filters": [_is(name, "CONTAINS_TOKEN", value=f"{word}*") for name, word in zip(places, words, strict=True)]}
         for places in product(("firstname", "lastname"), repeat=len(words))

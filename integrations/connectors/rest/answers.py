@@ -13,10 +13,10 @@ from integrations.connectors.base import MAX_RECORDS, Availability, Availability
 from integrations.connectors.expressions import columns_of, compiled
 from integrations.connectors.rest.shape import Rule, Step
 from integrations.errors import AuthFailed, InvalidResponse, RateLimited, SourceError, SourceUnavailable
-from integrations.never import drop_never, scrub
 from integrations.outbound.http import Answer, retry_after
 from integrations.outbound.recording import record_dropped
 from integrations.profile import JSON
+from integrations.redaction import drop_never, scrub
 from integrations.words import record_id
 
 _OPTION = tuple(field.name for field in fields(AvailabilityOption))

@@ -28,7 +28,7 @@ from integrations.deadline import Deadline
 from integrations.errors import InvalidResponse
 from integrations.phone import Number
 from integrations.profile import JSON, SourceRecord
-from integrations.sought import MAX_HITS, By, Sought
+from integrations.search_query import MAX_HITS, By, SearchQuery
 
 
 class RestConnector(Connector):
@@ -65,7 +65,7 @@ class RestConnector(Connector):
         return self.steps[0][1] if self.steps else FieldMapping({}, {}, self.settings.vocabulary)
 
     @property
-    def reads(self) -> dict[str, str]:
+    def field_expressions(self) -> dict[str, str]:
         return {name: text for _step, mapping in self.steps for name, text in mapping.expressions.items()}
 
     def can(self, capability: str) -> bool:
@@ -92,11 +92,11 @@ class RestConnector(Connector):
                 break
         return found
 
-    async def search(self, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
-        inputs = {"query": sought.text, "email": sought.text if sought.by is By.EMAIL else ""}
+    async def search(self, search_query: SearchQuery, deadline: Deadline) -> list[SourceRecord]:
+        inputs = {"query": search_query.text, "email": search_query.text if search_query.by is By.EMAIL else ""}
         found = [(*one, raw) for one in self.searching for raw in await self.asking.records(one[0], inputs, deadline)]
         people = usable(lambda one: self._record(*one), found[:MAX_CANDIDATES])
-        return sorted(people, key=lambda person: not sought.fits(person.fields))[:MAX_HITS]
+        return sorted(people, key=lambda person: not search_query.fits(person.fields))[:MAX_HITS]
 
     async def details(self, keys: DetailKeys, deadline: Deadline) -> list[SourceRecord]:
         inputs = inputs_of(keys, self.settings.details_by)
@@ -108,7 +108,7 @@ class RestConnector(Connector):
             raise InvalidResponse(self.key, "several records where one person's was asked for")
         return [await self.asking.more(record, rest[0], inputs, deadline) if rest else record for record in records]
 
-    def wants_details(self, keys: DetailKeys) -> bool:
+    def has_details_for(self, keys: DetailKeys) -> bool:
         """A system that is asked by phone number has said all it knows by then."""
         if not (self.settings.details_by and self.steps):
             return False

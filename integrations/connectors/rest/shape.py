@@ -19,7 +19,7 @@ from integrations.connectors.base import ConnectorOptions
 from integrations.connectors.expressions import compiled
 from integrations.connectors.rest.presets import hosts_of, names, with_preset
 from integrations.errors import ConfigurationError
-from integrations.never import is_never
+from integrations.redaction import is_never
 
 # What a step can be asked with. ``phone`` is the number in the format that ``phone.format`` names; ``date`` is today, or
 # the day that is asked for, and ``date_to`` thirty days later.

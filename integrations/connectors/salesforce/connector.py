@@ -18,7 +18,7 @@ from integrations.errors import InvalidResponse
 from integrations.outbound.recording import record_candidates
 from integrations.phone import Number
 from integrations.profile import JSON, Match, SourceRecord
-from integrations.sought import MAX_HITS, Sought
+from integrations.search_query import MAX_HITS, SearchQuery
 
 
 class SalesforceOptions(ConnectorOptions):
@@ -67,7 +67,7 @@ class SalesforceConnector(Connector):
         return record_key(written)
 
     @property
-    def reads(self) -> dict[str, str]:
+    def field_expressions(self) -> dict[str, str]:
         """Field → expression, with its object's name where objects differ."""
         by_field: dict[str, dict[str, str]] = {}
         for one in self.objects.values():
@@ -96,11 +96,11 @@ class SalesforceConnector(Connector):
         people = [(row, one, matched) for row, one in known if (matched := self._matches(one, row, number))]
         return [self._person(*person) for person in people][:MAX_RECORDS]
 
-    async def search(self, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
-        rows = await self._search.by_text(sought, deadline)
+    async def search(self, search_query: SearchQuery, deadline: Deadline) -> list[SourceRecord]:
+        rows = await self._search.by_text(search_query, deadline)
         return [self._person(row, one) for row, one in self._known(rows)][:MAX_HITS]
 
-    async def find_again(self, record_id: str, sought: Sought, deadline: Deadline) -> list[SourceRecord]:
+    async def fetch(self, record_id: str, search_query: SearchQuery, deadline: Deadline) -> list[SourceRecord]:
         name, _slash, row_id = record_id.partition("/")
         one = self.objects.get(name.casefold())
         rows = await self._search.by_id(one, row_id, deadline) if one else []
@@ -128,11 +128,11 @@ class SalesforceConnector(Connector):
 
     async def health(self, deadline: Deadline) -> Health:
         await self.session.ask("GET", f"{self._api}/", deadline)
-        return self.standing
+        return self.last_known_health
 
     @property
-    def standing(self) -> Health:
-        return self.usage.standing if self.usage else Health("healthy")
+    def last_known_health(self) -> Health:
+        return self.usage.last_known_health if self.usage else Health("healthy")
 
     async def warm_up(self, deadline: Deadline) -> None:
         await self.session.sign_in(deadline)

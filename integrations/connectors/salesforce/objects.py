@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from integrations.connectors.expressions import compiled
 from integrations.connectors.mapping import FieldMapping
 from integrations.errors import ConfigurationError
-from integrations.never import is_never, named_like
 from integrations.profile import Field as Word
+from integrations.redaction import is_never, named_like
 
 # What Salesforce itself allows as a name. Names go into queries as they are, so nothing else may ever be one.
 NAME = r"^[A-Za-z][A-Za-z0-9_]{0,79}$"

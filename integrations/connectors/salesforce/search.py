@@ -22,7 +22,7 @@ from integrations.deadline import Deadline
 from integrations.errors import InvalidResponse
 from integrations.phone import Number
 from integrations.profile import JSON
-from integrations.sought import MAX_HITS, By, Sought
+from integrations.search_query import MAX_HITS, By, SearchQuery
 
 # How many queries Salesforce takes in one request.
 QUERIES_AT_ONCE = 5
@@ -78,13 +78,13 @@ class Search:
             return await self._indexed(" OR ".join(terms(number)), "PHONE", MAX_ASKED, deadline)
         return await self._queried({one.name: query(one, number.variants()) for one in self.objects}, deadline)
 
-    async def by_text(self, sought: Sought, deadline: Deadline) -> list[Row]:
+    async def by_text(self, search_query: SearchQuery, deadline: Deadline) -> list[Row]:
         """Find by the beginnings of a name's words, or by an e-mail address."""
         if not self.indexed:
-            texts = {one.name: text for one in self.objects if (text := query_by_text(one, sought))}
+            texts = {one.name: text for one in self.objects if (text := query_by_text(one, search_query))}
             return await self._queried(texts, deadline)
-        place = "EMAIL" if sought.by is By.EMAIL else "NAME"
-        wanted = terms_of_text(sought)
+        place = "EMAIL" if search_query.by is By.EMAIL else "NAME"
+        wanted = terms_of_text(search_query)
         return await self._indexed(wanted, place, MAX_HITS, deadline) if wanted else []
 
     async def by_id(self, one: Searched, record_id: str, deadline: Deadline) -> list[Row]:
@@ -133,20 +133,20 @@ def terms(number: Number) -> list[str]:
     return list(dict.fromkeys(re.sub(r"\D", "", text) for text in written))
 
 
-def terms_of_text(sought: Sought) -> str:
+def terms_of_text(search_query: SearchQuery) -> str:
     """What the index is asked for; ``""`` where it would not take it. Words are letters, digits and apostrophes, and with
     the asterisk behind them none is an operator; of a single letter it makes nothing."""
-    if sought.by is By.EMAIL:
-        return '"' + re.sub(r'(["\\])', r"\\\1", sought.text) + '"'
-    return " AND ".join(word.replace("'", "\\'") + "*" for word in sought.words if len(word) > 1)
+    if search_query.by is By.EMAIL:
+        return '"' + re.sub(r'(["\\])', r"\\\1", search_query.text) + '"'
+    return " AND ".join(word.replace("'", "\\'") + "*" for word in search_query.words if len(word) > 1)
 
 
-def query_by_text(one: Searched, sought: Sought) -> str:
+def query_by_text(one: Searched, search_query: SearchQuery) -> str:
     """The SOQL of one object; ``""`` for one without e-mail addresses where such a one is looked for."""
-    if sought.by is By.EMAIL:
-        conditions = [f"{field} = '{escaped(sought.text)}'" for field in one.emails]
+    if search_query.by is By.EMAIL:
+        conditions = [f"{field} = '{escaped(search_query.text)}'" for field in one.emails]
     else:
-        conditions = [" AND ".join(f"Name LIKE '%{escaped_pattern(word)}%'" for word in sought.words)]
+        conditions = [" AND ".join(f"Name LIKE '%{escaped_pattern(word)}%'" for word in search_query.words)]
     condition = " OR ".join(filter(None, conditions))
     # Names were held against what Salesforce allows as one; values are escaped.
     return f"SELECT {', '.join(one.fields)} FROM {one.name} WHERE {condition} LIMIT {MAX_HITS}" if condition else ""  # noqa: S608

@@ -74,7 +74,7 @@ class Usage:
         return self.used / self.allowed if self.allowed else 0.0
 
     @property
-    def standing(self) -> Health:
+    def last_known_health(self) -> Health:
         """What the admin reads: how much is used, and from WARN_FROM on what that means."""
         if not self.allowed:
             return Health("healthy")

@@ -13,7 +13,7 @@ from django.core.management.base import CommandParser
 from integrations.codes import decoded
 from integrations.disclosure import Context, Disclosed, Disclosure, Viewer, disclose
 from integrations.errors import AuditUnavailable
-from integrations.lookup import LookupStatus, Question, close_sources, look_up
+from integrations.lookup import LookupRequest, LookupStatus, close_sources, look_up
 from integrations.lookup.attempts import attempts
 from integrations.management.base import PortalCommand, operator
 from integrations.models import ActorKind, Channel, Organization, Tier
@@ -70,7 +70,7 @@ class Command(PortalCommand):
 
 async def _disclosed(organization_id: int, caller_id: CallerId, viewer: Viewer) -> Disclosure:
     try:
-        question = Question(organization_id, caller_id, with_restricted=viewer.with_restricted)
+        question = LookupRequest(organization_id, caller_id, with_restricted=viewer.with_restricted)
         return await disclose(await look_up(question), viewer, Context())
     finally:
         await close_sources()

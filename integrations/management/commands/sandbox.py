@@ -1,4 +1,4 @@
-"""``manage.py sandbox``: the stand-in systems, on a port of their own."""
+"""``manage.py sandbox``: the simulator systems, on a port of their own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FIRST_PORT = 8001
 
 
 class Command(BaseCommand):
-    help = "Run the stand-ins of the outside systems, for the demo and for trying things out. Listens on 127.0.0.1 only."
+    help = "Run the simulators of the outside systems, for the demo and for trying things out. Listens on 127.0.0.1 only."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:

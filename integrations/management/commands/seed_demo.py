@@ -25,7 +25,7 @@ STAFF = (
     ("sam", "Sam", "Whitaker", Role.SUPERVISOR, "advanced"),
     ("ann", "Ann", "Lindgren", Role.ADMIN, "admin"),
 )
-# The stand-ins have no budget that a vendor's usual limits would keep to.
+# The simulators have no budget that a vendor's usual limits would keep to.
 UNHURRIED = {"rps": 1_000, "concurrency": 500}
 CARE_SYSTEMS = {"payments": "Payments", "appointments": "Appointments", "availability": "Services and places"}
 OTHER_STAFF = (("cy", "Cy", "Marlowe", Role.ADMIN, "admin"),)

@@ -13,7 +13,7 @@ import pytest
 from integrations.connectors.database.connector import DatabaseConnector
 from integrations.deadline import Deadline
 from integrations.phone import Number
-from integrations.sought import By, Sought
+from integrations.search_query import By, SearchQuery
 from tests.connectors.database.conftest import Database
 from tests.servers import MariaDb
 
@@ -75,5 +75,5 @@ async def test_who_died_is_marked(civicrm: DatabaseConnector) -> None:
 
 
 async def test_names_are_searched_through_the_view(civicrm: DatabaseConnector) -> None:
-    found = await civicrm.search(Sought(By.NAME, "Rosa Delgado"), Deadline(5))
+    found = await civicrm.search(SearchQuery(By.NAME, "Rosa Delgado"), Deadline(5))
     assert [person.record_id for person in found] == ["201"]

@@ -146,10 +146,10 @@ async def test_a_table_that_is_too_large_for_that_is_asked_so_no_more_for_a_whil
         return await fetch(statement, values, deadline)
 
     monkeypatch.setattr(connector.sql, "fetch", slow)
-    assert connector.standing.message == ""
+    assert connector.last_known_health.message == ""
     for _time in range(2):
         assert await connector.find(number("+14155550102"), Deadline(5)) == []
     assert sum("LIKE" in statement for statement in asked) == 1
-    assert connector.standing.status == "healthy"
-    assert "digits_columns" in connector.standing.message
+    assert connector.last_known_health.status == "healthy"
+    assert "digits_columns" in connector.last_known_health.message
     await connector.close()

@@ -16,7 +16,7 @@ from integrations.errors import InvalidResponse, MissingColumn
 from integrations.outbound.recording import remarks
 from integrations.outbound.sql_errors import classified
 from integrations.phone import Number
-from integrations.sought import By, Sought
+from integrations.search_query import By, SearchQuery
 from tests.connectors.database.conftest import JOIN, NUMBER, Database, find
 from tests.servers import MariaDb
 
@@ -75,8 +75,8 @@ async def test_an_id_is_what_other_systems_are_asked_by(make: Make) -> None:
     connector = table.connector()
     [record] = await connector.find(NUMBER, Deadline(5))
     assert (record.record_id, record.fields["account_id"]) == ("7", "7")
-    sought = Sought(By.NUMBER, NUMBER.e164, NUMBER)
-    assert [one.record_id for one in await connector.find_again("7", sought, Deadline(5))] == ["7"]
+    search_query = SearchQuery(By.NUMBER, NUMBER.e164, NUMBER)
+    assert [one.record_id for one in await connector.fetch("7", search_query, Deadline(5))] == ["7"]
     await connector.close()
 
 
@@ -95,7 +95,7 @@ async def test_two_people_with_one_id_are_told_apart(make: Make) -> None:
     assert nell.record_id != abel.record_id
     assert "account_id" not in nell.fields  # what another system has by that id is either's
     assert said
-    (again,) = await connector.find_again(abel.record_id, Sought(By.NAME, "Abel"), Deadline(5))
+    (again,) = await connector.fetch(abel.record_id, SearchQuery(By.NAME, "Abel"), Deadline(5))
     assert (again.record_id, again.fields) == (abel.record_id, abel.fields)
     await connector.close()
 
@@ -162,9 +162,9 @@ async def test_only_rows_that_count_are_read_in_every_question(make: Make, where
     assert "".join(record.record_id for record in await connector.find(NUMBER, Deadline(5))) == ids
     for record_id, name in (("1", "Ann"), ("2", "Ben"), ("3", "Cid"), ("4", "Dee")):
         known = int(record_id in ids)
-        sought = Sought(By.NAME, name)
-        assert len([one for one in await connector.search(sought, Deadline(5)) if sought.fits(one.fields)]) == known
-        assert len(await connector.find_again(record_id, Sought(By.NAME, name), Deadline(5))) == known
+        search_query = SearchQuery(By.NAME, name)
+        assert len([one for one in await connector.search(search_query, Deadline(5)) if search_query.fits(one.fields)]) == known
+        assert len(await connector.fetch(record_id, SearchQuery(By.NAME, name), Deadline(5))) == known
     await connector.close()
 
 

@@ -21,7 +21,7 @@ from integrations.errors import AddressRefused, AuthFailed, ConfigurationError, 
 from integrations.outbound import postgresql
 from integrations.outbound.database_url import DatabaseUrl, checked_url, postgresql_driver
 from integrations.outbound.network import NetworkPolicy
-from integrations.sought import Sought, read
+from integrations.search_query import SearchQuery, read
 from tests.connectors.database.conftest import JOIN, NUMBER, TABLES, Database, find
 from tests.servers import MissingServer, PostgreSql, free_port
 from tests.servers import postgresql as postgresql_server
@@ -188,9 +188,9 @@ def test_statements_are_written_in_its_own_way() -> None:
     assert by_phone.startswith('SELECT "customers"."id" AS "id", ')
     assert 'LEFT JOIN "customer_accounts" ON "customer_accounts"."customer_id" = "customers"."id"' in by_phone
     assert "%(v0)s" in by_phone
-    sought = read("Rosa 100%", "US")
-    assert isinstance(sought, Sought)
-    by_name = compiled(statement().by_text(sought, ["first_name"]))
+    search_query = read("Rosa 100%", "US")
+    assert isinstance(search_query, SearchQuery)
+    by_name = compiled(statement().by_text(search_query, ["first_name"]))
     assert '"customers"."first_name" ILIKE %(b0)s ESCAPE \'!\'' in by_name
     assert '"id" = %(record_id)s' in compiled(statement().by_id("7"))
 
@@ -229,10 +229,10 @@ class TestServer:
     async def test_somebody_is_found_by_name_in_capital_letters_and_by_address(self, clients: Database) -> None:
         connector = clients.connector()
         for words in ("LINDQ har", "jose@x.org"):
-            sought = read(words, "US")
-            assert isinstance(sought, Sought)
-            assert len(await connector.search(sought, Deadline(5))) == 1, words
-        (again,) = await connector.find_again("1", sought, Deadline(5))
+            search_query = read(words, "US")
+            assert isinstance(search_query, SearchQuery)
+            assert len(await connector.search(search_query, Deadline(5))) == 1, words
+        (again,) = await connector.fetch("1", search_query, Deadline(5))
         assert again.record_id == "1"
         await connector.close()
 

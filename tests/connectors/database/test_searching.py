@@ -7,20 +7,20 @@ import pytest
 from integrations.connectors.database.connector import DatabaseConnector
 from integrations.connectors.database.statement import like
 from integrations.deadline import Deadline
-from integrations.sought import Sought, read
+from integrations.search_query import SearchQuery, read
 from tests.connectors.database.conftest import JOIN, Database
 
 
-def sought(text: str) -> Sought:
+def search_query(text: str) -> SearchQuery:
     found = read(text, "US")
-    assert isinstance(found, Sought)
+    assert isinstance(found, SearchQuery)
     return found
 
 
 async def searched(connector: DatabaseConnector, text: str) -> list[str]:
     """The names of those who are found and fit, as they come out of a lookup."""
     try:
-        wanted = sought(text)
+        wanted = search_query(text)
         found = await connector.search(wanted, Deadline(5))
         return [str(record.fields["name"]) for record in found if wanted.fits(record.fields)]
     finally:
@@ -60,17 +60,17 @@ async def test_columns_are_those_of_the_organisations_own_mapping(database: Data
     connector = database.connector({"name": "case_worker", "first_name": False, "last_name": False})
     assert await searched(connector, "ann") == ["Ann"]
     unmapped = database.connector({"email": False, "name": False, "first_name": False, "last_name": False})
-    assert await unmapped.search(sought("jose"), Deadline(5)) == []
-    assert await unmapped.search(sought("jose@x.org"), Deadline(5)) == []
+    assert await unmapped.search(search_query("jose"), Deadline(5)) == []
+    assert await unmapped.search(search_query("jose@x.org"), Deadline(5)) == []
     await unmapped.close()
 
 
 async def test_whoever_was_found_is_found_again_by_id(database: Database) -> None:
     connector = database.connector()
-    (record,) = await connector.find_again("2", sought("harold"), Deadline(5))
+    (record,) = await connector.fetch("2", search_query("harold"), Deadline(5))
     assert (record.record_id, record.fields["name"]) == ("2", "Harold Lindqvist")
     for other in ("9", "2 or so", "2'", ""):
-        assert await connector.find_again(other, sought("nobody"), Deadline(5)) == []
+        assert await connector.fetch(other, search_query("nobody"), Deadline(5)) == []
     await connector.close()
 
 
@@ -78,7 +78,7 @@ async def test_a_query_of_the_admins_cannot_be_searched(database: Database) -> N
     query = database.connector(query="SELECT id, phone FROM customers WHERE phone LIKE '%555%' OR phone = :phone")
     assert not query.can("search")
     assert database.connector().can("search")
-    (record,) = await query.find_again("1", sought("+14155550123"), Deadline(5))
+    (record,) = await query.fetch("1", search_query("+14155550123"), Deadline(5))
     assert record.record_id == "1"
     await query.close()
 

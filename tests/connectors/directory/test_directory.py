@@ -15,7 +15,7 @@ from integrations.connectors.rows import Filed, RowsConnector, StoredRow, Unusab
 from integrations.deadline import Deadline
 from integrations.errors import ConfigurationError
 from integrations.phone import Number
-from integrations.sought import Sought, read
+from integrations.search_query import SearchQuery, read
 
 READ_AT = datetime(2026, 11, 1, tzinfo=UTC)
 NUMBER = Number("+14155550123", "US")
@@ -203,15 +203,15 @@ PEOPLE = """id,name,phone,email
 )  # fmt: skip
 async def test_people_are_found_by_a_name_or_its_beginning_and_by_e_mail(typed: str, ids: list[str]) -> None:
     people = connector(Kept(filed(PEOPLE, id_column="id")), id_column="id")
-    sought = read(typed, "US")
-    assert isinstance(sought, Sought)
-    assert [record.record_id for record in await people.search(sought, Deadline(1))] == ids
+    search_query = read(typed, "US")
+    assert isinstance(search_query, SearchQuery)
+    assert [record.record_id for record in await people.search(search_query, Deadline(1))] == ids
 
 
 async def test_somebody_who_was_picked_is_found_again_by_their_id() -> None:
     people = connector(Kept(filed(PEOPLE, id_column="id")), id_column="id")
-    sought = read("rosa", "US")
-    assert isinstance(sought, Sought)
-    (record,) = await people.find_again("2", sought, Deadline(1))
+    search_query = read("rosa", "US")
+    assert isinstance(search_query, SearchQuery)
+    (record,) = await people.fetch("2", search_query, Deadline(1))
     assert record.fields["name"] == "Rosalind O'Hara"
-    assert await people.find_again("9", sought, Deadline(1)) == []
+    assert await people.fetch("9", search_query, Deadline(1)) == []

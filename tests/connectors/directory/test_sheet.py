@@ -78,7 +78,7 @@ def google(rows: list[list[str]], title: str = "Clients", refuses: Any = None) -
 
 async def test_the_named_tab_is_read_with_the_lines_as_in_the_sheet(stub: Stub) -> None:
     stub.answer(google(ROWS, title="Ann's clients"))
-    table = await listed(stub, "Ann's clients").fetch(Deadline(5))
+    table = await listed(stub, "Ann's clients").read_table(Deadline(5))
     assert [(row.line, row.cells) for row in table.rows] == [(2, ("Rosa", "4155550123")), (4, ("Luis", "4155550124"))]
     assert "'Ann''s clients'!1:4" in unquote(stub.requests[-1].path)
     assert stub.requests[-1].headers["authorization"] == "Bearer ya29.token"
@@ -88,13 +88,13 @@ async def test_a_long_sheet_is_read_in_blocks_also_behind_a_long_gap(stub: Stub,
     monkeypatch.setattr(sheet, "BLOCK", 2)
     rows = [["name", "phone"], ["Rosa", "1"], [], [], [], [], ["Luis", "2"]]
     stub.answer(google(rows))
-    table = await listed(stub, "Clients").fetch(Deadline(5))
+    table = await listed(stub, "Clients").read_table(Deadline(5))
     assert [(row.line, row.cells[0]) for row in table.rows] == [(2, "Rosa"), (7, "Luis")]
 
 
 async def test_the_sign_in_asks_to_read_only_and_is_signed_by_the_service_account(stub: Stub) -> None:
     stub.answer(google(ROWS))
-    await listed(stub, "Clients").fetch(Deadline(5))
+    await listed(stub, "Clients").read_table(Deadline(5))
     form = parse_qs(stub.requests[0].body.decode())
     head, claims, signature = form["assertion"][0].split(".")
     said = json.loads(base64.urlsafe_b64decode(claims + "=="))
@@ -113,20 +113,20 @@ async def test_the_sign_in_asks_to_read_only_and_is_signed_by_the_service_accoun
 async def test_what_google_refuses_is_told_apart(stub: Stub, answer: Any, error: type[SourceError]) -> None:
     stub.answer(google(ROWS, refuses=answer))
     with pytest.raises(error):
-        await listed(stub).fetch(Deadline(5))
+        await listed(stub).read_table(Deadline(5))
 
 
 async def test_a_dead_token_is_minted_anew_once(stub: Stub) -> None:
     stub.answer(google(ROWS, refuses=reply({}, 401)))
     with pytest.raises(AuthFailed):
-        await listed(stub).fetch(Deadline(5))
+        await listed(stub).read_table(Deadline(5))
     assert [request.path for request in stub.requests].count("/token") == 2
 
 
 async def test_a_tab_that_is_not_there_is_named_with_those_that_are(stub: Stub) -> None:
     stub.answer(google(ROWS))
     with pytest.raises(ConfigurationError, match=r"no tab called 'People'\. It has: Notes, Clients"):
-        await listed(stub, "People").fetch(Deadline(5))
+        await listed(stub, "People").read_table(Deadline(5))
 
 
 def test_the_address_in_the_browser_is_taken_as_it_is(stub: Stub) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from integrations.connectors.hubspot.session import SCOPES
 from integrations.deadline import Deadline
-from integrations.sought import By, Sought
+from integrations.search_query import By, SearchQuery
 from tests.connectors.contract import NUMBER, fixture
 from tests.connectors.hubspot.conftest import HERE, OAUTH, by_path, hubspot
 from tests.connectors.hubspot.descriptions import ACCOUNT, ASSOCIATIONS, CONTACTS, VERSIONS, check, description
@@ -25,7 +25,7 @@ async def sent(stub: Stub, version: str) -> list[Any]:
     stub.answer(by_path())
     connector = hubspot(stub, secrets=OAUTH, sign_in="oauth", api_version=version)
     await connector.find(NUMBER, Deadline(5))
-    await connector.search(Sought(By.NAME, "Rosa"), Deadline(5))
+    await connector.search(SearchQuery(By.NAME, "Rosa"), Deadline(5))
     await connector.details(keys, Deadline(5))
     await connector.health(Deadline(5))
     return stub.requests

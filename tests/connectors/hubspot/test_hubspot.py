@@ -10,7 +10,7 @@ from integrations.connectors.base import DetailKeys
 from integrations.connectors.hubspot.connector import HubSpotConnector
 from integrations.deadline import Deadline
 from integrations.errors import ConfigurationError, SourceError
-from integrations.sought import By, Sought
+from integrations.search_query import By, SearchQuery
 from tests.connectors.contract import NUMBER, ConnectorContract
 from tests.connectors.hubspot.conftest import by_path, hubspot, recorded
 from tests.http_stub import Stub, Write, hang, reply
@@ -89,13 +89,13 @@ async def test_who_was_deleted_or_merged_into_another_contact_is_not_found(stub:
         )
     )
     assert [record.record_id for record in await hubspot(stub).find(NUMBER, Deadline(5))] == ["9"]
-    assert [record.record_id for record in await hubspot(stub).search(Sought(By.NAME, "Rosa"), Deadline(5))] == ["9"]
+    assert [record.record_id for record in await hubspot(stub).search(SearchQuery(By.NAME, "Rosa"), Deadline(5))] == ["9"]
 
 
 @pytest.mark.parametrize("answer", [{"id": "9", "properties": {}}, {"id": "8", "properties": {}, "archived": True}])
 async def test_who_was_picked_and_is_merged_or_deleted_since_is_not_shown(stub: Stub, answer: dict[str, Any]) -> None:
     stub.answer(reply(answer))
-    assert await hubspot(stub).find_again("8", Sought(By.NAME, "Rosa"), Deadline(5)) == []
+    assert await hubspot(stub).fetch("8", SearchQuery(By.NAME, "Rosa"), Deadline(5)) == []
 
 
 async def test_a_match_from_another_country_is_refused(stub: Stub) -> None:
@@ -327,21 +327,21 @@ async def test_a_missing_scope_for_all_that_belongs_to_the_contact_does_not_paus
 
 async def test_nothing_is_asked_when_the_search_told_that_there_is_nothing(stub: Stub) -> None:
     keys = await keys_of(stub, "two_matches")
-    assert not hubspot(stub, {"open_cases": False}).wants_details(keys)
-    assert hubspot(stub).wants_details(keys), "the search tells nothing of tickets"
+    assert not hubspot(stub, {"open_cases": False}).has_details_for(keys)
+    assert hubspot(stub).has_details_for(keys), "the search tells nothing of tickets"
 
 
 async def test_what_the_search_did_not_tell_is_asked(stub: Stub) -> None:
     keys = DetailKeys(record_ids={"crm": "1"}, hints={"company_id": "", "deals": "some"})
-    assert hubspot(stub, {"open_cases": False}).wants_details(keys)
+    assert hubspot(stub, {"open_cases": False}).has_details_for(keys)
 
 
 async def test_searches_count_against_the_budget_and_readings_do_not(stub: Stub) -> None:
     connector = hubspot(stub)
     some, none = DetailKeys(hints={"deals": "some"}), DetailKeys(hints=NO_DEALS_NOR_COMPANY)
-    assert connector.counts("find", none)
-    assert connector.counts("search", none)
-    assert connector.counts("details", some), "open deals are searched for"
-    assert not connector.counts("details", none)
-    assert not hubspot(stub, {"open_deals": False, "deal_stage": False}).counts("details", some)
-    assert not connector.counts("find_again", none)
+    assert connector.counts_against_limit("find", none)
+    assert connector.counts_against_limit("search", none)
+    assert connector.counts_against_limit("details", some), "open deals are searched for"
+    assert not connector.counts_against_limit("details", none)
+    assert not hubspot(stub, {"open_deals": False, "deal_stage": False}).counts_against_limit("details", some)
+    assert not connector.counts_against_limit("fetch", none)

@@ -274,7 +274,7 @@ async def test_the_payments_preset_asks_by_customer_id(stub: Stub) -> None:
         reply({"balance": "42.50", "last_payment_date": "2026-10-01", "default_method": "Visa ending 4242", "auto_pay": False})
     )
     payments = rest(stub, preset="payments", secrets={"token": "s3cret"}, details_by="clients")
-    assert payments.wants_details(KEYS)
+    assert payments.has_details_for(KEYS)
     (record,) = await payments.details(KEYS, Deadline(5))
     assert stub.requests[0].path == "/customer/c-7/status"
     assert stub.requests[0].headers["authorization"] == "Bearer s3cret"
@@ -290,13 +290,13 @@ async def test_a_customer_whom_the_payments_preset_does_not_know_is_none_found(s
 
 async def test_without_the_key_that_it_needs_nothing_is_asked(stub: Stub) -> None:
     payments = rest(stub, preset="payments", secrets={"token": "s3cret"}, details_by="elsewhere")
-    assert not payments.wants_details(KEYS)
+    assert not payments.has_details_for(KEYS)
     assert await payments.details(KEYS, Deadline(5)) == []
     assert stub.requests == []
 
 
 async def test_a_system_that_is_asked_by_phone_has_no_details(stub: Stub) -> None:
-    assert not rest(stub).wants_details(KEYS)
+    assert not rest(stub).has_details_for(KEYS)
 
 
 def test_a_presets_keys_are_changed_one_by_one_and_its_lists_as_a_whole(stub: Stub) -> None:

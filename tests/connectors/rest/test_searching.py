@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from integrations.deadline import Deadline
-from integrations.sought import Sought, read
+from integrations.search_query import SearchQuery, read
 from tests.connectors.rest.conftest import rest, stub
 from tests.http_stub import Stub, reply
 
@@ -23,16 +23,16 @@ SEARCH: dict[str, Any] = {
 ROSA = {"id": 7, "name": "Rosa Castillo", "mail": "rosa@mail.org", "page": "https://x.example/7", "ssn": "078-05-1120"}
 
 
-def sought(text: str) -> Sought:
+def search_query(text: str) -> SearchQuery:
     found = read(text, "US")
-    assert isinstance(found, Sought)
+    assert isinstance(found, SearchQuery)
     return found
 
 
 async def test_the_described_step_is_asked_with_what_was_typed(stub: Stub) -> None:
     stub.answer(reply({"people": [ROSA]}))
     connector = rest(stub, search=SEARCH, mapping={"name": "upper_name || name", "phone": "tel"})
-    (record,) = await connector.search(sought("Rosa & Co"), Deadline(5))
+    (record,) = await connector.search(search_query("Rosa & Co"), Deadline(5))
     assert stub.requests[0].path == "/people?q=Rosa+%26+Co"
     assert (record.record_id, record.url) == ("7", "https://x.example/7")
     assert record.fields == {"name": "Rosa Castillo", "email": "rosa@mail.org"}
@@ -42,17 +42,17 @@ async def test_the_described_step_is_asked_with_what_was_typed(stub: Stub) -> No
 async def test_it_is_found_again_by_searching_again(stub: Stub) -> None:
     stub.answer(reply({"people": [ROSA, {**ROSA, "id": 8}]}))
     connector = rest(stub, search=SEARCH)
-    (record,) = await connector.find_again("8", sought("rosa"), Deadline(5))
+    (record,) = await connector.fetch("8", search_query("rosa"), Deadline(5))
     assert record.record_id == "8"
-    assert await connector.find_again("9", sought("rosa"), Deadline(5)) == []
+    assert await connector.fetch("9", search_query("rosa"), Deadline(5)) == []
 
 
 async def test_one_that_searches_by_address_alone_is_not_asked_for_a_name(stub: Stub) -> None:
     stub.answer(reply({"people": [ROSA]}))
     connector = rest(stub, search={**SEARCH, "query": {"mail": "{email}"}})
-    assert await connector.search(sought("rosa"), Deadline(5)) == []
+    assert await connector.search(search_query("rosa"), Deadline(5)) == []
     assert stub.requests == []
-    assert len(await connector.search(sought("rosa@mail.org"), Deadline(5))) == 1
+    assert len(await connector.search(search_query("rosa@mail.org"), Deadline(5))) == 1
 
 
 async def test_without_a_description_it_cannot_be_searched(stub: Stub) -> None:

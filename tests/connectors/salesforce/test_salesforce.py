@@ -252,10 +252,10 @@ def test_objects_that_cannot_be_searched_are_refused_before_anyone_calls(stub: S
 
 
 def test_what_is_read_is_told_with_its_object_where_objects_differ(stub: Stub) -> None:
-    reads = salesforce(stub, {"email": False}, objects=[HOUSEHOLD]).reads
-    assert (reads["name"], reads["preferred_agent"]) == ("Name", "Case_Worker__r.Name")
-    assert reads["company"] == "Contact: Account.Name; Lead: Company"
-    assert "email" not in reads
+    field_expressions = salesforce(stub, {"email": False}, objects=[HOUSEHOLD]).field_expressions
+    assert (field_expressions["name"], field_expressions["preferred_agent"]) == ("Name", "Case_Worker__r.Name")
+    assert field_expressions["company"] == "Contact: Account.Name; Lead: Company"
+    assert "email" not in field_expressions
 
 
 # -- Injection ------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 
 from integrations.connectors.salesforce.search import terms_of_text
 from integrations.deadline import Deadline
-from integrations.sought import Sought, read
+from integrations.search_query import SearchQuery, read
 from tests.connectors.salesforce.conftest import asked, salesforce, signed_in
 from tests.http_stub import Stub, reply
 
@@ -23,9 +23,9 @@ ROSA: dict[str, Any] = {
 COMPANY_MAIL = {"name": "Account", "fields": {"email": "Mail__c || Owner.Email"}}
 
 
-def sought(text: str) -> Sought:
+def search_query(text: str) -> SearchQuery:
     found = read(text, "US")
-    assert isinstance(found, Sought)
+    assert isinstance(found, SearchQuery)
     return found
 
 
@@ -42,7 +42,7 @@ def queries(stub: Stub) -> dict[str, str]:
 
 async def test_a_name_is_asked_of_the_index_by_the_beginnings_of_its_words(stub: Stub) -> None:
     stub.answer(signed_in(reply({"searchRecords": [ROSA]})))
-    (record,) = await salesforce(stub).search(sought("Cas Rosa J"), Deadline(5))
+    (record,) = await salesforce(stub).search(search_query("Cas Rosa J"), Deadline(5))
     assert (record.record_id, record.fields["name"], record.matched) == ("Contact/003Hs00004aRosaIAI", "Rosa Castillo", ())
     body = asked(stub)[0].json
     assert (body["q"], body["in"]) == ("rosa* AND cas*", "NAME")
@@ -51,7 +51,7 @@ async def test_a_name_is_asked_of_the_index_by_the_beginnings_of_its_words(stub:
 
 async def test_an_address_is_asked_of_the_index_as_a_phrase(stub: Stub) -> None:
     stub.answer(signed_in(reply({"searchRecords": []})))
-    assert await salesforce(stub).search(sought("Rosa-Maria@mail.org"), Deadline(5)) == []
+    assert await salesforce(stub).search(search_query("Rosa-Maria@mail.org"), Deadline(5)) == []
     body = asked(stub)[0].json
     assert (body["q"], body["in"]) == ('"rosa-maria@mail.org"', "EMAIL")
 
@@ -60,7 +60,7 @@ async def test_an_address_is_asked_of_the_index_as_a_phrase(stub: Stub) -> None:
     "typed", ['Ro"sa', "Ro{sa}", "rosa) OR (x", "rosa & castillo", "O'Brien", "ro*?sa", "rosa\\", "NOT ro"]
 )
 def test_nothing_that_is_typed_is_an_operator(typed: str) -> None:
-    words = terms_of_text(sought(typed)).split(" AND ")
+    words = terms_of_text(search_query(typed)).split(" AND ")
     assert all(word.replace("\\'", "").removesuffix("*").isalnum() and word.endswith("*") for word in words)
 
 
@@ -68,7 +68,7 @@ async def test_queries_compare_names_and_the_fields_that_hold_addresses(stub: St
     stub.answer(signed_in(reply({"compositeResponse": []})))
     for typed in ("O'Brien 100%", "rosa@mail.org"):
         with pytest.raises(Exception, match="not every query"):
-            await salesforce(stub, search="soql", objects=[COMPANY_MAIL]).search(sought(typed), Deadline(5))
+            await salesforce(stub, search="soql", objects=[COMPANY_MAIL]).search(search_query(typed), Deadline(5))
         if typed.startswith("O"):
             assert "WHERE Name LIKE '%o\\'brien%' AND Name LIKE '%100%' LIMIT 25" in queries(stub)["Contact"]
     assert "WHERE Email = 'rosa@mail.org' LIMIT 25" in queries(stub)["Lead"]
@@ -78,16 +78,16 @@ async def test_queries_compare_names_and_the_fields_that_hold_addresses(stub: St
 async def test_objects_without_addresses_are_not_asked_for_one(stub: Stub) -> None:
     stub.answer(signed_in(composite(ROSA)))
     lead = {"name": "Lead", "phone_fields": []}
-    (record,) = await salesforce(stub, search="soql", objects=[lead]).search(sought("rosa@mail.org"), Deadline(5))
+    (record,) = await salesforce(stub, search="soql", objects=[lead]).search(search_query("rosa@mail.org"), Deadline(5))
     assert list(queries(stub)) == ["Contact"]
     assert record.fields["email"] == "rosa@mail.org"
 
 
 async def test_a_record_is_asked_for_by_its_id(stub: Stub) -> None:
     stub.answer(signed_in(composite(ROSA)))
-    (record,) = await salesforce(stub).find_again("Contact/003Hs00004aRosaIAI", sought("rosa"), Deadline(5))
+    (record,) = await salesforce(stub).fetch("Contact/003Hs00004aRosaIAI", search_query("rosa"), Deadline(5))
     assert record.fields["name"] == "Rosa Castillo"
     assert queries(stub)["Contact"].endswith("FROM Contact WHERE Id = '003Hs00004aRosaIAI' LIMIT 1")
-    assert await salesforce(stub).find_again("Household__c/a01", sought("rosa"), Deadline(5)) == []
-    await salesforce(stub).find_again("Contact/x' OR Name != '", sought("rosa"), Deadline(5))
+    assert await salesforce(stub).fetch("Household__c/a01", search_query("rosa"), Deadline(5)) == []
+    await salesforce(stub).fetch("Contact/x' OR Name != '", search_query("rosa"), Deadline(5))
     assert "WHERE Id = 'x\\' OR Name != \\'' LIMIT 1" in queries(stub)["Contact"]

@@ -1,7 +1,7 @@
 """What must never be shown to anyone: social security, card and bank numbers, passwords and their likes.
 
 Recognised by the names of fields and keys (``names``), and by patterns in text (``values``), because people type such
-things into notes. docs/never.md shows both, and what deliberately stays.
+things into notes. docs/redaction.md shows both, and what deliberately stays.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from integrations.never.folding import shadow
-from integrations.never.names import named_like, named_once
-from integrations.never.values import spans_in
+from integrations.redaction.folding import shadow
+from integrations.redaction.names import named_like, named_once
+from integrations.redaction.values import spans_in
 
 __all__ = ["MAX_DEPTH", "REMOVED", "drop_never", "is_never", "named_like", "scrub", "told"]
 

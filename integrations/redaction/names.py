@@ -1,7 +1,7 @@
 """Names of fields and keys that hold what nobody may see, in the languages and notations in which people write them.
 
 A name is cut into words (``clientSSN``, ``client_ssn``, ``client ssn``, ``S.S.N.``), and each run of words without what
-stands between them is looked up. docs/never.md shows what is recognised and what is not.
+stands between them is looked up. docs/redaction.md shows what is recognised and what is not.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from integrations.never.folding import folded
+from integrations.redaction.folding import folded
 
 # No system calls a field by a longer name; whatever it is, nobody reads it.
-LONGEST = 500
-_LONGEST_RUN = 5  # words
+MAX_NAME = 500
+_MAX_RUN = 5  # words
 # Words of this length and more are also looked up within a longer one (``customercreditcardnumber``).
 _LONG = 8
 
@@ -158,12 +158,12 @@ _LENGTHS = tuple(sorted({len(run) for run in _WITHIN}))
 
 def named_like(name: str) -> str:
     """What a field of this name is taken to hold, like "a bank account"; ``""`` for what anybody may have."""
-    return _named_like(name) if len(name) <= LONGEST else "something that nobody can name in so many letters"
+    return _named_like(name) if len(name) <= MAX_NAME else "something that nobody can name in so many letters"
 
 
 def named_once(text: str) -> str:
     """The same for a text that may be anybody's, and is not kept in memory."""
-    return _judged(text[:LONGEST])
+    return _judged(text[:MAX_NAME])
 
 
 @lru_cache(maxsize=4096)
@@ -200,7 +200,7 @@ def _run_of(words: list[str]) -> str:
     place, until = 0, len(words)
     last = next((word for word in reversed(words) if not word.isdigit()), "")
     while place < until:
-        runs = ["".join(words[place:end]) for end in range(place + 1, min(place + _LONGEST_RUN, until) + 1)]
+        runs = ["".join(words[place:end]) for end in range(place + 1, min(place + _MAX_RUN, until) + 1)]
         harmless = next((count for count in range(len(runs), 0, -1) if runs[count - 1] in _HARMLESS), 0)
         if harmless:
             place += harmless

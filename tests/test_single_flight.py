@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from integrations.flights import FEW, Flights
+from integrations.single_flight import FEW, SingleFlight
 
 
 class Work:
@@ -27,22 +27,22 @@ class Work:
 
 
 async def test_who_comes_while_it_is_under_way_waits_for_the_same() -> None:
-    flights, work = Flights[int](), Work()
-    waiting = [asyncio.create_task(flights.join("a", work)) for _index in range(3)]
-    other = asyncio.create_task(flights.join("b", work))
+    single_flight, work = SingleFlight[int](), Work()
+    waiting = [asyncio.create_task(single_flight.join("a", work)) for _index in range(3)]
+    other = asyncio.create_task(single_flight.join("b", work))
     await asyncio.sleep(0)
     work.released.set()
     assert await asyncio.gather(*waiting, other) == [1, 1, 1, 2]
-    assert await flights.join("a", work) == 3  # landed: the next one begins anew
+    assert await single_flight.join("a", work) == 3  # landed: the next one begins anew
 
 
 async def test_who_comes_late_begins_anew_and_takes_nothing_from_the_first() -> None:
-    flights, work = Flights[int](), Work()
-    first = asyncio.create_task(flights.join("a", work, open_s=-1))
+    single_flight, work = SingleFlight[int](), Work()
+    first = asyncio.create_task(single_flight.join("a", work, open_s=-1))
     await asyncio.sleep(0)
-    second = asyncio.create_task(flights.join("a", work, open_s=5))
+    second = asyncio.create_task(single_flight.join("a", work, open_s=5))
     await asyncio.sleep(0)
-    third = asyncio.create_task(flights.join("a", work, open_s=5))
+    third = asyncio.create_task(single_flight.join("a", work, open_s=5))
     await asyncio.sleep(0)
     assert work.begun == 2
     first.cancel()
@@ -60,13 +60,13 @@ async def test_what_ends_at_once_is_over_for_who_asks_next() -> None:
         begun.append(1)
         return len(begun)
 
-    flights = Flights[int]()
-    assert [await flights.join("a", quick), await flights.join("a", quick)] == [1, 2]
+    single_flight = SingleFlight[int]()
+    assert [await single_flight.join("a", quick), await single_flight.join("a", quick)] == [1, 2]
 
 
 async def test_work_begins_at_once_and_in_turn_where_much_is_under_way() -> None:
-    flights, work = Flights[int](), Work()
-    boarded = [flights.board(number, work) for number in range(FEW + 5)]
+    single_flight, work = SingleFlight[int](), Work()
+    boarded = [single_flight.board(number, work) for number in range(FEW + 5)]
     assert work.begun == FEW
     await asyncio.sleep(0)
     assert work.begun == FEW + 5
@@ -75,8 +75,8 @@ async def test_work_begins_at_once_and_in_turn_where_much_is_under_way() -> None
 
 
 async def test_the_last_one_who_leaves_ends_it() -> None:
-    flights, work = Flights[int](), Work()
-    waiting = [asyncio.create_task(flights.join("a", work)) for _index in range(2)]
+    single_flight, work = SingleFlight[int](), Work()
+    waiting = [asyncio.create_task(single_flight.join("a", work)) for _index in range(2)]
     await asyncio.sleep(0)
     waiting[0].cancel()
     await asyncio.wait({waiting[0]})
@@ -92,8 +92,8 @@ async def test_all_who_wait_learn_of_a_failure() -> None:
         await asyncio.sleep(0)
         raise LookupError
 
-    flights = Flights[int]()
-    outcomes = await asyncio.gather(*(flights.join("a", fail) for _index in range(2)), return_exceptions=True)
+    single_flight = SingleFlight[int]()
+    outcomes = await asyncio.gather(*(single_flight.join("a", fail) for _index in range(2)), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [LookupError, LookupError]
 
 
@@ -107,10 +107,10 @@ async def test_a_failure_that_nobody_waited_for_is_nobodys_problem() -> None:
         finally:
             raise LookupError
 
-    flights = Flights[int]()
-    flight = flights.board("a", fail_when_cancelled)
+    single_flight = SingleFlight[int]()
+    flight = single_flight.board("a", fail_when_cancelled)
     await asyncio.sleep(0)
-    flights.leave(flight)
+    single_flight.leave(flight)
     await asyncio.wait({flight.task})
     await asyncio.sleep(0)
     del flight
@@ -118,15 +118,15 @@ async def test_a_failure_that_nobody_waited_for_is_nobodys_problem() -> None:
 
 
 async def test_another_event_loop_has_flights_of_its_own() -> None:
-    flights, work = Flights[int](), Work()
-    waiting = asyncio.create_task(flights.join("a", work))
+    single_flight, work = SingleFlight[int](), Work()
+    waiting = asyncio.create_task(single_flight.join("a", work))
     await asyncio.sleep(0)
 
     async def elsewhere() -> int:
         async def done() -> int:
             return 7
 
-        return await flights.join("a", done)
+        return await single_flight.join("a", done)
 
     assert await asyncio.to_thread(asyncio.run, elsewhere()) == 7
     waiting.cancel()

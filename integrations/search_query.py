@@ -1,7 +1,7 @@
 """What somebody looks for: a name or part of one, an e-mail address, or a number.
 
 ``read()`` decides once, at the edge, which of the three was typed. Systems over-match, and some ignore what they do not
-understand, so every hit is held against ``Sought.fits()`` before anybody sees it.
+understand, so every hit is held against ``SearchQuery.fits()`` before anybody sees it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class By(StrEnum):
 
 
 @dataclass(frozen=True)
-class Sought:
+class SearchQuery:
     """``text`` is the name with single blanks, the e-mail address in small letters, or the number as E.164."""
 
     by: By
@@ -73,7 +73,7 @@ class Unusable:
     reason: str
 
 
-def read(raw: str, region: str) -> Sought | Unusable:
+def read(raw: str, region: str) -> SearchQuery | Unusable:
     """Decide what was typed. ``region`` (ISO country) is for numbers without a country code."""
     text = " ".join("".join(character if character.isprintable() else " " for character in raw).split())
     if not text:
@@ -82,24 +82,24 @@ def read(raw: str, region: str) -> Sought | Unusable:
         return Unusable(f"That is longer than {MAX_TEXT} characters. Type a name, an e-mail address or a number.")
     if "@" in text:
         address = text.casefold()
-        return Sought(By.EMAIL, address) if _EMAIL.fullmatch(address) else Unusable("Type the whole e-mail address.")
+        return SearchQuery(By.EMAIL, address) if _EMAIL.fullmatch(address) else Unusable("Type the whole e-mail address.")
     if sum(character.isdigit() for character in text) >= _DIGITS:
         number = classify(text, region)
         if isinstance(number, Number):
-            return Sought(By.NUMBER, number.e164, number)
+            return SearchQuery(By.NUMBER, number.e164, number)
         if isinstance(number, Withheld):
             return Unusable("Nobody has this number: it stands where a number is not known. Type another one, or a name.")
         return Unusable(number.reason)
     if sum(character.isalpha() for character in text) < MIN_LETTERS:
         return Unusable("Type at least two letters of the name.")
-    return Sought(By.NAME, text)
+    return SearchQuery(By.NAME, text)
 
 
-def reopened(written: str, region: str) -> Sought | None:
-    """What ``Sought.written`` kept; None for anything else."""
+def reopened(written: str, region: str) -> SearchQuery | None:
+    """What ``SearchQuery.written`` kept; None for anything else."""
     by, _colon, text = written.partition(":")
-    sought = read(text, region)
-    return sought if isinstance(sought, Sought) and sought.by == by else None
+    search_query = read(text, region)
+    return search_query if isinstance(search_query, SearchQuery) and search_query.by == by else None
 
 
 def words_of(text: str) -> list[str]:

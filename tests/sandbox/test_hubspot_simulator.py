@@ -1,4 +1,4 @@
-"""The HubSpot stand-in answers as HubSpot's public API does."""
+"""The HubSpot simulator answers as HubSpot's public API does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Salesforce stand-in answers what the connector asks, in both ways of searching."""
+"""The Salesforce simulator answers what the connector asks, in both ways of searching."""
 
 from __future__ import annotations
 

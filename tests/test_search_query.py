@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from integrations.sought import By, Sought, Unusable, read, reopened
+from integrations.search_query import By, SearchQuery, Unusable, read, reopened
 
 
-def sought(text: str) -> Sought:
+def search_query(text: str) -> SearchQuery:
     found = read(text, "US")
-    assert isinstance(found, Sought)
+    assert isinstance(found, SearchQuery)
     return found
 
 
@@ -29,7 +29,7 @@ def sought(text: str) -> Sought:
     ],
 )
 def test_what_is_typed_is_a_name_an_address_or_a_number(typed: str, by: By, text: str) -> None:
-    found = sought(typed)
+    found = search_query(typed)
     assert (found.by, found.text) == (by, text)
     assert reopened(found.written, "US") == found
 
@@ -85,8 +85,8 @@ def test_what_was_not_kept_by_us_is_not_reopened(written: str) -> None:
 def test_only_those_fit_of_whom_every_word_begins_one_or_whose_address_it_is(
     typed: str, fields: dict[str, Any], fits: bool
 ) -> None:
-    assert sought(typed).fits(fields) is fits
+    assert search_query(typed).fits(fields) is fits
 
 
 def test_systems_are_asked_for_few_words_the_longest_first() -> None:
-    assert sought("de la Cruz y Ortega Maria").words == ("ortega", "maria", "cruz", "de")
+    assert search_query("de la Cruz y Ortega Maria").words == ("ortega", "maria", "cruz", "de")

@@ -27,7 +27,7 @@ class Flight[T]:
 
 
 @dataclass
-class Flights[T]:
+class SingleFlight[T]:
     """Work that several wait for. Who leaves takes nothing from the others; when the last one leaves, it is given up."""
 
     _open: dict[Hashable, Flight[T]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The tables of docs/never.md, and what no page can show: look-alikes, and characters that cannot be seen."""
+"""The tables of docs/redaction.md, and what no page can show: look-alikes, and characters that cannot be seen."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from integrations.never import REMOVED, drop_never, is_never, named_like, scrub
-from integrations.never.names import LONGEST
+from integrations.redaction import REMOVED, drop_never, is_never, named_like, scrub
+from integrations.redaction.names import MAX_NAME
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs/never.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[2] / "docs/redaction.md").read_text(encoding="utf-8")
 NAMES, VALUES = PAGE.partition("## Names")[2].split("## Values")
 type TraceFunction = Callable[[FrameType, str, Any], Any]
 _CODE = re.compile(r"`([^`]+)`")
@@ -52,8 +52,8 @@ def test_a_name_is_recognised_behind_its_disguise(name: str) -> None:
 
 
 def test_a_name_that_is_longer_than_any_is_read_by_nobody() -> None:
-    assert not is_never("a" * LONGEST)
-    assert is_never("a" * (LONGEST + 1))
+    assert not is_never("a" * MAX_NAME)
+    assert is_never("a" * (MAX_NAME + 1))
 
 
 @pytest.mark.parametrize(("_what", "planted"), rows(VALUES))

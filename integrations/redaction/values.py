@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from itertools import accumulate, pairwise
 
-from integrations.never.names import named_once
+from integrations.redaction.names import named_once
 
 Span = tuple[int, int]
 
@@ -27,7 +27,7 @@ _LIGHT = re.compile(r"[-./_\s]{0,2}")
 # Digits in each group of a card as it is printed; in any other grouping, commas and the like make a list of it.
 _PRINTED = re.compile(r"(?:4,){3,4}(?:[1-4],)?|4,6,[45],|(?:1,){13,19}")
 _GROUP = re.compile(r"\d{1,60}")
-_SHORTEST_CARD, _LONGEST_CARD = 13, 19
+_MIN_CARD, _MAX_CARD = 13, 19
 _CARD_STARTS = re.compile(r"4|5[0-8]|2[2-7]|3[0-9]|6")
 _CHECK_DIGITS = re.compile(r"(?<!\d)\d\d")
 _IBAN_REST = re.compile(r"(?:[-./\s]{0,2}[A-Za-z0-9]){11,32}")
@@ -77,9 +77,9 @@ def _cards(text: str) -> Iterator[Span]:
             if not _CARD_STARTS.match(digits, begin):
                 continue
             for last in range(first, len(groups)):
-                if ends[last] - begin > _LONGEST_CARD:
+                if ends[last] - begin > _MAX_CARD:
                     break
-                is_long_enough = ends[last] - begin >= _SHORTEST_CARD
+                is_long_enough = ends[last] - begin >= _MIN_CARD
                 if is_long_enough and _passes_luhn(sums, begin, ends[last]) and _is_one_number(text, groups[first : last + 1]):
                     yield groups[first][0], groups[last][1]
 
