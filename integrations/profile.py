@@ -138,6 +138,18 @@ def _table() -> Iterable[Field]:
 
 FIELDS: Mapping[str, Field] = {entry.name: entry for entry in _table()}
 
+
+def vocabulary_with(own: Iterable[Field]) -> dict[str, Field]:
+    """The portal's fields, and an organisation's own behind them. One of a name that the portal took for itself since is the
+    portal's: that says how sensitive its values are."""
+    return {**FIELDS, **{one.name: one for one in own if one.name not in FIELDS}}
+
+
+def label_of(name: str, vocabulary: Mapping[str, Field]) -> str:
+    """What people call a field; one that is no longer there is named as it was made."""
+    return vocabulary[name].label if name in vocabulary else name.replace("_", " ")
+
+
 # Names a record: connector key, record id.
 type Ref = tuple[str, str]
 

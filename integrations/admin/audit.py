@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dateformat import format as date_format
@@ -14,7 +15,8 @@ from django.utils.translation import pgettext_lazy
 
 from integrations.admin.tenancy import ReadOnlyAdmin, administered
 from integrations.models import AccessEntry, Connector
-from integrations.profile import FIELDS
+from integrations.models.connectors import vocabulary_of
+from integrations.profile import label_of
 
 # What stands in the chain, in words; what is not here is written in words already.
 _ENDINGS = {
@@ -48,6 +50,9 @@ class AccessEntryAdmin(ReadOnlyAdmin):
         """The latest first: by place in the chain, or across several chains, whose places compare to nothing, as written."""
         ids = administered(request)
         return ("-seq",) if ids is not None and len(ids) == 1 else ("-pk",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AccessEntry]:
+        return super().get_queryset(request).prefetch_related("organization__custom_fields")
 
     fields = (
         "organization", "when", "actor_label", "event", "ending", "seen_in_full", "systems", "purpose", "team", "tier",
@@ -91,8 +96,7 @@ class AccessEntryAdmin(ReadOnlyAdmin):
 def _by_effect(entry: AccessEntry) -> list[tuple[str, Any, list[str]]]:
     """(effect, its words, the fields' labels), what says most first."""
     names: dict[str, list[str]] = {effect: [] for effect in _EFFECTS}
+    vocabulary = vocabulary_of(entry.organization)
     for item in entry.fields:
-        field = item["field"]
-        label = FIELDS[field].label if field in FIELDS else field.replace("_", " ")
-        names.setdefault(item["effect"], []).append(label)
+        names.setdefault(item["effect"], []).append(label_of(item["field"], vocabulary))
     return [(effect, _EFFECTS.get(effect, effect), labels) for effect, labels in names.items() if labels]

@@ -16,8 +16,8 @@ from integrations.configuration.wording import MISSING, findings
 from integrations.connectors import kind_named
 from integrations.errors import ConfigurationError
 from integrations.models import Connector, Organization
+from integrations.models.connectors import vocabulary_of
 from integrations.models.people import DEFAULT_TIERS
-from integrations.profile import FIELDS
 
 SECRET = "secret_"  # noqa: S105 -- what the names of inputs for secrets begin with
 OBJECTS = ("options", "fields", "cache", "limits")
@@ -59,8 +59,7 @@ def connector_problems(row: Connector, data: Mapping[str, Any], secrets: Mapping
         organization = schema.Organization.model_construct(
             slug=own.slug, region=own.region, timezone=own.timezone, currency=own.currency
         )
-        fields = {field.name: field.definition() for field in own.custom_fields.all()}
-        for place, sentence in check_connector(table, organization, secrets, set(), {**fields, **FIELDS}, set()):
+        for place, sentence in check_connector(table, organization, secrets, set(), vocabulary_of(own), set()):
             if place[0] == "secrets" and sentence == MISSING:
                 sentence = _("Enter this: without it the system cannot be asked.")
             yield _in_form(place, sentence)

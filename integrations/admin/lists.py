@@ -15,13 +15,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from integrations import lists
+from integrations.admin.tenancy import viewer_in
 from integrations.connectors import kinds
 from integrations.connectors.rows import LEFT_OUT, MAX_BYTES, PHONE, RECORD_ID, RowsConnector, Table
 from integrations.disclosure import audit
-from integrations.disclosure.viewers import Viewer, people_of, viewer_of_person
+from integrations.disclosure.viewers import Viewer
 from integrations.errors import AuditUnavailable, ConfigurationError, SourceError
-from integrations.models import Channel, Connector, DirectoryList, DirectoryUpload, Event
-from integrations.profile import FIELDS, Field, Sensitivity
+from integrations.models import Connector, DirectoryList, DirectoryUpload, Event
+from integrations.models.connectors import vocabulary_of
+from integrations.profile import Field, Sensitivity
 from integrations.redaction import is_never, named_like, scrub
 
 _BY_NUMBER = ("phone", "phones")  # made of the columns with numbers, and not to be chosen by themselves
@@ -158,16 +160,13 @@ class _Page:
         return HttpResponseRedirect(self.request.path)
 
     def _viewer(self) -> Viewer:
-        """The reader as one of the organisation's own people: being a superuser shows no callers."""
-        own = self.connector.organization_id
-        person = next((person for person in people_of(self.request.user) if person.organization_id == own), None)
-        if person is None:
+        viewer = viewer_in(self.request, self.connector.organization_id)
+        if viewer is None:
             raise PermissionDenied
-        return viewer_of_person(person, channel=Channel.ADMIN, address=self.request.META.get("REMOTE_ADDR", ""))
+        return viewer
 
     def _fields(self) -> list[Choice]:
-        own = {field.name: field.definition() for field in self.connector.organization.custom_fields.all()}
-        shown = (field for name, field in {**FIELDS, **own}.items() if name not in _BY_NUMBER)
+        shown = (field for name, field in vocabulary_of(self.connector.organization).items() if name not in _BY_NUMBER)
         choices = [Choice(field.name, _told(field)) for field in shown if field.sensitivity is not Sensitivity.NEVER]
         return sorted(choices, key=lambda choice: choice.label)
 

@@ -18,8 +18,9 @@ from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget,
 from integrations.admin.tenancy import TenantAdmin, TenantForm, administered
 from integrations.configuration.invitations import invite
 from integrations.models import ApiKey, ConfigurationChange, Person, Tier, TierRule, User
+from integrations.models.connectors import vocabulary_of
 from integrations.models.people import API_SCOPES, Effect, new_api_key
-from integrations.profile import FIELDS, Sensitivity
+from integrations.profile import FIELDS, Sensitivity, label_of
 
 
 @admin.register(User)
@@ -166,11 +167,10 @@ class TierRuleInline(TabularInline):  # type: ignore[misc]  # Unfold has no type
 
     def get_formset(self, request: HttpRequest, obj: Tier | None = None, **kwargs: Any) -> Any:
         formset = super().get_formset(request, obj, **kwargs)
-        custom = obj.organization.custom_fields.all() if obj else ()
+        vocabulary = vocabulary_of(obj.organization) if obj else FIELDS
         choices = [("", _t("Choose"))]
         choices += [(word.value, word.value) for word in Sensitivity if word is not Sensitivity.NEVER]
-        choices += [(f.name, f.label) for f in FIELDS.values() if f.sensitivity is not Sensitivity.NEVER]
-        choices += [(field.name, field.label) for field in custom]
+        choices += [(f.name, f.label) for f in vocabulary.values() if f.sensitivity is not Sensitivity.NEVER]
         formset.form.base_fields["target"] = forms.ChoiceField(
             label=_("Field or sensitivity"), choices=choices, widget=UnfoldAdminSelectWidget
         )
@@ -194,16 +194,17 @@ class TierAdmin(TenantAdmin):
     inlines = (TierRuleInline,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Tier]:
-        return super().get_queryset(request).prefetch_related("rules")
+        return super().get_queryset(request).prefetch_related("rules", "organization__custom_fields")
 
     @admin.display(description=_("what it sees"))
     def what_it_sees(self, tier: Tier) -> str:
         """Rules by effect, as in ``shown: basic · masked, cannot be revealed: personal``; what has no rule is not shown."""
         rules = {rule.target: rule.effect for rule in tier.rules.all()}
         hidden = {word.value: Effect.HIDE for word in Sensitivity if word is not Sensitivity.NEVER}
+        vocabulary = vocabulary_of(tier.organization)
         targets: dict[str, list[str]] = {}
         for target, effect in {**hidden, **rules}.items():
-            targets.setdefault(effect, []).append(FIELDS[target].label if target in FIELDS else target)
+            targets.setdefault(effect, []).append(label_of(target, vocabulary))
         return " · ".join(f"{word}: {', '.join(targets[effect])}" for effect, word in Effect.choices if effect in targets)
 
 

@@ -23,7 +23,7 @@ from unfold.admin import ModelAdmin
 
 from integrations.configuration.history import recorded, write_down
 from integrations.disclosure import audit
-from integrations.disclosure.viewers import people_of, record_denial, viewer_of_person
+from integrations.disclosure.viewers import Viewer, people_of, person_in, record_denial, viewer_of_person
 from integrations.models import ActorKind, Channel, ConfigurationChange, Event, Organization, Role, User
 from integrations.models.organizations import SYSTEM_SLUG
 from integrations.models.registry import path_of, remembered
@@ -50,6 +50,14 @@ def place_of(request: HttpRequest) -> tuple[ZoneInfo, str]:
     places = list(organizations.order_by().values_list("timezone", "region").distinct())
     zones, regions = {zone for zone, _region in places}, {region for _zone, region in places}
     return ZoneInfo(zones.pop() if len(zones) == 1 else "UTC"), regions.pop() if len(regions) == 1 else "US"
+
+
+def viewer_in(request: HttpRequest, organization_id: int) -> Viewer | None:
+    """The reader as one of the organisation's own people; None for whoever is none of them, because being a
+    superuser shows no callers."""
+    person = person_in(request.user, organization_id)
+    address = request.META.get("REMOTE_ADDR", "")
+    return viewer_of_person(person, channel=Channel.ADMIN, address=address) if person else None
 
 
 def record_refusal(request: HttpRequest, what: str, organization_id: int | None = None) -> None:
@@ -300,9 +308,7 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold has no type infor
         organization_id = rows.values_list(self.organization_path, flat=True).first() or Organization.objects.system().pk
         address = request.META.get("REMOTE_ADDR", "")
         detail = {"model": str(self.model._meta.model_name), "object": str(obj.pk), "changed": list(changed)}
-        person = next((person for person in people_of(request.user) if person.organization_id == organization_id), None)
-        if person:
-            viewer = viewer_of_person(person, channel=Channel.ADMIN, address=address)
+        if viewer := viewer_in(request, organization_id):
             audit.record_anywhere(viewer.entry(Event.ADMIN_CHANGE, outcome=outcome, detail=detail))
             return
         audit.record_anywhere(

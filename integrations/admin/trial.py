@@ -12,12 +12,12 @@ from asgiref.sync import async_to_sync
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
+from integrations.admin.tenancy import viewer_in
 from integrations.disclosure import Context, Disclosure, Viewer, disclose
 from integrations.disclosure.policy import policy_of
-from integrations.disclosure.viewers import people_of, viewer_of_person
 from integrations.errors import AuditUnavailable, ConfigurationError
 from integrations.lookup.trial import Trial, try_out, try_sample
-from integrations.models import Channel, Connector
+from integrations.models import Connector
 from integrations.models.people import Effect
 from integrations.phone import Number, Withheld, classify
 from integrations.presentation.formatting import ValueFormatter
@@ -108,10 +108,9 @@ def report_on_sample(request: HttpRequest, connector: Connector, text: str) -> R
 
 def _report(request: HttpRequest, connector: Connector, tried: Tried) -> Report | str:
     organization = connector.organization
-    person = next((own for own in people_of(request.user) if own.organization_id == organization.pk), None)
-    if person is None:
+    viewer = viewer_in(request, organization.pk)
+    if viewer is None:
         return _("Only people of this organisation can try its systems, because caller data is shown.")
-    viewer = viewer_of_person(person, channel=Channel.ADMIN, address=request.META.get("REMOTE_ADDR", ""))
     tiers = list(organization.tiers.values_list("pk", "name"))
     try:
         return async_to_sync(_shown)(connector, tried, viewer, tiers)

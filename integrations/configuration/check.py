@@ -19,10 +19,10 @@ from integrations.configuration.relations import relation_problems
 from integrations.configuration.source import Problem, Problems, Source, Where
 from integrations.configuration.state import PLAIN, Facts, Place, State, secrets_of, stored
 from integrations.configuration.wording import findings
-from integrations.models import ApiKey, Organization, TwilioAccount
+from integrations.models import ApiKey, CustomField, Organization, TwilioAccount
 from integrations.models.keys import folded
 from integrations.models.people import DEFAULT_TIERS
-from integrations.profile import FIELDS, Field, FieldType, Section, Sensitivity
+from integrations.profile import FIELDS, Field, Sensitivity, vocabulary_with
 from integrations.redaction import is_never
 
 # Section → its table's model, and the key by which the file matches its entries.
@@ -203,21 +203,7 @@ class _OrganizationCheck:
 
     @property
     def _vocabulary(self) -> Mapping[str, Field]:
-        own = [row for _, row in self.rows("field")]
-        return {
-            **{
-                row.name: Field(
-                    row.name,
-                    row.label,
-                    Section(row.section),
-                    FieldType(row.type),
-                    Sensitivity(row.sensitivity),
-                    row.cacheable,
-                )
-                for row in own
-            },
-            **FIELDS,
-        }
+        return vocabulary_with(CustomField(**row.model_dump()).definition() for _, row in self.rows("field"))
 
     def _check_twilio(self) -> None:
         for where, account in self.rows("twilio"):

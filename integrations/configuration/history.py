@@ -23,8 +23,9 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from integrations.models import ConfigurationChange, Connector, Person, Tier
+from integrations.models.connectors import vocabulary_of
 from integrations.models.registry import PartOf, entry_of, organization_id_of, remembered
-from integrations.profile import FIELDS
+from integrations.profile import label_of
 from integrations.redaction import is_never
 from integrations.storage.encryption import EncryptedJSONField, EncryptedTextField
 
@@ -144,10 +145,9 @@ def _described(row: models.Model) -> Facts:
         if column.name not in _LEFT_OUT:
             facts.update(_facts_of(row, column))
     if isinstance(row, Tier):
-        labels = dict(row.organization.custom_fields.values_list("name", "label"))
+        vocabulary = vocabulary_of(row.organization)
         for rule in row.rules.all():
-            label = FIELDS[rule.target].label if rule.target in FIELDS else labels.get(rule.target, rule.target)
-            facts[f"rule.{rule.target}"] = Fact(label, str(rule.get_effect_display()))
+            facts[f"rule.{rule.target}"] = Fact(label_of(rule.target, vocabulary), str(rule.get_effect_display()))
     if isinstance(row, Person) and row.user:
         user = row.user
         for name in _OF_A_PERSON:

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from integrations.calls import CallFacts, caller_id_of, open_call, recent_calls
 from integrations.dashboard.sessions import ORGANIZATION
-from integrations.disclosure.viewers import people_of, record_denial
+from integrations.disclosure.viewers import people_of, person_in, record_denial
 from integrations.errors import ConfigurationError
 from integrations.models import Call, Channel, Organization, Person, Role, User
 from integrations.phone import MAX_RAW_LENGTH, NotANumber, Number, classify
@@ -89,7 +89,7 @@ def switch_organization(request: HttpRequest) -> HttpResponseRedirect:
     if not request.user.is_authenticated:
         return redirect_to_login(reverse("dashboard"))
     wanted = request.POST.get("organization", "")
-    if wanted in {person.organization.slug for person in people_of(request.user)}:
+    if person_in(request.user, wanted):
         request.session[ORGANIZATION] = wanted
     elif wanted and isinstance(request.user, User):
         address = request.META.get("REMOTE_ADDR", "")
@@ -99,9 +99,8 @@ def switch_organization(request: HttpRequest) -> HttpResponseRedirect:
 
 def current_person(request: HttpRequest) -> Person | None:
     """The person that the user is in the session's organisation, or in their first one."""
-    people = people_of(request.user)
-    chosen = request.session.get(ORGANIZATION)
-    return next((person for person in people if person.organization.slug == chosen), people[0] if people else None)
+    chosen = person_in(request.user, request.session.get(ORGANIZATION, ""))
+    return chosen or next(iter(people_of(request.user)), None)
 
 
 def _page(request: HttpRequest, *, problem: str = "", typed: str = "", status: int = 200) -> HttpResponse:

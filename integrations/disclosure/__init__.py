@@ -7,7 +7,7 @@ returns may be rendered as it is; what a lookup returns may not.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from integrations.disclosure import audit
@@ -34,7 +34,7 @@ from integrations.lookup.result import LookupResult, LookupStatus, SourceOutcome
 from integrations.models import Event
 from integrations.models.people import Effect
 from integrations.phone import Number
-from integrations.profile import FIELDS, JSON, CallerProfile, Ref
+from integrations.profile import FIELDS, JSON, CallerProfile, Field, Ref
 from integrations.search_query import By
 
 __all__ = [
@@ -81,6 +81,7 @@ class Disclosure:
     complete: bool = True  # False while sources are still being asked
     shared: bool = False  # many people have the number, so nobody was looked for by it
     matched_by: str = ""  # whose number it is, where it is not their own: ``the emergency contact``
+    vocabulary: Mapping[str, Field] = field(default_factory=lambda: FIELDS)  # what the organisation calls its fields
     people: frozenset[str] = frozenset()  # opaque marks of the records shown: without one in common it is somebody else
 
     @property
@@ -150,6 +151,7 @@ class DisclosureSession:
             checked=_checked(self.context, policy, gate),
             set_aside=len(result.set_aside),
             matched_by=matched_by(one) if one else "",
+            vocabulary=result.vocabulary,
             people=marks_of(one, result.organization_id) if one else frozenset(),
         )
         await self._record(result, choice_on_record(matches) or fields_on_record(fields))

@@ -96,14 +96,18 @@ def people_of(user: User | AnonymousUser) -> list[Person]:
     return list(people.order_by("organization__name"))
 
 
+def person_in(user: User | AnonymousUser, organization: int | str) -> Person | None:
+    """The person that the user is in an organisation, which is named by id or slug; None where they take no part in it."""
+    return next((one for one in people_of(user) if organization in (one.organization_id, one.organization.slug)), None)
+
+
 def authorise(user: User, slug: str, *, channel: Channel, address: str) -> Viewer:
     """The user as a viewer of the organisation. Raises AccessDenied, with the denial committed, for anyone else.
 
     Being a superuser opens nothing here: what is seen of callers comes from a person's tier.
     """
-    for person in people_of(user):
-        if person.organization.slug == slug:
-            return viewer_of_person(person, channel=channel, address=address)
+    if person := person_in(user, slug):
+        return viewer_of_person(person, channel=channel, address=address)
     record_denial(user, what=f"open {channel}", channel=channel, address=address)
     raise AccessDenied(f"{channel} of another organisation")
 

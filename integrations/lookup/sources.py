@@ -22,6 +22,7 @@ from integrations.lookup.source_settings import settings_of
 from integrations.lookup.stored_rows import StoredRows
 from integrations.models import Connector as ConnectorRow
 from integrations.models import Organization
+from integrations.models.connectors import vocabulary_of
 from integrations.models.organizations import IdentityQuestion
 from integrations.models.people import Effect, rule_for
 from integrations.models.snapshots import Snapshots
@@ -128,7 +129,7 @@ def _load_plan(organization_id: int) -> Plan:
 
 
 def _read_plan(organization: Organization) -> Plan:
-    vocabulary = _vocabulary(organization)
+    vocabulary = vocabulary_of(organization)
     # Who stands in for a system that is switched off takes its place.
     rows = organization.connectors.filter(enabled=True).order_by("priority", "key")
     sources = tuple(_sources(organization, vocabulary, list(rows)).values())
@@ -140,17 +141,13 @@ def _read_plan(organization: Organization) -> Plan:
 
 def every_source(organization: Organization, rows: Sequence[ConnectorRow]) -> dict[int, Source]:
     """All of an organisation's connectors as sources, by their ids, whether they are enabled or not. (sync)"""
-    return _sources(organization, _vocabulary(organization), rows)
+    return _sources(organization, vocabulary_of(organization), rows)
 
 
 def _sources(organization: Organization, vocabulary: Mapping[str, Field], rows: Sequence[ConnectorRow]) -> dict[int, Source]:
     keys = {row.pk: row.key for row in rows}
     asked = _asked(organization, vocabulary)
     return {row.pk: _source(row, organization, asked, keys) for row in rows}
-
-
-def _vocabulary(organization: Organization) -> dict[str, Field]:
-    return dict(FIELDS) | {custom.name: custom.definition() for custom in organization.custom_fields.all()}
 
 
 def plan_with(organization_id: int, connector_id: int) -> tuple[Plan, Source]:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from integrations.models.keys import KeyField, NameField
 from integrations.models.organizations import Organization, validate_currency, validate_region
-from integrations.profile import FIELDS, Field, FieldType, Section, Sensitivity
+from integrations.profile import FIELDS, Field, FieldType, Section, Sensitivity, vocabulary_with
 from integrations.redaction import is_never
 from integrations.storage.encryption import EncryptedJSONField, EncryptedTextField
 
@@ -56,6 +56,11 @@ class CustomField(models.Model):
         return Field(
             self.name, self.label, Section(self.section), FieldType(self.type), Sensitivity(self.sensitivity), self.cacheable
         )
+
+
+def vocabulary_of(organization: Organization) -> dict[str, Field]:
+    """Every field that an organisation's callers may have, by name. (sync)"""
+    return vocabulary_with(own.definition() for own in organization.custom_fields.all())
 
 
 class Connector(models.Model):

@@ -16,7 +16,7 @@ from integrations.models.people import Effect
 from integrations.money import amounts
 from integrations.presentation.formatting import ValueFormatter, age, money
 from integrations.presentation.systems import Missing, SourceMark, mark_of, missing_among
-from integrations.profile import FIELDS, Section
+from integrations.profile import Section, label_of
 
 # What is open and dated comes first; the order of a card's fields is the vocabulary's.
 _TITLES = {
@@ -224,9 +224,5 @@ def _attention(shown: Disclosure, formatter: ValueFormatter) -> list[str]:
 
 
 def _unreadable(shown: Disclosure) -> list[str]:
-    return [f"{one.label}: {', '.join(_label(name) for name in one.unreadable)}" for one in shown.sources if one.unreadable]
-
-
-def _label(name: str) -> str:
-    """What people call a field; an organisation's own is named as it was made."""
-    return _(FIELDS[name].label) if name in FIELDS else name.replace("_", " ")
+    names = [(one.label, [_(label_of(name, shown.vocabulary)) for name in one.unreadable]) for one in shown.sources]
+    return [f"{label}: {', '.join(unreadable)}" for label, unreadable in names if unreadable]

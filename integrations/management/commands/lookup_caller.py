@@ -19,7 +19,7 @@ from integrations.management.base import PortalCommand, operator
 from integrations.models import ActorKind, Channel, Organization, Tier
 from integrations.money import amounts, in_major
 from integrations.phone import CallerId, NotANumber, classify
-from integrations.profile import FIELDS, JSON, Field, FieldType
+from integrations.profile import JSON, Field, FieldType, label_of
 from integrations.stored_numbers import in_words
 
 _ENDINGS = {
@@ -114,7 +114,7 @@ def _lines(shown: Disclosure) -> Iterator[str]:
         yield "One person was found; the tier shows nothing of them."
     for source in shown.sources:
         if source.unreadable:
-            names = (FIELDS[name].label if name in FIELDS else name.replace("_", " ") for name in source.unreadable)
+            names = (label_of(name, shown.vocabulary) for name in source.unreadable)
             yield f"{source.label}: could not be read and is left out: {', '.join(names)}."
     if ending := _ENDINGS.get(shown.status):
         yield ending
