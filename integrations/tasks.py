@@ -12,8 +12,8 @@ from django.utils import timezone
 from integrations import lists
 from integrations.jobs import schedule
 from integrations.jobs.retention import purge
+from integrations.lookup.backends import backends
 from integrations.lookup.rollups import roll_up
-from integrations.lookup.store import store
 from integrations.models import Connector
 from integrations.outbound.loop import on_loop
 
@@ -28,7 +28,7 @@ def sweep_cache() -> None:
 
 
 async def _sweep() -> None:
-    store().sweep()
+    backends().answers.sweep()
 
 
 def sum_up() -> None:

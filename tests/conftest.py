@@ -45,7 +45,7 @@ def process_state_forgotten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     from integrations.disclosure import audit, chain, refusals
     from integrations.jobs import schedule
     from integrations.lookup import attempts
-    from integrations.lookup.store import store
+    from integrations.lookup.backends import backends
     from integrations.models.snapshots import forget_configuration
 
     # A test that is about the log writes it when it wants to.
@@ -53,7 +53,7 @@ def process_state_forgotten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     # A process that has just started waits a while before it misses its runner.
     monkeypatch.setattr(schedule, "_awake_since", time.monotonic())
     forget_configuration()
-    store.cache_clear()
+    backends.cache_clear()
     chain.audit_key.cache_clear()
     refusals._counts.clear()
     cache.clear()

@@ -75,6 +75,10 @@ RULES = [
     ),
     Rule("integrations.storage*", [*NOUNS, "integrations.storage*"]),
     Rule("integrations.models*", MODELS),
+    Rule(
+        "integrations.lookup.backends*",
+        [*MODELS, "integrations.lookup.{background,breaker,budget,cache}", "integrations.lookup.backends*"],
+    ),
     Rule("integrations.lookup*", [*MODELS, *REGISTRY, *REACH, "integrations.lookup*"]),
     Rule("integrations.disclosure*", [*MODELS, *LOOKUP_RESULTS, "integrations.disclosure*"]),
     Rule(

@@ -19,8 +19,8 @@ from asgiref.sync import sync_to_async
 from pytest_django.fixtures import Settings
 
 from integrations.lookup import LookupRequest, LookupResult, close_sources, look_up
+from integrations.lookup.backends import backends
 from integrations.lookup.sources import plan_of
-from integrations.lookup.store import store
 from integrations.models import Connector
 from integrations.phone import Number
 from tests import http_stub
@@ -315,7 +315,7 @@ async def test_redis_fails(
 ) -> None:
     async with listening(_silent) as silent:
         settings.REDIS_URL = f"redis://127.0.0.1:{free_port() if trouble == 'Redis is down' else silent}/0"
-        store.cache_clear()
+        backends.cache_clear()
         try:
             if kind == "database":
                 await connected(world, kind, **on_server(clients.url("faults")))
@@ -325,7 +325,7 @@ async def test_redis_fails(
             await seen_without_redis(world, trouble, kind)
         finally:
             await close_sources()
-            store.cache_clear()
+            backends.cache_clear()
 
 
 async def seen_without_redis(world: World, trouble: str, kind: str) -> None:

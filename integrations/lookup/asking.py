@@ -16,12 +16,12 @@ from integrations.connectors.leaving_out import leaving_out
 from integrations.deadline import Deadline
 from integrations.errors import ConfigurationError, OverBudget, RateLimited, SourceError, SourceTimeout, SourceUnavailable
 from integrations.lookup.attempts import OVER_BUDGET, Attempt, attempts
+from integrations.lookup.backends import Page, backends
 from integrations.lookup.background import run_in_background
-from integrations.lookup.cache import Kept, Outcome, Page, may_be_kept
+from integrations.lookup.cache import Kept, Outcome, may_be_kept
 from integrations.lookup.restricted import Restricted, trace_of
 from integrations.lookup.result import Renewal, SourceOutcome, SourceStatus
 from integrations.lookup.sources import Source, plan_with
-from integrations.lookup.store import store
 from integrations.lookup.unsure import note_unsure
 from integrations.outbound.recording import remarks
 from integrations.profile import Field, SourceRecord
@@ -177,7 +177,7 @@ async def _fetch(source_query: SourceQuery, page: Page) -> Outcome:
         word = source.breaker.pause.word if source.breaker.pause else ""
         attempts.note(Attempt(source.fingerprint, source_query.name, word, outcome=paused.status))
         return Outcome(error=paused)
-    return await page.once(source_query.entry, lambda: _call(source_query, page), source.timeout_s)
+    return await backends().single_flight.once(page, source_query.entry, lambda: _call(source_query, page), source.timeout_s)
 
 
 async def _call(source_query: SourceQuery, page: Page) -> Outcome:
@@ -192,13 +192,13 @@ async def _call(source_query: SourceQuery, page: Page) -> Outcome:
     except SourceError as error:
         attempt.outcome = OVER_BUDGET if isinstance(error, OverBudget) else error.status
         if source.breaker.failed(error):
-            await store().tell_pause(source.fingerprint, source.breaker.pause)
+            await backends().pauses.tell(source.fingerprint, source.breaker.pause)
         return Outcome(error=error)
     finally:
         attempt.end()
     source.pace.took(attempt.ms / 1000)
     if source.breaker.succeeded():
-        await store().tell_pause(source.fingerprint, None)
+        await backends().pauses.tell(source.fingerprint, None)
     await keep(source_query, page, outcome)
     return outcome
 
@@ -251,7 +251,10 @@ async def _once(source_query: SourceQuery, deadline: Deadline) -> list[SourceRec
     if source.connector is None:
         raise ConfigurationError(f"{source.key} is not set up correctly")
     try:
-        async with source.limiter.turn(deadline, store(), counts=source_query.counts), asyncio.timeout(deadline.left()):
+        async with (
+            source.limiter.turn(deadline, backends().turns, counts=source_query.counts),
+            asyncio.timeout(deadline.left()),
+        ):
             return await source_query.request(source.connector, deadline)
     except TimeoutError:
         raise SourceTimeout(source.key) from None
@@ -267,7 +270,7 @@ def end_pause(organization_id: int, connector_id: int) -> None:
     """Ask a paused source again with the next call, in every process. (sync)"""
     _plan, source = plan_with(organization_id, connector_id)
     source.breaker.reset()
-    async_to_sync(store().tell_pause)(source.fingerprint, None)
+    async_to_sync(backends().pauses.tell)(source.fingerprint, None)
 
 
 # -- What became of it ---------------------------------------------------------------------------------------------

@@ -16,8 +16,8 @@ from django.core.cache import cache
 from integrations.connectors.base import Availability, AvailabilityOption, AvailabilityQuestion, Connector
 from integrations.deadline import Deadline
 from integrations.errors import SourceError
+from integrations.lookup.backends import backends
 from integrations.lookup.sources import Source, plan_of
-from integrations.lookup.store import store
 from integrations.single_flight import SingleFlight
 
 log = structlog.get_logger(__name__)
@@ -106,7 +106,7 @@ async def _answer(
     """
     deadline = overall.within(source.timeout_s)
     try:
-        async with source.limiter.turn(deadline, store()), asyncio.timeout(deadline.left()):
+        async with source.limiter.turn(deadline, backends().turns), asyncio.timeout(deadline.left()):
             return await connector.availability(question, deadline)
     except TimeoutError:
         problem = "timeout"

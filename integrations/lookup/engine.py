@@ -12,11 +12,11 @@ from dataclasses import replace
 
 from integrations.connectors import close_clients
 from integrations.deadline import Deadline
+from integrations.lookup.backends import backends
 from integrations.lookup.background import cancel_background, run_in_background
 from integrations.lookup.result import LookupRequest, LookupResult
 from integrations.lookup.sources import plan_of, take_all
 from integrations.lookup.stages import Stages, shared, withheld
-from integrations.lookup.store import store
 from integrations.phone import Number
 from integrations.single_flight import SingleFlight
 
@@ -88,5 +88,5 @@ async def close_sources() -> None:
     await cancel_background()
     for connector in take_all():
         await connector.close()
-    await store().close()
+    await backends().close()
     await close_clients()

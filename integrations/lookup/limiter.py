@@ -1,6 +1,6 @@
 """How often a source may be asked: so many questions a second, and so many at a time.
 
-Where processes share a store, they share the budget; where it does not answer, each keeps to the whole budget by itself.
+Where processes share their turns, they share the budget; where it does not answer, each keeps to the whole budget by itself.
 """
 
 from __future__ import annotations
@@ -12,47 +12,18 @@ import uuid
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import replace
 
 from integrations.deadline import Deadline
 from integrations.errors import OverBudget
+from integrations.lookup.backends import Turns
 from integrations.lookup.background import run_in_background
+from integrations.lookup.budget import Budget
 
 # Who would have to wait longer than this share of what time is left gets nothing now instead of an answer too late.
 PATIENCE = 0.5
 # A slot whose process died is free again this long after its question would have ended.
 LEASE_GRACE_S = 1.0
-
-
-@dataclass(frozen=True)
-class Budget:
-    """``turns`` in any ``window_s`` seconds, and ``concurrency`` questions at a time; 0: without a limit."""
-
-    turns: int = 0
-    window_s: float = 1.0
-    concurrency: int = 0
-
-    @classmethod
-    def of(cls, rps: float, concurrency: int) -> Budget:
-        turns = math.ceil(rps)
-        return cls(turns, turns / rps if rps else 1.0, concurrency)
-
-    def __bool__(self) -> bool:
-        return bool(self.turns or self.concurrency)
-
-
-class SharedTurns(Protocol):
-    """What several processes take their turns from."""
-
-    async def take_turn(self, name: str, slot: str, budget: Budget, patience_s: float, lease_s: float) -> float | None:
-        """Seconds until the turn, infinite where all slots are taken; it is taken if that is within ``patience_s``.
-
-        ``slot`` is held until it is given back, or for ``lease_s``. None: nothing is shared, or it cannot be said.
-        """
-
-    async def end_turn(self, name: str, slot: str) -> None:
-        """Give ``slot`` back."""
 
 
 class Limiter:
@@ -65,7 +36,7 @@ class Limiter:
         self._began: deque[float] = deque(maxlen=budget.turns or 1)  # the last turns, the oldest first
         self._running = 0
 
-    def turn(self, deadline: Deadline, shared: SharedTurns, *, counts: bool = True) -> AbstractAsyncContextManager[None]:
+    def turn(self, deadline: Deadline, shared: Turns, *, counts: bool = True) -> AbstractAsyncContextManager[None]:
         """The source may be asked within the block. Raises OverBudget instead of waiting too long for it.
 
         ``counts``: whether it is one of the questions of which there may be so many a second.
@@ -74,9 +45,9 @@ class Limiter:
         return self._turn(budget, deadline, shared) if budget else nullcontext()
 
     @asynccontextmanager
-    async def _turn(self, budget: Budget, deadline: Deadline, shared: SharedTurns) -> AsyncIterator[None]:
+    async def _turn(self, budget: Budget, deadline: Deadline, shared: Turns) -> AsyncIterator[None]:
         patience, slot = deadline.left() * PATIENCE, uuid.uuid4().hex
-        told = await shared.take_turn(self.name, slot, budget, patience, deadline.left() + LEASE_GRACE_S)
+        told = await shared.take(self.name, slot, budget, patience, deadline.left() + LEASE_GRACE_S)
         wait = self._wait(budget) if told is None else told
         if wait > patience:
             why = "as many questions are open as may be" if math.isinf(wait) else "over its budget"
@@ -91,7 +62,7 @@ class Limiter:
         finally:
             self._running -= 1
             if told is not None and budget.concurrency:
-                run_in_background(shared.end_turn(self.name, slot))
+                run_in_background(shared.end(self.name, slot))
 
     def _wait(self, budget: Budget) -> float:
         """The wait by what this process itself has asked."""

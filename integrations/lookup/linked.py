@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from integrations.lookup.asking import SourceResult, keep
-from integrations.lookup.cache import Outcome, Page
+from integrations.lookup.backends import Page
+from integrations.lookup.cache import Outcome
 from integrations.lookup.restricted import linked_with
 from integrations.profile import Ref, SourceRecord
 

@@ -14,13 +14,12 @@ from datetime import UTC, datetime
 from integrations.connectors.base import Connector
 from integrations.deadline import Deadline
 from integrations.lookup.asking import Request, SourceQuery, SourceResult, ask, from_cache
-from integrations.lookup.cache import Page
+from integrations.lookup.backends import Page, backends
 from integrations.lookup.linked import take_out_linked
 from integrations.lookup.merge import link, merge
 from integrations.lookup.result import LookupResult, status_of
 from integrations.lookup.sources import Plan, Source, plan_of
 from integrations.lookup.stages import shared
-from integrations.lookup.store import store
 from integrations.phone import Withheld
 from integrations.profile import CallerProfile, SourceRecord
 from integrations.search_query import By, SearchQuery
@@ -41,7 +40,7 @@ async def search(organization_id: int, search_query: SearchQuery, *, with_restri
         return replace(shared(plan, search_query.number or Withheld()), search_query=search_query)
     searched = {source.key: source for source in plan.sources if source.can_be_searched(search_query)}
     about = search_query.number or f"search:{search_query.written.casefold()}"
-    page = await store().page(organization_id, about, [source.fingerprint for source in searched.values()])
+    page = await backends().open(organization_id, about, [source.fingerprint for source in searched.values()])
     deadline, request = Deadline(OVERALL_S), _request(search_query)
     leaves_out = None if with_restricted else plan.restricted
 

@@ -15,8 +15,9 @@ from integrations.connectors import build, kinds
 from integrations.connectors.base import Connector, DetailKeys, Limits, SourceSettings
 from integrations.errors import ConfigurationError
 from integrations.lookup.breaker import Breaker
+from integrations.lookup.budget import Budget
 from integrations.lookup.cache import Terms
-from integrations.lookup.limiter import Budget, Limiter
+from integrations.lookup.limiter import Limiter
 from integrations.lookup.restricted import Restricted, restricted_in
 from integrations.lookup.source_settings import settings_of
 from integrations.lookup.stored_rows import StoredRows

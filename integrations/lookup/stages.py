@@ -14,12 +14,11 @@ from datetime import UTC, datetime
 from integrations.connectors.base import DetailKeys
 from integrations.deadline import Deadline
 from integrations.lookup.asking import PendingQuery, Request, SourceQuery, SourceResult, from_cache
-from integrations.lookup.cache import NO_PAGE, Page
+from integrations.lookup.backends import NO_PAGE, Page, backends
 from integrations.lookup.linked import take_out, take_out_linked
 from integrations.lookup.merge import link, merge, sure_key
 from integrations.lookup.result import LookupRequest, LookupResult, LookupStatus, SourceOutcome, SourceStatus, status_of
 from integrations.lookup.sources import Plan, Source
-from integrations.lookup.store import store
 from integrations.phone import CallerId, Number
 from integrations.profile import CallerProfile, Field, Ref, SourceRecord, refs_of
 from integrations.search_query import SearchQuery
@@ -86,7 +85,7 @@ class Stages:
 
     async def _begin(self) -> None:
         fingerprints = [source.fingerprint for source in self.plan.sources]
-        self.page = await store().page(self.plan.organization_id, self._about, fingerprints)
+        self.page = await backends().open(self.plan.organization_id, self._about, fingerprints)
         for source in sorted(self.plan.sources, key=lambda source: (not source.essential, -source.pace.usual_s)):
             if self.choice.found_by:
                 self._fetch_from(source, self.choice.found_by)

@@ -6,8 +6,12 @@ process at once: a page asks the cache several times, and would wait each time a
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,7 +22,7 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
 from redis.exceptions import ConnectionError as NoConnection
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as NoAnswer
 from redis.retry import Retry
 
@@ -26,6 +30,8 @@ log = structlog.get_logger(__name__)
 
 # A server beside the portal answers within a millisecond or two.
 WAIT_S = 0.25
+# Who asks on the loop can go on without.
+WAIT_ASYNC_S = 0.1
 # Who has not answered for so long is left alone: less than that may be a moment in which this process itself was busy.
 PATIENCE_S = 0.2
 LEFT_ALONE_S = 5.0
@@ -184,3 +190,50 @@ def async_client(url: str, wait_s: float) -> aio.Redis:
     waits = {**_brief(wait_s), "retry": AsyncRetry(NoBackoff(), 0)}
     client: aio.Redis = aio.Redis.from_url(url, connection_class=kind, **waits)
     return client
+
+
+class Unavailable(Exception):
+    """Redis did not answer in time, or not as it should; the name of the problem alone, because its text may hold data."""
+
+
+class LoopClients:
+    """The way to one Redis server for asynchronous code: one client for each running loop. Each use waits for WAIT_ASYNC_S."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._clients: dict[asyncio.AbstractEventLoop, aio.Redis] = {}
+        self._circuit = circuit_for(url)
+
+    @property
+    def here(self) -> aio.Redis:
+        """The running loop's client."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._clients:
+            self._clients = {known: client for known, client in self._clients.items() if not known.is_closed()}
+            self._clients[loop] = async_client(self._url, WAIT_ASYNC_S)
+        return self._clients[loop]
+
+    @asynccontextmanager
+    async def briefly(self) -> AsyncIterator[None]:
+        """Raises LeftAlone while the server is, and Unavailable where it does not answer within the block in time."""
+        try:
+            async with asyncio.timeout(WAIT_ASYNC_S):
+                yield
+            self._circuit.answered()
+        except LeftAlone:
+            raise
+        except (RedisError, OSError, TimeoutError) as trouble:
+            if isinstance(trouble, SILENCE):
+                self._circuit.failed()
+            raise Unavailable(type(trouble).__name__) from None
+
+    async def close(self) -> None:
+        """Let go of the running loop's connections."""
+        if client := self._clients.pop(asyncio.get_running_loop(), None):
+            await client.aclose()
+
+
+@cache
+def client_of(url: str) -> LoopClients:
+    """The process's one for a server."""
+    return LoopClients(url)

@@ -10,9 +10,10 @@ import pytest
 
 from integrations.lookup import LookupRequest, LookupResult, engine, look_up
 from integrations.lookup.asking import _single_flight
-from integrations.lookup.cache import MAX_NUMBERS, Kept, MemoryStore
+from integrations.lookup.backends import backends
+from integrations.lookup.backends.memory import MAX_NUMBERS, MemoryAnswers
+from integrations.lookup.cache import Kept
 from integrations.lookup.engine import _under_way
-from integrations.lookup.store import store
 from integrations.models import CustomField
 from integrations.phone import Number, classify
 from integrations.profile import SourceRecord
@@ -171,20 +172,20 @@ async def test_details_are_kept_too(world: World) -> None:
 async def test_a_number_or_a_record_can_be_forgotten(world: World) -> None:
     await add(world, "crm", people=[ROSA])
     await ask(world)
-    await store().forget_record(world.harbor.pk, "crm", "1")
+    await backends().answers.forget_record(world.harbor.pk, "crm", "1")
     await ask(world)
     assert calls() == 1
-    await store().forget_record(world.riverside.pk, "crm", "1")
+    await backends().answers.forget_record(world.riverside.pk, "crm", "1")
     await ask(world)
     assert calls() == 2
     assert isinstance(NUMBER, Number)
-    await store().forget_number(world.riverside.pk, NUMBER)
+    await backends().answers.forget_number(world.riverside.pk, NUMBER)
     await ask(world)
     assert calls() == 3
 
 
 async def test_memory_holds_so_many_numbers_and_no_more() -> None:
-    kept = MemoryStore()
+    kept = MemoryAnswers()
     record = SourceRecord("crm", "1", {"name": "x"})
     for number in range(MAX_NUMBERS + 50):
         kept.write(f"n{number}", "1:2:3:find", Kept((record,), time.time()), 300)
@@ -193,7 +194,7 @@ async def test_memory_holds_so_many_numbers_and_no_more() -> None:
 
 
 async def test_what_has_expired_is_swept_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = MemoryStore()
+    kept = MemoryAnswers()
     kept.write("n1", "1:2:3:find", Kept((SourceRecord("crm", "1", {}),), time.time()), -1)
     kept.sweep()
     assert kept.pages == {}

@@ -9,8 +9,9 @@ import pytest
 
 from integrations.lookup import Choice, LookupRequest, LookupResult, look_up
 from integrations.lookup import merge as merging
-from integrations.lookup.cache import Kept, MemoryStore
-from integrations.lookup.store import store
+from integrations.lookup.backends import backends
+from integrations.lookup.backends.memory import MemoryAnswers
+from integrations.lookup.cache import Kept
 from integrations.models import Connector, Organization
 from integrations.phone import Number, classify
 from integrations.profile import SourceRecord
@@ -110,15 +111,15 @@ async def test_what_may_not_be_kept_is_made_each_time_and_not_kept(world: World)
     await add(world, "crm", people=[ROSA], cache={"fresh_s": 0})
     people = [(await ask(world)).people[0] for _time in range(2)]
     assert people[0] is not people[1]
-    kept = store()
-    assert isinstance(kept, MemoryStore)
+    kept = backends().answers
+    assert isinstance(kept, MemoryAnswers)
     assert kept.made == {}
 
 
 async def test_who_was_made_goes_with_the_answers(world: World) -> None:
     await add(world, "crm", people=[ROSA])
-    kept = store()
-    assert isinstance(kept, MemoryStore)
+    kept = backends().answers
+    assert isinstance(kept, MemoryAnswers)
     for forget in (
         kept.forget_number(world.riverside.pk, NUMBER),
         kept.forget_record(world.riverside.pk, "crm", "1"),
@@ -131,13 +132,13 @@ async def test_who_was_made_goes_with_the_answers(world: World) -> None:
 
 
 async def test_no_more_is_kept_than_there_are_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("integrations.lookup.cache.MAX_NUMBERS", 3)
-    kept = MemoryStore()
+    monkeypatch.setattr("integrations.lookup.backends.memory.MAX_NUMBERS", 3)
+    kept = MemoryAnswers()
     record = SourceRecord("crm", "1", {})
     for index in range(10):
         number = classify(f"+1415555{index:04d}", "US")
         assert isinstance(number, Number)
-        page = await kept.page(1, number)
+        page = kept.page(1, number)
         await page.put("1:1:x:find", Kept((record,), time.time()), 60)
         assert page.made([record], None, lambda index=index: index) == index  # type: ignore[misc]
         assert page.made([record], None, lambda: "made again") == index

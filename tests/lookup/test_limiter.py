@@ -16,20 +16,22 @@ from integrations.connectors.base import Limits
 from integrations.deadline import Deadline
 from integrations.errors import OverBudget
 from integrations.lookup import LookupRequest, LookupResult, close_sources, look_up
+from integrations.lookup.backends import backends
+from integrations.lookup.backends.memory import OwnTurns
+from integrations.lookup.backends.redis import RedisBackends
 from integrations.lookup.background import cancel_background
-from integrations.lookup.cache import MemoryStore
-from integrations.lookup.limiter import Budget, Limiter
-from integrations.lookup.redis_store import RedisStore
+from integrations.lookup.budget import Budget
+from integrations.lookup.limiter import Limiter
 from integrations.lookup.sources import plan_of
-from integrations.lookup.store import store
 from integrations.phone import classify
+from integrations.storage.redis import LoopClients
 from tests.factories import World
 from tests.known_callers import install_fake_kind
 from tests.lookup.fakes import FakeConnector
 from tests.lookup.test_engine import ROSA, add, statuses
 from tests.servers import MissingServer, RedisServer, redis_server
 
-ALONE = MemoryStore()
+ALONE = OwnTurns()
 # Long enough that nothing of it passes during a test.
 HOUR = 3_600.0
 
@@ -129,22 +131,22 @@ def redis() -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-async def processes(redis: RedisServer) -> AsyncIterator[tuple[RedisStore, RedisStore]]:
-    """Two stores, as two processes have them."""
+async def processes(redis: RedisServer) -> AsyncIterator[tuple[RedisBackends, RedisBackends]]:
+    """Two ways to what is shared, as two processes have them."""
     with redis_client.Redis(port=redis.port) as client:
         client.flushall()
-    one, other = RedisStore(redis.url), RedisStore(redis.url)
+    one, other = RedisBackends(LoopClients(redis.url)), RedisBackends(LoopClients(redis.url))
     yield one, other
     await cancel_background()
     await one.close()
     await other.close()
 
 
-type Processes = tuple[RedisStore, RedisStore]
+type Processes = tuple[RedisBackends, RedisBackends]
 
 
-async def take(process: RedisStore, budget: Budget, slot: str = "s", *, patience: float = 0.0, lease: float = HOUR) -> float:
-    wait = await process.take_turn("1:1", slot, budget, patience, min(lease, 50.0))
+async def take(process: RedisBackends, budget: Budget, slot: str = "s", *, patience: float = 0.0, lease: float = HOUR) -> float:
+    wait = await process.turns.take("1:1", slot, budget, patience, min(lease, 50.0))
     assert wait is not None
     return wait
 
@@ -170,8 +172,8 @@ async def test_what_is_refused_takes_no_turn_and_what_waits_takes_one(processes:
 async def test_turns_of_different_sources_are_apart(processes: Processes) -> None:
     one, other = processes
     budget = Budget(turns=1, window_s=HOUR)
-    assert await one.take_turn("1:1", "s", budget, 0, 5) == 0.0
-    assert await other.take_turn("1:2", "s", budget, 0, 5) == 0.0
+    assert await one.turns.take("1:1", "s", budget, 0, 5) == 0.0
+    assert await other.turns.take("1:2", "s", budget, 0, 5) == 0.0
 
 
 async def test_open_questions_are_those_of_all_processes(processes: Processes) -> None:
@@ -179,7 +181,7 @@ async def test_open_questions_are_those_of_all_processes(processes: Processes) -
     budget = Budget(concurrency=2)
     assert [await take(one, budget, "a"), await take(other, budget, "b")] == [0.0, 0.0]
     assert [await take(one, budget, "c"), await take(other, budget, "d")] == [math.inf, math.inf]
-    await other.end_turn("1:1", "b")
+    await other.turns.end("1:1", "b")
     assert await take(one, budget, "c") == 0.0
 
 
@@ -213,16 +215,16 @@ async def test_a_slot_is_given_back_after_the_answer_and_after_a_failure(process
     limiter = Limiter("crm", "1:1", Budget.of(0, 1))
     for failure in (None, RuntimeError("the system failed")):
         try:
-            async with limiter.turn(Deadline(5), one):
+            async with limiter.turn(Deadline(5), one.turns):
                 assert await take(one, limiter.budget, "another") == math.inf
                 if failure:
                     raise failure
         except RuntimeError:
             pass
         async with asyncio.timeout(5):
-            while await one.take_turn("1:1", "probe", limiter.budget, 0, 0) == math.inf:
+            while await one.turns.take("1:1", "probe", limiter.budget, 0, 0) == math.inf:
                 pass
-        await one.end_turn("1:1", "probe")
+        await one.turns.end("1:1", "probe")
 
 
 async def test_two_processes_do_not_ask_more_than_one_may(processes: Processes) -> None:
@@ -230,7 +232,7 @@ async def test_two_processes_do_not_ask_more_than_one_may(processes: Processes) 
     outcomes = []
     for index in range(8):
         try:
-            async with limiters[index % 2].turn(Deadline(1), processes[index % 2]):
+            async with limiters[index % 2].turn(Deadline(1), processes[index % 2].turns):
                 outcomes.append("asked")
         except OverBudget:
             outcomes.append("over")
@@ -238,17 +240,17 @@ async def test_two_processes_do_not_ask_more_than_one_may(processes: Processes) 
 
 
 async def test_without_redis_each_process_keeps_to_the_budget_by_itself() -> None:
-    down = RedisStore("redis://127.0.0.1:1/0")
-    assert await down.take_turn("1:1", "s", Budget(1, HOUR, 1), 1, 5) is None
+    down = RedisBackends(LoopClients("redis://127.0.0.1:1/0"))
+    assert await down.turns.take("1:1", "s", Budget(1, HOUR, 1), 1, 5) is None
     limiter = Limiter("crm", "1:1", Budget(2, HOUR, 1))
-    async with limiter.turn(Deadline(5), down):
+    async with limiter.turn(Deadline(5), down.turns):
         with pytest.raises(OverBudget, match="open"):
-            async with limiter.turn(Deadline(5), down):
+            async with limiter.turn(Deadline(5), down.turns):
                 raise AssertionError("unreachable")
-    async with limiter.turn(Deadline(5), down):
+    async with limiter.turn(Deadline(5), down.turns):
         pass
     with pytest.raises(OverBudget, match="budget"):
-        async with limiter.turn(Deadline(5), down):
+        async with limiter.turn(Deadline(5), down.turns):
             raise AssertionError("unreachable")
     await down.close()
 
@@ -256,11 +258,11 @@ async def test_without_redis_each_process_keeps_to_the_budget_by_itself() -> Non
 async def test_what_was_asked_while_redis_was_there_counts_when_it_is_gone(processes: Processes) -> None:
     one, _other = processes
     limiter = Limiter("crm", "1:1", Budget(1, HOUR, 0))
-    async with limiter.turn(Deadline(5), one):
+    async with limiter.turn(Deadline(5), one.turns):
         pass
-    down = RedisStore("redis://127.0.0.1:1/0")
+    down = RedisBackends(LoopClients("redis://127.0.0.1:1/0"))
     with pytest.raises(OverBudget):
-        async with limiter.turn(Deadline(5), down):
+        async with limiter.turn(Deadline(5), down.turns):
             raise AssertionError("unreachable")
     await down.close()
 
@@ -271,9 +273,9 @@ async def test_a_redis_that_hangs_is_waited_for_briefly() -> None:
         writer.close()
 
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
-    hanging = RedisStore(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0")
+    hanging = RedisBackends(LoopClients(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0"))
     async with asyncio.timeout(5):
-        assert await hanging.take_turn("1:1", "s", Budget(1, 1.0, 1), 1, 5) is None
+        assert await hanging.turns.take("1:1", "s", Budget(1, 1.0, 1), 1, 5) is None
     await hanging.close()
     server.close()
 
@@ -287,7 +289,7 @@ async def world_of_fakes(world: World, monkeypatch: pytest.MonkeyPatch) -> Async
     FakeConnector.forget()
     yield world
     await close_sources()
-    store.cache_clear()
+    backends.cache_clear()
 
 
 async def ask(world: World, last_digit: int) -> LookupResult:
@@ -298,11 +300,11 @@ async def test_another_process_finds_the_budget_spent(
     world_of_fakes: World, redis: RedisServer, settings: Settings, processes: Processes
 ) -> None:
     world, settings.REDIS_URL = world_of_fakes, redis.url
-    store.cache_clear()
+    backends.cache_clear()
     await add(world, "crm", people=[ROSA], limits={"rps": 0.01})
     assert statuses(await ask(world, 1)) == {"crm": "found"}
     await close_sources()
-    store.cache_clear()  # what another process would begin with
+    backends.cache_clear()  # what another process would begin with
     assert statuses(await ask(world, 2)) == {"crm": "rate_limited"}
     assert statuses(await ask(world, 1)) == {"crm": "found"}, "what is kept costs nothing"
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from integrations.lookup import LookupRequest, LookupResult, Renewal, look_up, so_far, stream
-from integrations.lookup.cache import Kept, MemoryStore
-from integrations.lookup.store import store
+from integrations.lookup.backends import backends
+from integrations.lookup.backends.memory import MemoryAnswers
+from integrations.lookup.cache import Kept
 from integrations.phone import Number, classify
 from tests.factories import World
 from tests.lookup.fakes import FakeConnector
@@ -26,8 +27,8 @@ pytestmark = pytest.mark.usefixtures("fake_kind")
 
 def let_age(seconds: float, **fields: Any) -> None:
     """Everything that is kept came so much earlier, and held these values."""
-    kept_answers = store()
-    assert isinstance(kept_answers, MemoryStore)
+    kept_answers = backends().answers
+    assert isinstance(kept_answers, MemoryAnswers)
     for page in kept_answers.pages.values():
         for name, (kept, until) in page.items():
             records = tuple(

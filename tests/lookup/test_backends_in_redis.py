@@ -15,13 +15,15 @@ from redis.asyncio import Redis as AsyncRedis
 from integrations import connectors
 from integrations.errors import ConfigurationError, MissingScope, RateLimited, SourceTimeout
 from integrations.lookup import LookupRequest, LookupResult, close_sources, look_up
+from integrations.lookup.backends import backends
+from integrations.lookup.backends.redis import RedisBackends
+from integrations.lookup.backends.sealing import opened, sealed
 from integrations.lookup.breaker import Breaker, Pause
 from integrations.lookup.cache import Kept, Outcome, page_key
-from integrations.lookup.redis_store import RedisStore, opened, sealed
-from integrations.lookup.store import store
 from integrations.phone import Number
 from integrations.profile import Match, SourceRecord
 from integrations.storage.encryption import encrypt
+from integrations.storage.redis import LoopClients
 from tests.factories import World
 from tests.lookup.fakes import FakeConnector
 from tests.lookup.test_engine import ROSA, add, statuses
@@ -43,7 +45,7 @@ def redis() -> Iterator[RedisServer]:
 @pytest.fixture(autouse=True)
 async def shared(redis: RedisServer, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
     settings.REDIS_URL = redis.url
-    store.cache_clear()
+    backends.cache_clear()
     known = {"fake": FakeConnector}
     monkeypatch.setattr("integrations.lookup.sources.kinds", lambda: known)
     monkeypatch.setattr(connectors, "kinds", lambda: known)
@@ -52,7 +54,7 @@ async def shared(redis: RedisServer, settings: Settings, monkeypatch: pytest.Mon
         client.flushall()
     yield
     await close_sources()
-    store.cache_clear()
+    backends.cache_clear()
 
 
 async def ask(world: World) -> LookupResult:
@@ -81,7 +83,7 @@ async def test_an_answer_is_found_by_another_process(world: World) -> None:
     await add(world, "crm", people=[ROSA])
     await ask(world)
     await close_sources()
-    store.cache_clear()  # what another process would begin with
+    backends.cache_clear()  # what another process would begin with
     result = await ask(world)
     assert (result.sources[0].cached, result.people[0].fields["name"].value) == (True, "Rosa Castillo")
     assert len(FakeConnector.asked) == 1
@@ -107,26 +109,26 @@ async def test_what_another_version_of_the_portal_kept_is_asked_for_anew(world: 
         return encrypt('{"records": [{"name_of_tomorrow": 1}]}').encode()
 
     with monkeypatch.context() as tomorrow:
-        tomorrow.setattr("integrations.lookup.redis_store.sealed", otherwise)
+        tomorrow.setattr("integrations.lookup.backends.redis_answers.sealed", otherwise)
         await ask(world)
     result = await ask(world)
     assert (result.sources[0].cached, result.people[0].fields["name"].value) == (False, "Rosa Castillo")
 
 
 async def test_an_outcome_that_cannot_be_read_is_not_waited_for(redis: RedisServer) -> None:
-    one = RedisStore(redis.url)
-    page = await one.page(1, NUMBER)
+    one = RedisBackends(LoopClients(redis.url))
+    page = await one.open(1, NUMBER)
 
     async def answer() -> Outcome:
         return Outcome((RECORD,))
 
-    await one.set(f"{page.key}:crm:find:flight", f"{time.time() + 1} sealed elsewhere".encode(), 5_000)  # type: ignore[attr-defined]
-    assert (await page.once("crm:find", answer, 1.0)).records == (RECORD,)
+    await one._link.set(f"{page.key}:crm:find:flight", f"{time.time() + 1} sealed elsewhere".encode(), 5_000)
+    assert (await one.single_flight.once(page, "crm:find", answer, 1.0)).records == (RECORD,)
     await one.close()
 
 
 async def test_two_processes_ask_once_between_them(redis: RedisServer) -> None:
-    one, other = RedisStore(redis.url), RedisStore(redis.url)
+    one, other = RedisBackends(LoopClients(redis.url)), RedisBackends(LoopClients(redis.url))
     calls = 0
 
     async def slow() -> Outcome:
@@ -135,8 +137,8 @@ async def test_two_processes_ask_once_between_them(redis: RedisServer) -> None:
         await asyncio.sleep(0.1)
         return Outcome((RECORD,))
 
-    pages = [await process.page(1, NUMBER) for process in (one, other, one, other)]
-    outcomes = await asyncio.gather(*(page.once("crm:find", slow, 3.0) for page in pages))
+    pages = [(process, await process.open(1, NUMBER)) for process in (one, other, one, other)]
+    outcomes = await asyncio.gather(*(process.single_flight.once(page, "crm:find", slow, 3.0) for process, page in pages))
     assert calls == 1
     assert all(outcome.records == (RECORD,) for outcome in outcomes)
     await one.close()
@@ -144,7 +146,7 @@ async def test_two_processes_ask_once_between_them(redis: RedisServer) -> None:
 
 
 async def test_a_failure_is_told_to_those_who_wait_elsewhere_too(redis: RedisServer) -> None:
-    one, other = RedisStore(redis.url), RedisStore(redis.url)
+    one, other = RedisBackends(LoopClients(redis.url)), RedisBackends(LoopClients(redis.url))
     calls = 0
 
     async def failing() -> Outcome:
@@ -153,8 +155,8 @@ async def test_a_failure_is_told_to_those_who_wait_elsewhere_too(redis: RedisSer
         await asyncio.sleep(0.05)
         return Outcome(error=SourceTimeout("crm"))
 
-    pages = [await one.page(1, NUMBER), await other.page(1, NUMBER)]
-    outcomes = await asyncio.gather(*(page.once("crm:find", failing, 3.0) for page in pages))
+    pages = [(process, await process.open(1, NUMBER)) for process in (one, other)]
+    outcomes = await asyncio.gather(*(process.single_flight.once(page, "crm:find", failing, 3.0) for process, page in pages))
     assert calls == 1
     assert all(isinstance(outcome.error, SourceTimeout) for outcome in outcomes)
     await one.close()
@@ -163,8 +165,8 @@ async def test_a_failure_is_told_to_those_who_wait_elsewhere_too(redis: RedisSer
 
 @pytest.mark.parametrize("ends", [ConfigurationError("not set up"), asyncio.CancelledError()])
 async def test_nobody_waits_for_what_ended_without_an_outcome(redis: RedisServer, ends: BaseException) -> None:
-    one, other = RedisStore(redis.url), RedisStore(redis.url)
-    pages = [await one.page(1, NUMBER), await other.page(1, NUMBER)]
+    one, other = RedisBackends(LoopClients(redis.url)), RedisBackends(LoopClients(redis.url))
+    pages = [await one.open(1, NUMBER), await other.open(1, NUMBER)]
 
     async def broken() -> Outcome:
         raise ends
@@ -173,9 +175,9 @@ async def test_nobody_waits_for_what_ended_without_an_outcome(redis: RedisServer
         return Outcome((RECORD,))
 
     with pytest.raises(type(ends)):
-        await pages[0].once("crm:find", broken, 60.0)
+        await one.single_flight.once(pages[0], "crm:find", broken, 60.0)
     async with asyncio.timeout(10):
-        assert (await pages[1].once("crm:find", answer, 60.0)).records == (RECORD,)
+        assert (await other.single_flight.once(pages[1], "crm:find", answer, 60.0)).records == (RECORD,)
     await one.close()
     await other.close()
 
@@ -183,13 +185,13 @@ async def test_nobody_waits_for_what_ended_without_an_outcome(redis: RedisServer
 async def test_a_process_that_died_while_asking_delays_nobody_past_its_deadline(redis: RedisServer) -> None:
     with redis_client.Redis(port=redis.port) as client:
         client.set(f"connie:n:{page_key(1, NUMBER)}:crm:find:flight", "asking", px=60_000)
-    alone = RedisStore(redis.url)
-    page = await alone.page(1, NUMBER)
+    alone = RedisBackends(LoopClients(redis.url))
+    page = await alone.open(1, NUMBER)
 
     async def answer() -> Outcome:
         return Outcome((RECORD,))
 
-    assert (await page.once("crm:find", answer, 0.2)).records == (RECORD,)
+    assert (await alone.single_flight.once(page, "crm:find", answer, 0.2)).records == (RECORD,)
     await alone.close()
 
 
@@ -197,18 +199,18 @@ async def test_a_pause_is_known_to_all(world: World, redis: RedisServer) -> None
     await add(world, "crm", fails="auth")
     assert statuses(await ask(world)) == {"crm": "auth"}
     await close_sources()
-    store.cache_clear()
+    backends.cache_clear()
     assert statuses(await ask(world)) == {"crm": "auth"}
     assert len(FakeConnector.asked) == 1
 
 
 async def test_a_pause_for_a_missing_scope_names_it_in_every_process(redis: RedisServer) -> None:
-    one, other = RedisStore(redis.url), RedisStore(redis.url)
+    one, other = RedisBackends(LoopClients(redis.url)), RedisBackends(LoopClients(redis.url))
     breaker = Breaker("crm")
     assert breaker.failed(MissingScope("crm", scopes=("tickets",)))
-    await one.tell_pause("1:2:x", breaker.pause)
+    await one.pauses.tell("1:2:x", breaker.pause)
     elsewhere = Breaker("crm")
-    elsewhere.adopt((await other.page(1, NUMBER, ["1:2:x"])).pauses["1:2:x"])
+    elsewhere.adopt((await other.open(1, NUMBER, ["1:2:x"])).pauses["1:2:x"])
     with pytest.raises(MissingScope, match="paused") as raised:
         elsewhere.admit()
     assert "the scope tickets" in raised.value.public_message
@@ -217,31 +219,31 @@ async def test_a_pause_for_a_missing_scope_names_it_in_every_process(redis: Redi
 
 
 async def test_a_pause_ends_for_all(redis: RedisServer) -> None:
-    one, other = RedisStore(redis.url), RedisStore(redis.url)
-    await one.tell_pause("1:2:x", Pause("circuit_open", time.time() + 60, 60))
-    assert (await other.page(1, NUMBER, ["1:2:x"])).pauses["1:2:x"].word == "circuit_open"
-    await one.tell_pause("1:2:x", None)
-    assert (await other.page(1, NUMBER, ["1:2:x"])).pauses == {}
+    one, other = RedisBackends(LoopClients(redis.url)), RedisBackends(LoopClients(redis.url))
+    await one.pauses.tell("1:2:x", Pause("circuit_open", time.time() + 60, 60))
+    assert (await other.open(1, NUMBER, ["1:2:x"])).pauses["1:2:x"].word == "circuit_open"
+    await one.pauses.tell("1:2:x", None)
+    assert (await other.open(1, NUMBER, ["1:2:x"])).pauses == {}
     await one.close()
     await other.close()
 
 
 async def test_what_was_sealed_with_a_lost_key_is_asked_anew(world: World, settings: Settings) -> None:
     await add(world, "crm", people=[ROSA], secrets={})
-    page = await store().page(world.riverside.pk, NUMBER)
+    page = await backends().open(world.riverside.pk, NUMBER)
     await page.put("1:1:x:find", Kept((RECORD,), time.time()), 300)
     settings.ENCRYPTION_KEYS = ["another-key-another-key-another-key"]
-    again = await store().page(world.riverside.pk, NUMBER)
+    again = await backends().open(world.riverside.pk, NUMBER)
     assert again.get("1:1:x:find") is None
 
 
 async def test_numbers_and_records_are_forgotten_for_all(world: World) -> None:
     await add(world, "crm", people=[ROSA])
     await ask(world)
-    await store().forget_record(world.riverside.pk, "crm", "1")
+    await backends().answers.forget_record(world.riverside.pk, "crm", "1")
     await ask(world)
     assert len(FakeConnector.asked) == 2
-    await store().forget_number(world.riverside.pk, NUMBER)
+    await backends().answers.forget_number(world.riverside.pk, NUMBER)
     await ask(world)
     assert len(FakeConnector.asked) == 3
 
@@ -259,7 +261,7 @@ async def test_a_redis_that_is_emptied_in_between_costs_a_question(world: World,
 
 async def test_a_redis_that_is_down_costs_the_cache_and_nothing_else(world: World, settings: Settings) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    store.cache_clear()
+    backends.cache_clear()
     await add(world, "crm", people=[ROSA])
     for _time in range(2):
         assert (await ask(world)).people[0].fields["name"].value == "Rosa Castillo"
@@ -273,7 +275,7 @@ async def test_a_redis_that_hangs_costs_a_moment(world: World, settings: Setting
 
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     settings.REDIS_URL = f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0"
-    store.cache_clear()
+    backends.cache_clear()
     await add(world, "crm", people=[ROSA])
     assert (await look_up(LookupRequest(world.riverside.pk, NUMBER, deadline_s=3.0))).people
     await close_sources()
@@ -281,18 +283,18 @@ async def test_a_redis_that_hangs_costs_a_moment(world: World, settings: Setting
 
 
 async def test_a_redis_that_is_emptied_under_load_mixes_nobody_up_and_leaves_no_mark(redis: RedisServer) -> None:
-    one, other = RedisStore(redis.url), RedisStore(redis.url)
+    one, other = RedisBackends(LoopClients(redis.url)), RedisBackends(LoopClients(redis.url))
     numbers = [Number(f"+141555501{n:02d}", "US") for n in range(40)]
     ended = asyncio.Event()
 
-    async def look(process: RedisStore, number: Number) -> str:
+    async def look(process: RedisBackends, number: Number) -> str:
         async def fetch() -> Outcome:
             await asyncio.sleep(0.01)
             return Outcome((replace(RECORD, record_id=number.e164),))
 
-        page = await process.page(1, number)
+        page = await process.open(1, number)
         kept = page.get("crm:find")
-        records = kept.records if kept else (await page.once("crm:find", fetch, 2.0)).records
+        records = kept.records if kept else (await process.single_flight.once(page, "crm:find", fetch, 2.0)).records
         return f"{number.e164} {records[0].record_id}"
 
     async def empty() -> None:

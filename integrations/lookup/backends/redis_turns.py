@@ -9,9 +9,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from redis.asyncio import Redis
-
-from integrations.lookup.limiter import Budget
+from integrations.lookup.backends.link import Link
+from integrations.lookup.budget import Budget
 
 # A time that is further ahead was told before the server's clock was set back.
 _HORIZON_S = 60
@@ -48,17 +47,25 @@ return wait
 """
 
 
-async def take_turn(redis: Redis, name: str, slot: str, budget: Budget, patience_s: float, lease_s: float) -> float:
-    """Seconds until the turn, infinite where all slots are taken. Raises what Redis raises."""
-    script = redis.register_script(_TAKE)
-    times = [_us(one) for one in (budget.window_s, patience_s, lease_s)]
-    facts: list[Any] = [budget.turns, times[0], budget.concurrency, *times[1:], slot]
-    wait = int(await script(keys=_keys(name), args=facts))
-    return math.inf if wait == _FULL else wait / 1e6
+class RedisTurns:
+    """The budgets of all sources, for all processes."""
 
+    def __init__(self, link: Link) -> None:
+        self._link = link
 
-async def end_turn(redis: Redis, name: str, slot: str) -> None:
-    await redis.zrem(_keys(name)[1], slot)
+    async def take(self, name: str, slot: str, budget: Budget, patience_s: float, lease_s: float) -> float | None:
+        times = [_us(one) for one in (budget.window_s, patience_s, lease_s)]
+        facts: list[Any] = [budget.turns, times[0], budget.concurrency, *times[1:], slot]
+        wait: object = None
+        async with self._link.briefly():
+            wait = await self._link.redis.register_script(_TAKE)(keys=_keys(name), args=facts)
+        if not isinstance(wait, int):
+            return None
+        return math.inf if wait == _FULL else wait / 1e6
+
+    async def end(self, name: str, slot: str) -> None:
+        async with self._link.briefly():
+            await self._link.redis.zrem(_keys(name)[1], slot)
 
 
 def _keys(name: str) -> tuple[str, str]:
