@@ -17,11 +17,12 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action as detail_action
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from integrations.admin.arrange import make_copy, move, orders_of
 from integrations.admin.connector_form import NewConnectorForm, fieldsets_of, form_of, help_texts_of
+from integrations.admin.copying import make_copy
 from integrations.admin.health import summary
 from integrations.admin.home import state_of
 from integrations.admin.lists import is_a_list, list_page
+from integrations.admin.ordering import move, orders_of
 from integrations.admin.tenancy import TenantAdmin, administered, changing, record_refusal
 from integrations.admin.trial import MAX_SAMPLE, report_on, report_on_sample
 from integrations.connectors import kinds
