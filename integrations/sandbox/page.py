@@ -15,6 +15,7 @@ LABELS = {
     "payments": "Payments",
     "appointments": "Appointments",
     "availability": "Availability",
+    "twilio": "Twilio",
 }
 _STYLE = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, "DejaVu Sans", sans-serif; }

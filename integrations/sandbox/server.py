@@ -14,6 +14,7 @@ from integrations.sandbox.hubspot import HubSpot
 from integrations.sandbox.page import index
 from integrations.sandbox.salesforce import Salesforce
 from integrations.sandbox.switches import Switches
+from integrations.sandbox.twilio import Twilio
 
 SHUTDOWN_S = 1.0
 _PAGE_HEADERS = {
@@ -28,10 +29,11 @@ class Sandbox:
 
     def __init__(self, panel_url: str = "") -> None:
         self.panel_url = panel_url
-        self.switches = {system: Switches(system) for system in ("hubspot", "salesforce", *SYSTEMS)}
+        self.switches = {system: Switches(system) for system in ("hubspot", "salesforce", *SYSTEMS, "twilio")}
         self.hubspot = HubSpot(self.switches["hubspot"])
         self.salesforce = Salesforce(self.switches["salesforce"])
         self.care = CareSystems(self.switches)
+        self.twilio = Twilio(self.switches["twilio"])
 
     def application(self) -> web.Application:
         app = web.Application()
@@ -43,8 +45,10 @@ class Sandbox:
                 *self.hubspot.routes(),
                 *self.salesforce.routes(),
                 *self.care.routes(),
+                *self.twilio.routes(),
             ]
         )
+        app.on_cleanup.append(self.twilio.close)
         return app
 
     async def _page(self, _request: web.Request) -> web.Response:
