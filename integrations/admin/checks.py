@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from integrations.configuration import schema
 from integrations.configuration.check_connector import check_connector
+from integrations.configuration.problems import Where
 from integrations.configuration.relations import relation_problems
-from integrations.configuration.source import Where
 from integrations.configuration.wording import MISSING, findings
 from integrations.connectors import kind_named
 from integrations.errors import ConfigurationError

@@ -6,7 +6,8 @@ from integrations.configuration.apply import Applied, apply
 from integrations.configuration.check import Checked, check
 from integrations.configuration.difference import differences
 from integrations.configuration.export import export
-from integrations.configuration.source import Problem, Problems, Source, read_source
+from integrations.configuration.problems import Problem, Problems, Source
+from integrations.configuration.source import read_source
 
 __all__ = [
     "Applied",

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pydantic import ValidationError
 
 from integrations.configuration import schema
-from integrations.configuration.source import Where
+from integrations.configuration.problems import Where
 from integrations.configuration.wording import findings
 from integrations.connectors import build, kind_named
 from integrations.connectors.aims import aimed_elsewhere

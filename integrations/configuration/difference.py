@@ -5,38 +5,29 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 
+from integrations.configuration import sections
 from integrations.configuration.references import Secret
-from integrations.configuration.state import SECTIONS, Facts, State, stored
+from integrations.configuration.sections.section import Action, Kept, Section
+from integrations.configuration.state import Facts, State
 from integrations.models import Organization
 
-_WORDS = {
-    "tier": "tier",
-    "field": "field",
-    "connector": "connector",
-    "twilio": "Twilio account",
-    "person": "person",
-    "api_key": "API key",
-}
-
-
-class Action(StrEnum):
-    CREATE = "create"
-    UPDATE = "update"
-    DEACTIVATE = "deactivate"
-    DELETE = "delete"
+_DONE = {Action.DEACTIVATE: "deactivated", Action.DELETE: "deleted"}
 
 
 @dataclass(frozen=True)
 class Step:
-    """One object to be written; ``section`` is empty for the organisation itself. ``lines`` tell people, without secrets."""
+    """One object to be written; ``section`` is None for the organisation itself. ``lines`` tell people, without secrets."""
 
-    section: str
+    section: Section | None
     name: str
     action: Action
     facts: Facts
     lines: tuple[str, ...]
+
+    @property
+    def writes(self) -> bool:
+        return self.action not in _DONE
 
 
 @dataclass(frozen=True)
@@ -54,71 +45,47 @@ class Difference:
 def differences(wanted: State) -> Difference:
     """What differs between ``wanted`` and the database."""
     organization = Organization.objects.filter(slug=wanted.slug).first()
-    now = stored(organization) if organization else State(wanted.slug, {}, {section: {} for section in SECTIONS})
+    nothing = State(wanted.slug, {}, {section.name: {} for section in sections.SECTIONS})
+    now = sections.stored(organization) if organization else nothing
     steps: list[Step] = []
     if organization is None:
-        steps.append(Step("", wanted.slug, Action.CREATE, wanted.facts, (f"{wanted.slug}: new organisation",)))
+        steps.append(Step(None, wanted.slug, Action.CREATE, wanted.facts, (f"{wanted.slug}: new organisation",)))
     elif changes := _changes(now.facts, wanted.facts):
         lines = tuple(f"{wanted.slug}: {change}" for change in changes)
-        steps.append(Step("", wanted.slug, Action.UPDATE, wanted.facts, lines))
-    for section in SECTIONS:
+        steps.append(Step(None, wanted.slug, Action.UPDATE, wanted.facts, lines))
+    for section in sections.SECTIONS:
         steps += _written(section, now, wanted)
     notes: list[str] = []
-    for section in reversed(SECTIONS):
+    for section in reversed(sections.SECTIONS):
         steps += _absent(section, now, wanted, notes)
     return Difference(tuple(steps), tuple(notes))
 
 
-def _title(wanted: State, section: str, name: str) -> str:
-    return f"{wanted.slug}: {_WORDS[section]} {name}"
-
-
-def _written(section: str, now: State, wanted: State) -> Iterator[Step]:
-    for name, facts in wanted.sections[section].items():
-        title = _title(wanted, section, name)
-        if (before := now.sections[section].get(name)) is not None:
+def _written(section: Section, now: State, wanted: State) -> Iterator[Step]:
+    for name, facts in wanted.sections[section.name].items():
+        title = f"{wanted.slug}: {section.words} {name}"
+        if (before := now.sections[section.name].get(name)) is not None:
             if changes := _changes(before, facts):
                 yield Step(section, name, Action.UPDATE, facts, tuple(f"{title}: {change}" for change in changes))
-        elif (before := now.inactive.get(section, {}).get(name)) is not None:
+        elif (before := now.inactive.get(section.name, {}).get(name)) is not None:
             lines = ("active again", *_changes(before, facts))
             yield Step(section, name, Action.UPDATE, facts, tuple(f"{title}: {line}" for line in lines))
         else:
-            kind = f" ({facts['kind']})" if section == "connector" else ""
+            kind = f" ({facts['kind']})" if "kind" in facts else ""
             yield Step(section, name, Action.CREATE, facts, (f"{title}: new{kind}",))
 
 
-def _absent(section: str, now: State, wanted: State, notes: list[str]) -> Iterator[Step]:
-    """What the file no longer names. Twilio accounts stay: an account that is gone signs nothing."""
-    for name, facts in now.sections[section].items():
-        title = _title(wanted, section, name)
-        if name in wanted.sections[section] or section == "twilio":
+def _absent(section: Section, now: State, wanted: State, notes: list[str]) -> Iterator[Step]:
+    """What the file no longer names, as far as it does not stay."""
+    for name, facts in now.sections[section.name].items():
+        if name in wanted.sections[section.name]:
             continue
-        if section == "connector":
-            if facts["enabled"] and name not in wanted.left_out:
-                yield Step(section, name, Action.DEACTIVATE, facts, (f"{title}: deactivated",))
-        elif section in ("person", "api_key"):
-            yield Step(section, name, Action.DEACTIVATE, facts, (f"{title}: deactivated",))
-        elif why := _in_use(section, name, now, wanted):
-            notes.append(f"{title}: kept, because {why}")
-        else:
-            yield Step(section, name, Action.DELETE, facts, (f"{title}: deleted",))
-
-
-def _in_use(section: str, name: str, now: State, wanted: State) -> str:
-    """The reason why a tier or field that the file does not name cannot go; ``""`` if it can."""
-    if section == "tier":
-        left = [
-            facts
-            for kind in ("person", "api_key")
-            for other, facts in {**now.inactive.get(kind, {}), **now.sections[kind]}.items()
-            if other not in wanted.sections[kind]
-        ]
-        workers = Organization.objects.get(slug=wanted.slug).people.filter(user__isnull=True, tier__name=name).exists()
-        return "people or API keys still have it" if workers or any(facts["tier"] == name for facts in left) else ""
-    rules = {tier: facts["rules"] for tier, facts in {**now.sections["tier"], **wanted.sections["tier"]}.items()}
-    connectors = {**now.sections["connector"], **wanted.sections["connector"]}
-    used = any(name in targets for targets in rules.values()) or any(name in row["fields"] for row in connectors.values())
-    return "a tier or a connected system still uses it" if used else ""
+        title = f"{wanted.slug}: {section.words} {name}"
+        found = section.absent(name, now, wanted)
+        if not isinstance(found, Kept):
+            yield Step(section, name, found, facts, (f"{title}: {_DONE[found]}",))
+        elif found.why:
+            notes.append(f"{title}: kept, because {found.why}")
 
 
 def _changes(before: Facts, after: Facts, prefix: str = "") -> list[str]:

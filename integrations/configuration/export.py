@@ -9,36 +9,32 @@ from typing import Any
 import tomlkit
 from tomlkit.items import AoT, InlineTable, Table
 
-from integrations.configuration.apply import belongs_elsewhere
+from integrations.configuration import sections
 from integrations.configuration.references import Secret
-from integrations.configuration.state import Facts, stored
+from integrations.configuration.sections.section import Section
+from integrations.configuration.state import Facts
 from integrations.models import Organization
 
 _PLACEHOLDER = "env:CHANGE_ME_"
 _COMMENT = "CHANGE_ME: set this environment variable to the secret, or name where it is"
-_KEYS = {"tier": "name", "field": "name", "connector": "key", "twilio": "account_sid", "person": "username", "api_key": "name"}
-_EMPTY_LISTS = ("allow_private", "hosts")
-_ORDER = ("twilio", "tier", "field", "connector", "person", "api_key")
 
 
 def export(organization: Organization) -> str:
     """Valid TOML that holds no secret; imported unedited, it changes nothing. Needs the secrets' references to resolve."""
-    state = stored(organization)
-    users = [one.user for one in organization.people.select_related("user") if one.user]
-    of_others = {user.username for user in users if belongs_elsewhere(user, organization)}
+    state = sections.stored(organization)
     table = tomlkit.table()
     table.add("slug", state.slug)
     for name, value in state.facts.items():
         if name != "flex_roles":
             _add(table, name, value)
     # Sub-tables stand after the organisation's own keys, or they would swallow them.
-    for section in _ORDER:
+    for section in sections.SECTIONS:
         entries = tomlkit.aot()
-        for name, facts in sorted(state.sections[section].items()):
-            more = {"existing_user": True} if section == "person" and name in of_others else {}
-            entries.append(_entry(_KEYS[section], name, {**facts, **more}))
+        more = section.more(organization)
+        for name, facts in sorted(state.sections[section.name].items()):
+            entries.append(_entry(section, name, {**facts, **more.get(name, {})}))
         if len(entries):
-            table.add(section, entries)
+            table.add(section.name, entries)
     table.add("flex_roles", _flex_roles(state.facts["flex_roles"]))
     organizations: AoT = tomlkit.aot()
     organizations.append(table)
@@ -54,20 +50,22 @@ def _flex_roles(roles: Mapping[str, Any]) -> Table:
     return table
 
 
-def _entry(key: str, name: str, facts: Facts) -> Table:
+def _entry(section: Section, name: str, facts: Facts) -> Table:
     entry = tomlkit.table()
-    entry.add(key, name)
+    entry.add(section.key, name)
     for fact, value in facts.items():
-        _add(entry, fact, value)
+        if value == [] and fact in section.unless_empty:
+            continue
+        _add(entry, fact, datetime.fromisoformat(value) if value and fact in section.moments else value)
     return entry
 
 
 def _add(table: Table, name: str, value: Any) -> None:
     """``name = value``; nothing for an empty text, table or missing value, which are what an omitted key means."""
-    if value in ("", {}, None) or (value == [] and name in _EMPTY_LISTS):
+    if value in ("", {}, None):
         return
     secrets = [item for item in _items(value) if isinstance(item, Secret)]
-    item = tomlkit.item(datetime.fromisoformat(value)) if name == "expires" else _toml(value)
+    item = _toml(value)
     if any(secret.reference.startswith(_PLACEHOLDER) for secret in secrets):
         item.comment(_COMMENT)
     table.add(name, item)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -26,7 +26,7 @@ from integrations.models.organizations import (
     validate_slug,
     validate_timezone,
 )
-from integrations.models.people import API_SCOPES, DEFAULT_TIERS, Effect, Role
+from integrations.models.people import API_SCOPES, Effect, Role
 from integrations.money import currency_of
 from integrations.outbound.network import checked_host, checked_private
 from integrations.phone import UNUSABLE, NotANumber, Number, Withheld, classify
@@ -246,6 +246,8 @@ class ApiKey(Table):
 
 
 class Organization(Table):
+    """The organisation's own keys; its sections stand in ``sections``."""
+
     slug: Annotated[str, _FOLDED, _by_django(validate_slug)]
     name: Annotated[Name, Field(max_length=200)]
     timezone: Annotated[str, _by_django(validate_timezone)] = "UTC"
@@ -257,12 +259,6 @@ class Organization(Table):
     origins: list[Annotated[str, AfterValidator(_origin)]] = []
     retention_days: Retention = Retention()
     flex_roles: dict[str, FlexRole] | None = None
-    twilio: list[Twilio] = []
-    tier: list[Tier] = []
-    field: list[OwnField] = []
-    connector: list[Connector] = []
-    person: list[Person] = []
-    api_key: list[ApiKey] = []
 
     @model_validator(mode="before")
     @classmethod
@@ -283,18 +279,8 @@ class Organization(Table):
         region = table.get("region", "US")
         return {**table, "shared_numbers": in_full(numbers, region if isinstance(region, str) else "US")}
 
-    @property
-    def tiers(self) -> dict[str, dict[str, str]]:
-        """Tier → target → effect; the default tiers where the file names none."""
-        return {tier.name: tier.rules for tier in self.tier} or DEFAULT_TIERS
-
-    @property
-    def roles(self) -> dict[str, dict[str, str]]:
+    def roles_among(self, tiers: Container[str]) -> dict[str, dict[str, str]]:
         """Flex role → role and tier. The default ones count as far as their tiers exist."""
         if self.flex_roles is not None:
             return {name: role.model_dump() for name, role in self.flex_roles.items()}
-        return {name: role for name, role in default_flex_roles().items() if role["tier"] in self.tiers}
-
-
-class File(Table):
-    organization: Annotated[list[Organization], Field(min_length=1)]
+        return {name: role for name, role in default_flex_roles().items() if role["tier"] in tiers}

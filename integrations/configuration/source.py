@@ -4,76 +4,13 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-Where = tuple[str | int, ...]  # ("organization", 0, "connector", 2, "timeout_ms")
+from integrations.configuration import sections
+from integrations.configuration.problems import Problem, Problems, Source, Where
 
 _PARSER_LINE = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
-# How tables of an array are named to people: by what the file matches them with. An API key's ``key`` is not among them:
-# somebody may have put the secret itself there.
-_NAMES = {
-    "organization": "slug",
-    "twilio": "account_sid",
-    "tier": "name",
-    "field": "name",
-    "connector": "key",
-    "person": "username",
-    "api_key": "name",
-}
-
-
-@dataclass(frozen=True, order=True)
-class Problem:
-    """Something in the file that has to change. ``sentence`` says what to change and never holds a secret."""
-
-    line: int
-    path: str
-    sentence: str
-
-    def text(self, file: str) -> str:
-        place = f"{self.path}: " if self.path else ""
-        return f"{file}:{self.line}: {place}{self.sentence}"
-
-
-class Problems(Exception):
-    """The file cannot be used; every problem found in it, in the order of its lines."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        super().__init__(f"{len(problems)} problem(s)")
-        self.problems = sorted(set(problems))
-
-
-@dataclass(frozen=True)
-class Source:
-    """The content of a file and where it stands."""
-
-    data: Mapping[str, Any]
-    lines: Mapping[Where, int]
-
-    def problem(self, where: Where, sentence: str) -> Problem:
-        return Problem(self.line_of(where), self.path(where), sentence)
-
-    def line_of(self, where: Where) -> int:
-        """The key's line; else that of the nearest table or key around it; else the first."""
-        for length in range(len(where), 0, -1):
-            if line := self.lines.get(where[:length]):
-                return line
-        return 1
-
-    def path(self, where: Where) -> str:
-        """``organization[riverside].connector[crm].timeout_ms``; entries without a name by their position from 1."""
-        text, here, section = "", self.data, ""
-        for part in where:
-            here = _child(here, part)
-            if isinstance(part, int):
-                text += f"[{_name(here, section) or part + 1}]"
-            else:
-                section = part
-                text += f".{part}" if text else part
-        return text
 
 
 def read_source(path: Path) -> Source:
@@ -94,7 +31,7 @@ def read_source(path: Path) -> Source:
         data = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise Problems([_syntax_problem(error, text)]) from None
-    return Source(data, _Lines(text).found)
+    return Source(data, _Lines(text).found, sections.named_by())
 
 
 def _syntax_problem(error: Exception, text: str) -> Problem:
@@ -103,19 +40,6 @@ def _syntax_problem(error: Exception, text: str) -> Problem:
     line = int(found["line"]) if found and found["line"] else (text.rstrip("\n").count("\n") + 1 if found else 1)
     reason = _PARSER_LINE.sub("", reason)
     return Problem(line, "", f"This is not valid TOML: {reason}. Correct the line.")
-
-
-def _child(here: Any, part: str | int) -> Any:
-    if isinstance(here, dict):
-        return here.get(part)
-    if isinstance(here, list) and isinstance(part, int) and part < len(here):
-        return here[part]
-    return None
-
-
-def _name(table: Any, section: str) -> str:
-    name = table.get(_NAMES.get(section)) if isinstance(table, dict) else None
-    return name if isinstance(name, str) and name.isprintable() else ""
 
 
 class _Lines:

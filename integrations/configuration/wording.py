@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from integrations.configuration.source import Where
+from integrations.configuration.problems import Where
 
 MISSING = "This key is missing. Add it."
 _SENTENCES = {
@@ -32,14 +32,17 @@ _SENTENCES = {
 _ARMS = frozenset({"str", "float", "int", "bool", "list", "dict", "nullable"})
 
 
-def findings(error: ValidationError, model: type[BaseModel]) -> Iterator[tuple[Where, str]]:
-    """The places in ``model``'s input where something is wrong, each with its sentence. One per place."""
+def findings(error: ValidationError, model: type[BaseModel], also: Iterable[str] = ()) -> Iterator[tuple[Where, str]]:
+    """The places in ``model``'s input where something is wrong, each with its sentence. One per place.
+
+    ``also``: keys that are known beside the model's own.
+    """
     seen: set[Where] = set()
     for found in error.errors(include_url=False, include_input=False, include_context=True):
         where = _without_union_arms(tuple(found["loc"]))
         if where not in seen:
             seen.add(where)
-            yield where, _sentence(found, where, model)
+            yield where, _sentence(found, where, model, also)
 
 
 def _without_union_arms(where: Where) -> Where:
@@ -49,10 +52,10 @@ def _without_union_arms(where: Where) -> Where:
     return where
 
 
-def _sentence(found: Any, where: Where, model: type[BaseModel]) -> str:
+def _sentence(found: Any, where: Where, model: type[BaseModel], also: Iterable[str]) -> str:
     kind, context = found["type"], found.get("ctx", {})
     if kind == "extra_forbidden":
-        return f"This key is not known. {_known_keys(where, model)}"
+        return f"This key is not known. {_known_keys(where, model, also)}"
     if kind == "value_error":
         return str(context["error"])
     if kind == "literal_error":
@@ -62,7 +65,7 @@ def _sentence(found: Any, where: Where, model: type[BaseModel]) -> str:
     return f"{found['msg']}."
 
 
-def _known_keys(where: Where, model: type[BaseModel]) -> str:
+def _known_keys(where: Where, model: type[BaseModel], also: Iterable[str]) -> str:
     table = model
     for part in where[:-1]:
         if isinstance(part, int):
@@ -70,7 +73,8 @@ def _known_keys(where: Where, model: type[BaseModel]) -> str:
         if part not in table.model_fields or not (inner := _model_in(table.model_fields[part].annotation)):
             return "Remove it, or correct its spelling."
         table = inner
-    return f"Remove it, or use one of: {', '.join(table.model_fields)}."
+    known = [*table.model_fields, *(also if table is model else ())]
+    return f"Remove it, or use one of: {', '.join(known)}."
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from integrations.configuration.source import Problems, Where, read_source
+from integrations.configuration.problems import Problems, Where
+from integrations.configuration.source import read_source
 
 TEXT = '''\
 # a comment with [brackets] and "quotes
