@@ -85,7 +85,22 @@ def test_another_tier_sees_what_it_may(world: World, sources_answer: Answer) -> 
     sources_answer(LookupStatus.OK, ROSA)
     _, out, _ = run("lookup_caller", "riverside", NUMBER, "--as-tier", "admin")
     assert "rosa@mail.example" in out
-    assert "12.50 USD" in out
+    assert "$12.50" in out
+
+
+def test_values_are_written_as_the_panel_writes_them(world: World, sources_answer: Answer) -> None:
+    world.riverside.timezone = "America/Los_Angeles"
+    world.riverside.save()
+    owed = [{"amount_minor": 4250, "currency": "JPY"}, {"amount_minor": 4250, "currency": "CHF"}]
+    visit = {"id": "1", "start": "2026-12-01T17:30:00+00:00", "title": "Meals", "status": "no_show"}
+    found = person("1", outstanding_balance=owed, appointments=[visit], vip_status=True, notes="one\nline")
+    sources_answer(LookupStatus.OK, found)
+    _, out, _ = run("lookup_caller", "riverside", NUMBER, "--as-tier", "admin")
+    lines = {line.split("  ")[0]: " ".join(line.split()) for line in out.splitlines()}
+    assert "¥4,250; 42.50 CHF" in lines["Outstanding balance"]
+    assert "Dec 1, 2026, 9:30 a.m. · Meals · did not come" in lines["Appointments"]
+    assert lines["VIP"].startswith("VIP Yes ")
+    assert "one line" in lines["Notes"]
 
 
 def test_what_could_not_be_read_is_told(world: World, sources_answer: Answer) -> None:

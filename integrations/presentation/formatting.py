@@ -42,21 +42,10 @@ class ValueFormatter:
         self.region = region
 
     def lines(self, kind: FieldType, value: JSON) -> list[str]:
-        """The value as one or more lines."""
-        if isinstance(value, str) and kind not in {FieldType.PHONE, FieldType.DATE, FieldType.MOMENT}:
+        """The value as one or more lines; a text as it is, be it masked, unless its type is one of texts that are read."""
+        if isinstance(value, str) and kind not in _READ:
             return [value]
-        shapes: dict[FieldType, Callable[[JSON], list[str]]] = {
-            FieldType.PHONE: lambda v: [self.phone(v)],
-            FieldType.PHONES: lambda v: [self.phone(item) for item in v],
-            FieldType.FLAG: lambda v: [_("Yes") if v else _("No")],
-            FieldType.MONEY: lambda v: [money(amount) for amount in amounts(v)],
-            FieldType.DATE: lambda v: [self.moment(v)],
-            FieldType.MOMENT: lambda v: [self.moment(v)],
-            FieldType.TEXTS: lambda v: [str(item) for item in v],
-            FieldType.APPOINTMENTS: lambda v: [self.appointment(item) for item in v],
-            FieldType.ORDERS: lambda v: [self.order(item) for item in v],
-        }
-        return shapes.get(kind, lambda v: [str(v)])(value)
+        return _LINES[kind](self, value)
 
     def field(self, definition: Field, value: JSON) -> list[str]:
         """A field's value as lines, what systems keep as a code in words."""
@@ -95,6 +84,23 @@ class ValueFormatter:
             return day == timezone.now().astimezone(self.zone).date()
         except ValueError:
             return False
+
+
+_READ = frozenset({FieldType.PHONE, FieldType.DATE, FieldType.MOMENT})
+_LINES: dict[FieldType, Callable[[ValueFormatter, JSON], list[str]]] = {
+    FieldType.TEXT: lambda _own, value: [str(value)],
+    FieldType.PHONE: lambda own, value: [own.phone(value)],
+    FieldType.PHONES: lambda own, value: [own.phone(item) for item in value],
+    FieldType.EMAIL: lambda _own, value: [str(value)],
+    FieldType.DATE: lambda own, value: [own.moment(value)],
+    FieldType.MOMENT: lambda own, value: [own.moment(value)],
+    FieldType.FLAG: lambda _own, value: [_("Yes") if value else _("No")],
+    FieldType.NUMBER: lambda _own, value: [str(value)],
+    FieldType.MONEY: lambda _own, value: [money(amount) for amount in amounts(value)],
+    FieldType.TEXTS: lambda _own, value: [str(item) for item in value],
+    FieldType.APPOINTMENTS: lambda own, value: [own.appointment(item) for item in value],
+    FieldType.ORDERS: lambda own, value: [own.order(item) for item in value],
+}
 
 
 def money(value: dict[str, JSON]) -> str:

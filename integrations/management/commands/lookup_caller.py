@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from asgiref.sync import async_to_sync
 from django.core.management.base import CommandParser
 
-from integrations.codes import decoded
 from integrations.disclosure import Context, Disclosed, Disclosure, Viewer, disclose
 from integrations.errors import AuditUnavailable
 from integrations.lookup import LookupRequest, LookupStatus, close_sources, look_up
 from integrations.lookup.attempts import attempts
 from integrations.management.base import PortalCommand, operator
 from integrations.models import ActorKind, Channel, Organization, Tier
-from integrations.money import amounts, in_major
 from integrations.phone import CallerId, NotANumber, classify
-from integrations.profile import JSON, Field, FieldType, label_of
-from integrations.stored_numbers import in_words
+from integrations.presentation.formatting import ValueFormatter
+from integrations.profile import JSON, Field, label_of
 
 _ENDINGS = {
     LookupStatus.NOT_FOUND: "Not found: no system knows this number.",
@@ -49,7 +47,8 @@ class Command(PortalCommand):
             self.stop(error.public_message, code=1)
         finally:
             attempts.close()
-        self.stdout.write("\n".join(_lines(shown)))
+        formatter = ValueFormatter(ZoneInfo(organization.timezone), organization.region)
+        self.stdout.write("\n".join(_lines(shown, formatter)))
 
     def _viewer(self, organization: Organization, name: str) -> Viewer:
         tier = Tier.objects.filter(organization=organization, name=name).first()
@@ -76,7 +75,7 @@ async def _disclosed(organization_id: int, caller_id: CallerId, viewer: Viewer) 
         await close_sources()
 
 
-def _lines(shown: Disclosure) -> Iterator[str]:
+def _lines(shown: Disclosure, formatter: ValueFormatter) -> Iterator[str]:
     if shown.status is LookupStatus.WITHHELD:
         yield "Withheld: the caller hides their number, so nobody was looked up."
         return
@@ -100,7 +99,7 @@ def _lines(shown: Disclosure) -> Iterator[str]:
             [
                 (
                     field.definition.label,
-                    _value(field, shown.region),
+                    _value(field, formatter),
                     labels.get(field.source, field.source),
                     _age(field, shown.at),
                 )
@@ -126,33 +125,17 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[s
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
-def _value(field: Disclosed, region: str) -> str:
-    if field.revealable:
-        return "hidden: reveal in the panel"
+def _value(field: Disclosed, formatter: ValueFormatter) -> str:
+    if field.value is None:
+        return "hidden: reveal in the panel" if field.revealable else "too old to be shown"
     values = [field.value, *(value for _source, value in field.conflicts)]
-    text, *others = (str(value) if field.masked else _text(field.definition, value, region) for value in values)
+    text, *others = (str(value) if field.masked else _text(field.definition, value, formatter) for value in values)
     return f"{text} (elsewhere: {'; '.join(others)})" if others else text
 
 
-def _text(definition: Field, value: JSON, region: str) -> str:
-    """One line of a value: the shapes of several parts by what people ask about first."""
-    kind = definition.type
-    if kind is FieldType.MONEY:
-        return "; ".join(f"{in_major(amount)} {amount['currency']}" for amount in amounts(value))
-    if kind is FieldType.FLAG:
-        return "yes" if value else "no"
-    if kind is FieldType.APPOINTMENTS:
-        return "; ".join(f"{item['start']} {item['title']} ({item['status']})" for item in value)
-    if kind is FieldType.ORDERS:
-        return "; ".join(f"{item['date'] or ''} {item['description']}".strip() for item in value)
-    if kind is FieldType.PHONE:
-        value = in_words(value, region)
-    elif kind is FieldType.PHONES:
-        value = [in_words(one, region) for one in value]
-    if isinstance(value, list):
-        return ", ".join(str(item) for item in value)
-    # Line breaks and control characters of a note would break the table, or the terminal.
-    return " ".join(decoded(definition.name, value).split()) if isinstance(value, str) else json.dumps(value)
+def _text(definition: Field, value: JSON, formatter: ValueFormatter) -> str:
+    """One line of a value: the breaks of a note would break the table."""
+    return " ".join("; ".join(formatter.field(definition, value)).split())
 
 
 def _age(field: Disclosed, now: datetime) -> str:
