@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from decimal import Decimal, InvalidOperation
+from enum import Enum
 
 from integrations import days, figures, money
 from integrations.emails import address_in
@@ -19,20 +20,6 @@ MAX_ITEMS = 50
 MAX_AMOUNTS = 1_000
 
 _CUT_BEHIND = 200  # longer than anything that is removed by its digits
-# Types whose digits are what they say and are not to be taken for card numbers.
-_EXEMPT = {
-    FieldType.PHONE,
-    FieldType.PHONES,
-    FieldType.DATE,
-    FieldType.MOMENT,
-    FieldType.FLAG,
-    FieldType.NUMBER,
-    FieldType.MONEY,
-}
-
-
-# Of these, what is no phone number or amount at all is a card, or a social security number.
-_DIGITS = {FieldType.PHONE, FieldType.PHONES, FieldType.NUMBER}
 
 
 @dataclass(frozen=True)
@@ -68,8 +55,7 @@ class Reader:
         self._is_never = definition.sensitivity is Sensitivity.NEVER or is_never(name)
         self._is_flag = kind is FieldType.FLAG
         self._shape = _OWN_SHAPES.get(name) or _SHAPES[kind]
-        self._is_scrubbed = kind not in _EXEMPT
-        self._is_number = kind in _DIGITS
+        self._digits = _DIGITS[kind]
         self._is_key = name == "account_id"
         self._said = None if kind is not FieldType.TEXT else name_of if name in _NAMES else _unless_nothing
 
@@ -83,9 +69,9 @@ class Reader:
             value = self._shape(raw, habits)
         except (TypeError, ValueError, KeyError, InvalidOperation, OverflowError) as error:
             raise WrongType(f"{self._definition.name} is not {self._definition.type.value}") from error
-        if self._is_scrubbed:
+        if self._digits is _Digits.SCRUBBED:
             value = _cut(scrub(value))
-        elif self._is_number and any(scrub(number) == REMOVED for number in _numbers(value)):
+        elif self._digits is _Digits.JUDGED and any(scrub(number) == REMOVED for number in _numbers(value)):
             return None
         if self._is_key and REMOVED in str(value):
             return None  # nobody is asked for by what is left of it
@@ -251,6 +237,28 @@ def _link(raw: JSON) -> str | None:
     return raw[:MAX_TEXT] if isinstance(raw, str) and raw.startswith(("https://", "http://")) else None
 
 
+class _Digits(Enum):
+    """What becomes of a value's digits, which may be those of a card or a social security number."""
+
+    SCRUBBED = "taken out where they are"
+    JUDGED = "the value is dropped where they are no phone number or amount at all"
+    KEPT = "they are what they say"
+
+
+_DIGITS: dict[FieldType, _Digits] = {
+    FieldType.TEXT: _Digits.SCRUBBED,
+    FieldType.PHONE: _Digits.JUDGED,
+    FieldType.PHONES: _Digits.JUDGED,
+    FieldType.EMAIL: _Digits.SCRUBBED,
+    FieldType.DATE: _Digits.KEPT,
+    FieldType.MOMENT: _Digits.KEPT,
+    FieldType.FLAG: _Digits.KEPT,
+    FieldType.NUMBER: _Digits.JUDGED,
+    FieldType.MONEY: _Digits.KEPT,
+    FieldType.TEXTS: _Digits.SCRUBBED,
+    FieldType.APPOINTMENTS: _Digits.SCRUBBED,
+    FieldType.ORDERS: _Digits.SCRUBBED,
+}
 # Fields that are read otherwise than others of their type.
 _OWN_SHAPES: dict[str, Callable[[JSON, Habits], JSON]] = {"date_of_birth": _birthday, "deceased": _deceased}
 _SHAPES: dict[FieldType, Callable[[JSON, Habits], JSON]] = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from integrations.profile import JSON, Field, FieldType
 from integrations.stored_numbers import numbers_in
 
@@ -13,23 +15,19 @@ def mask(field: Field, value: JSON, region: str = "") -> str:
 
     ``region``: of numbers from elsewhere the country code is shown, so that nobody takes them for numbers of here.
     """
-    if field.type is FieldType.PHONE:
-        return _phone(value, region)
-    if field.type is FieldType.PHONES:
-        return ", ".join(_phone(number, region) for number in value)
-    return _MASKS.get(field.type, _hidden)(value)
+    return _MASKS[field.type](value, region)
 
 
-def _hidden(_value: JSON) -> str:
+def _hidden(_value: JSON, _region: str) -> str:
     return DOTS
 
 
-def _text(value: JSON) -> str:
+def _text(value: JSON, _region: str) -> str:
     text = str(value)
     return f"{text[0]}{DOTS}" if len(text) >= 6 else DOTS
 
 
-def _email(value: JSON) -> str:
+def _email(value: JSON, _region: str) -> str:
     local, separator, domain = str(value).rpartition("@")
     return f"{local[0]}{DOTS}@{domain}" if separator and len(local) > 1 else DOTS
 
@@ -43,13 +41,25 @@ def _phone(value: JSON, region: str) -> str:
     return f"{DOTS} {digits[-4:]}" if len(digits) >= 7 else DOTS
 
 
-def _year(value: JSON) -> str:
+def _phones(value: JSON, region: str) -> str:
+    return ", ".join(_phone(number, region) for number in value)
+
+
+def _year(value: JSON, _region: str) -> str:
     return str(value)[:4]
 
 
-_MASKS = {
+_MASKS: dict[FieldType, Callable[[JSON, str], str]] = {
     FieldType.TEXT: _text,
+    FieldType.PHONE: _phone,
+    FieldType.PHONES: _phones,
     FieldType.EMAIL: _email,
     FieldType.DATE: _year,
     FieldType.MOMENT: _year,
+    FieldType.FLAG: _hidden,
+    FieldType.NUMBER: _hidden,
+    FieldType.MONEY: _hidden,
+    FieldType.TEXTS: _hidden,
+    FieldType.APPOINTMENTS: _hidden,
+    FieldType.ORDERS: _hidden,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from integrations.codes import decoded, language_of
@@ -100,32 +100,57 @@ def _same(definition: Field, one: JSON, other: JSON, region: str) -> bool:
         return True
     if definition.name == "language":
         return (language_of(str(one)) or _folded(str(one))) == (language_of(str(other)) or _folded(str(other)))
-    if definition.type in (FieldType.DATE, FieldType.MOMENT):
-        return _same_day(str(one), str(other))
     one, other = (decoded(definition.name, value) if isinstance(value, str) else value for value in (one, other))
-    return bool(_comparable(definition.type, one, region) == _comparable(definition.type, other, region))
+    return _SAME[definition.type](one, other, region)
 
 
-def _same_day(one: str, other: str) -> bool:
+def _same_day(one: JSON, other: JSON, _region: str) -> bool:
     """One system keeps the year, another the day, a third the minute: the same as far as both can tell."""
+    one, other = str(one), str(other)
     if len(one) > 10 and len(other) > 10 and datetime.fromisoformat(one) == datetime.fromisoformat(other):
         return True
-    return one[:10].startswith(other[:10]) or other[:10].startswith(one[:10])
+    return bool(one[:10].startswith(other[:10]) or other[:10].startswith(one[:10]))
 
 
 def _folded(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def _comparable(kind: FieldType, value: JSON, region: str) -> JSON:
-    if kind is FieldType.PHONE:
-        return comparable(value, region)
-    if kind is FieldType.PHONES:
-        return sorted(str(_comparable(FieldType.PHONE, item, region)) for item in value)
-    if kind is FieldType.EMAIL:
-        return identity(value) or value
-    if kind is FieldType.MONEY:
-        return sorted((amount["currency"], amount["amount_minor"]) for amount in amounts(value))
-    if isinstance(value, str):
-        return _folded(value)
-    return value
+type _Same = Callable[[JSON, JSON, str], bool]
+
+
+def _by(comparable_form: Callable[[JSON, str], JSON]) -> _Same:
+    """Compares two values by a form that does not depend on how a system spells them, in the organisation's region."""
+    return lambda one, other, region: bool(comparable_form(one, region) == comparable_form(other, region))
+
+
+def _spelling(value: JSON, _region: str) -> JSON:
+    return _folded(value) if isinstance(value, str) else value
+
+
+def _numbers(value: JSON, region: str) -> JSON:
+    return sorted(str(comparable(item, region)) for item in value)
+
+
+def _address(value: JSON, _region: str) -> JSON:
+    return identity(value) or value
+
+
+def _amounts(value: JSON, _region: str) -> JSON:
+    return sorted((amount["currency"], amount["amount_minor"]) for amount in amounts(value))
+
+
+_SAME: dict[FieldType, _Same] = {
+    FieldType.TEXT: _by(_spelling),
+    FieldType.PHONE: _by(comparable),
+    FieldType.PHONES: _by(_numbers),
+    FieldType.EMAIL: _by(_address),
+    FieldType.DATE: _same_day,
+    FieldType.MOMENT: _same_day,
+    FieldType.FLAG: _by(_spelling),
+    FieldType.NUMBER: _by(_spelling),
+    FieldType.MONEY: _by(_amounts),
+    FieldType.TEXTS: _by(_spelling),
+    FieldType.APPOINTMENTS: _by(_spelling),
+    FieldType.ORDERS: _by(_spelling),
+}
