@@ -228,6 +228,23 @@ def test_every_package_says_what_it_decides() -> None:
     assert [str(path.relative_to(ROOT)) for path in told if not ast.get_docstring(ast.parse(path.read_text("utf-8")))] == []
 
 
+def paths_named(text: str) -> set[str]:
+    """The files and folders of the code that a document names, whole or by their last parts."""
+    outside = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    found = re.findall(r"`((?:[\w.-]+/)+|(?:[\w.-]+/)*[\w-]+\.py)`", outside)
+    return {one for one in found if not re.search(r"[A-Z]{4}", one)}
+
+
+def test_every_module_that_a_document_names_is_there() -> None:
+    folders = ["bench", "connie_portal", "docs", "integrations", "scripts", "templates", "tests"]
+    paths = [path for folder in folders for path in [ROOT / folder, *ROOT.glob(f"{folder}/**/*")]]
+    there = [f"/{path.relative_to(ROOT)}{'/' if path.is_dir() else ''}" for path in [*paths, *ROOT.glob("*.py")]]
+    # Folders that only an installation has.
+    made = {".venv/", "var/", "mail/", "test-report/"}
+    named = [(page, one) for page, text in DOCS.items() for one in paths_named(text) - made if page != "CHANGELOG.md"]
+    assert [where for where in named if not any(path.endswith(f"/{where[1]}") for path in there)] == []
+
+
 def test_every_link_leads_somewhere() -> None:
     broken = []
     for page, text in DOCS.items():

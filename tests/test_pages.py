@@ -1,4 +1,4 @@
-"""Every address outside of the admin and the API: what strangers and people of other organisations get there."""
+"""Every address outside of the admin: what strangers, people of other organisations and keys without a scope get there."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLPattern, reverse
 
+from integrations.api.urls import urlpatterns as api
+from integrations.api.views import ApiView
 from integrations.dashboard.urls import urlpatterns as dashboard
 from integrations.panel.urls import urlpatterns as panel
-from tests.factories import World
+from tests.factories import World, make_api_key
 
 KNOWN = {"org": "riverside", "key": "0" * 32, "uidb64": "MQ", "token": "no-token"}
 # They hold nothing of anybody. A page that is not named here asks for a log-in.
@@ -57,3 +59,14 @@ def test_what_is_behind_the_log_in_is_kept_nowhere_and_has_no_inline_code(world:
         assert "unsafe" not in answer["Content-Security-Policy"]
         assert not re.search(r"\son\w+=|<style|\sstyle=|javascript:", html)
         assert all("src=" in script for script in re.findall(r"<script\b[^>]*>", html))
+
+
+ENDPOINTS = [page for page in api if issubclass(getattr(page.callback, "view_class", object), ApiView)]
+
+
+@pytest.mark.parametrize("page", ENDPOINTS, ids=lambda page: str(page.name))
+def test_an_endpoint_answers_nobody_without_a_key_of_its_scope(world: World, page: URLPattern) -> None:
+    key, _row = make_api_key(world.riverside, scopes=["enrich"])
+    keyed = Client(headers={"Authorization": f"Bearer {key}"})
+    assert {answer.status_code for answer in answers(Client(), page)} == {401}
+    assert {answer.status_code for answer in answers(keyed, page)} == {403}
