@@ -6,9 +6,11 @@ import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from integrations.jobs.leases import claim
 from integrations.models import PeriodicRun
 
 # Who has not finished by then is taken for dead, and the work is handed out again.
@@ -29,16 +31,19 @@ def _handed_out(name: str, every: timedelta, now: datetime) -> int | None:
     run, made = PeriodicRun.objects.get_or_create(name=name, period=period, defaults={"handed_at": now})
     if made:
         return run.pk
-    if run.done_at is not None or now - run.handed_at < LEASE:
+    if run.done_at is not None or now - run.handed_at < LEASE:  # mostly; so it is not written to find that out
         return None
-    left = PeriodicRun.objects.filter(pk=run.pk, done_at=None, handed_at=run.handed_at)
-    return run.pk if left.update(handed_at=now, began_at=None) else None
+    return run.pk if claim(_undone(run.pk), "handed_at", now, LEASE, began_at=None) else None
 
 
 def begin(pk: int) -> PeriodicRun | None:
     """The run, for whoever is first to take it from the queue; None for all others."""
-    taken = PeriodicRun.objects.filter(pk=pk, began_at=None, done_at=None).update(began_at=timezone.now())
-    return PeriodicRun.objects.get(pk=pk) if taken else None
+    # Whoever dies over it is noticed by when it was handed out.
+    return PeriodicRun.objects.get(pk=pk) if claim(_undone(pk), "began_at", timezone.now()) else None
+
+
+def _undone(pk: int) -> QuerySet[PeriodicRun]:
+    return PeriodicRun.objects.filter(pk=pk, done_at=None)
 
 
 def finish(run: PeriodicRun) -> None:
