@@ -16,9 +16,9 @@ from integrations.connectors.leaving_out import leaving_out
 from integrations.deadline import Deadline
 from integrations.errors import ConfigurationError, OverBudget, RateLimited, SourceError, SourceTimeout, SourceUnavailable
 from integrations.lookup.attempts import OVER_BUDGET, Attempt, attempts
-from integrations.lookup.backends import Page, backends
+from integrations.lookup.backends import CachePage, backends
 from integrations.lookup.background import run_in_background
-from integrations.lookup.cache import Kept, Outcome, may_be_kept
+from integrations.lookup.cache import CachedAnswer, Outcome, may_be_kept
 from integrations.lookup.restricted import Restricted, trace_of
 from integrations.lookup.result import Renewal, SourceOutcome, SourceStatus
 from integrations.lookup.sources import Source, plan_with
@@ -92,7 +92,7 @@ class SourceResult:
 class PendingQuery:
     """A question that is on its way to its source. Over with the earlier of the source's deadline and ``overall``."""
 
-    def __init__(self, source_query: SourceQuery, page: Page, overall: Deadline) -> None:
+    def __init__(self, source_query: SourceQuery, page: CachePage, overall: Deadline) -> None:
         self.source, self._source_query = source_query.source, source_query
         self._began = time.monotonic()
         # The question ends by the source's own deadline, which tells the breaker; this only bounds the waiting for it.
@@ -126,7 +126,7 @@ class PendingQuery:
         _single_flight.leave(self._flight)
 
 
-async def ask(source_query: SourceQuery, page: Page, overall: Deadline) -> SourceResult:
+async def ask(source_query: SourceQuery, page: CachePage, overall: Deadline) -> SourceResult:
     """Ask the source and wait for it. Always ends in an outcome, by the earlier of its deadline and ``overall``."""
     asked = PendingQuery(source_query, page, overall)
     try:
@@ -137,17 +137,17 @@ async def ask(source_query: SourceQuery, page: Page, overall: Deadline) -> Sourc
     return asked.settled()
 
 
-def from_cache(source_query: SourceQuery, page: Page) -> SourceResult | None:
+def from_cache(source_query: SourceQuery, page: CachePage) -> SourceResult | None:
     """What the cache holds, if it may be used. Where that is stale, the source is asked anew: behind it, or by whoever
     ``follows``, to whom that is told. They get what is to be refreshed meanwhile, too."""
     source = source_query.source
     kept = None if source_query.refresh and not source_query.follows else page.get(source_query.entry)
-    if kept is None or not source.terms.is_usable(kept):
+    if kept is None or not source.cache_policy.is_usable(kept):
         return None
     outcome = str(_found(kept.records))
     attempts.note(Attempt(source.fingerprint, source_query.name, cached=True, outcome=outcome))
-    is_fresh = source.terms.is_fresh(kept)
-    records = kept.records if is_fresh else source.terms.as_stale(kept, source_query.vocabulary)
+    is_fresh = source.cache_policy.is_fresh(kept)
+    records = kept.records if is_fresh else source.cache_policy.as_stale(kept, source_query.vocabulary)
     settled = replace(answered(source, list(records), 0.0, kept), left_out=kept.left_out, source_query=source_query)
     if is_fresh and not source_query.refresh:
         return settled
@@ -157,7 +157,7 @@ def from_cache(source_query: SourceQuery, page: Page) -> SourceResult | None:
     return replace(settled, outcome=replace(settled.outcome, renewal=Renewal.PENDING))
 
 
-def _refresh_behind(source_query: SourceQuery, page: Page) -> None:
+def _refresh_behind(source_query: SourceQuery, page: CachePage) -> None:
     run_in_background(_single_flight.join((page.key, source_query.entry), lambda: _fetch(source_query, page)))
 
 
@@ -167,7 +167,7 @@ def _refresh_behind(source_query: SourceQuery, page: Page) -> None:
 _single_flight: SingleFlight[Outcome] = SingleFlight()
 
 
-async def _fetch(source_query: SourceQuery, page: Page) -> Outcome:
+async def _fetch(source_query: SourceQuery, page: CachePage) -> Outcome:
     """Ask the source, unless it is paused or another process asks already; keep what it answers."""
     source = source_query.source
     source.breaker.adopt(page.pauses.get(source.fingerprint))
@@ -180,7 +180,7 @@ async def _fetch(source_query: SourceQuery, page: Page) -> Outcome:
     return await backends().single_flight.once(page, source_query.entry, lambda: _call(source_query, page), source.timeout_s)
 
 
-async def _call(source_query: SourceQuery, page: Page) -> Outcome:
+async def _call(source_query: SourceQuery, page: CachePage) -> Outcome:
     source = source_query.source
     attempt = Attempt.begin(source.fingerprint, source_query.name, trial=source.breaker.pause is not None)
     try:
@@ -196,7 +196,7 @@ async def _call(source_query: SourceQuery, page: Page) -> Outcome:
         return Outcome(error=error)
     finally:
         attempt.end()
-    source.pace.took(attempt.ms / 1000)
+    source.latency.took(attempt.ms / 1000)
     if source.breaker.succeeded():
         await backends().pauses.tell(source.fingerprint, None)
     await keep(source_query, page, outcome)
@@ -219,12 +219,12 @@ async def _read(source_query: SourceQuery, attempt: Attempt) -> Outcome:
     return Outcome(counted, remarks=tuple(said) if counted or not left_out else (), left_out=left_out)
 
 
-async def keep(source_query: SourceQuery, page: Page, outcome: Outcome) -> None:
+async def keep(source_query: SourceQuery, page: CachePage, outcome: Outcome) -> None:
     """Keep an answer for as long as the source's terms say."""
-    keeps_s = source_query.source.terms.keeps_s(outcome.records)
+    keeps_s = source_query.source.cache_policy.keeps_s(outcome.records)
     if keeps_s and may_be_kept(outcome.records, source_query.vocabulary):
         left_out = outcome.left_out if may_be_kept(outcome.left_out, source_query.vocabulary) else ()
-        await page.put(source_query.entry, Kept(outcome.records, time.time(), outcome.remarks, left_out), keeps_s)
+        await page.put(source_query.entry, CachedAnswer(outcome.records, time.time(), outcome.remarks, left_out), keeps_s)
 
 
 async def _tried(source_query: SourceQuery, deadline: Deadline, attempt: Attempt) -> list[SourceRecord]:
@@ -252,7 +252,7 @@ async def _once(source_query: SourceQuery, deadline: Deadline) -> list[SourceRec
         raise ConfigurationError(f"{source.key} is not set up correctly")
     try:
         async with (
-            source.limiter.turn(deadline, backends().turns, counts=source_query.counts),
+            source.limiter.acquired(deadline, backends().rate_limits, counts=source_query.counts),
             asyncio.timeout(deadline.left()),
         ):
             return await source_query.request(source.connector, deadline)
@@ -277,7 +277,7 @@ def end_pause(organization_id: int, connector_id: int) -> None:
 
 
 def answered(
-    source: Source, records: list[SourceRecord], seconds: float, kept: Kept | None = None, remarks: Sequence[str] = ()
+    source: Source, records: list[SourceRecord], seconds: float, kept: CachedAnswer | None = None, remarks: Sequence[str] = ()
 ) -> SourceResult:
     """The outcome of a question that was answered, now or, if ``kept``, earlier."""
     status = _found(records)

@@ -106,7 +106,7 @@ async def _answer(
     """
     deadline = overall.within(source.timeout_s)
     try:
-        async with source.limiter.turn(deadline, backends().turns), asyncio.timeout(deadline.left()):
+        async with source.limiter.acquired(deadline, backends().rate_limits), asyncio.timeout(deadline.left()):
             return await connector.availability(question, deadline)
     except TimeoutError:
         problem = "timeout"

@@ -22,7 +22,7 @@ RATE_PAUSE_S = 2.0
 
 
 @dataclass(frozen=True)
-class Pause:
+class OpenCircuit:
     """``word``: ``circuit_open``, ``auth``, ``scope`` or ``rate_limited``. ``until`` is by the wall clock, because several
     processes share it. ``scopes``: those that are missing."""
 
@@ -37,11 +37,11 @@ class Breaker:
 
     def __init__(self, connector: str) -> None:
         self.connector = connector
-        self.pause: Pause | None = None
+        self.pause: OpenCircuit | None = None
         self._failures = 0
         self._trying_since = float("-inf")
 
-    def adopt(self, told: Pause | None) -> None:
+    def adopt(self, told: OpenCircuit | None) -> None:
         """A pause that another process has begun."""
         if told and (self.pause is None or told.until > self.pause.until):
             self.pause = told
@@ -60,7 +60,7 @@ class Breaker:
             raise self._refusal(self.pause, max(left, 0.0))
         self._trying_since = now  # half open: this request tries, the others wait for what it finds
 
-    def _refusal(self, pause: Pause, left: float) -> SourceError:
+    def _refusal(self, pause: OpenCircuit, left: float) -> SourceError:
         if pause.word == "auth":
             return AuthFailed(self.connector, "paused")
         if pause.word == "scope":
@@ -103,7 +103,7 @@ class Breaker:
         now = time.time()
         if self.pause and self.pause.until > now:
             return False  # others of the same moment have said so already
-        self.pause = Pause(word, now + seconds, seconds, scopes)
+        self.pause = OpenCircuit(word, now + seconds, seconds, scopes)
         log.warning("source.paused", connector=self.connector, why=word, seconds=seconds)
         return True
 

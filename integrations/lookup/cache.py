@@ -22,7 +22,7 @@ DELICATE_STALE_S = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class CachedAnswer:
     """One source's answer and when it came, by the wall clock; ``remarks`` is what its connector said of it, ``left_out`` what
     tells of whom it was emptied (``lookup.restricted``): for how long it is good, they count as nobody."""
 
@@ -37,7 +37,7 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Terms:
+class CachePolicy:
     """How long one source's answers are good, in seconds. ``fresh_s`` 0: they are not kept."""
 
     fresh_s: int = FRESH_S
@@ -45,7 +45,7 @@ class Terms:
     negative_s: int = NEGATIVE_S
 
     @classmethod
-    def of(cls, configured: Mapping[str, Any]) -> Terms:
+    def of(cls, configured: Mapping[str, Any]) -> CachePolicy:
         return cls(**{name: value for name, value in configured.items() if value is not None})
 
     def keeps_s(self, records: tuple[SourceRecord, ...]) -> int:
@@ -54,14 +54,14 @@ class Terms:
             return 0
         return max(self.stale_s, self.fresh_s) if records else self.negative_s
 
-    def is_fresh(self, kept: Kept) -> bool:
+    def is_fresh(self, kept: CachedAnswer) -> bool:
         # An answer from the future comes of a clock that was set back: its age is not known.
         return 0 <= kept.age_s < (self.fresh_s if kept.records else min(self.negative_s, self.keeps_s(())))
 
-    def is_usable(self, kept: Kept) -> bool:
+    def is_usable(self, kept: CachedAnswer) -> bool:
         return 0 <= kept.age_s < self.keeps_s(kept.records)
 
-    def as_stale(self, kept: Kept, vocabulary: Mapping[str, Field]) -> tuple[SourceRecord, ...]:
+    def as_stale(self, kept: CachedAnswer, vocabulary: Mapping[str, Field]) -> tuple[SourceRecord, ...]:
         """The records marked stale, without what may not be shown at this age: of that, the names only."""
         too_old = kept.age_s >= self.fresh_s + DELICATE_STALE_S
         return tuple(_aged(record, vocabulary) if too_old else replace(record, stale=True) for record in kept.records)
@@ -81,7 +81,7 @@ def may_be_kept(records: tuple[SourceRecord, ...], vocabulary: Mapping[str, Fiel
 @dataclass
 class Outcome:
     """How asking a source ended: its records and what its connector said of them, or why there are none; and who was taken
-    out, as in ``Kept``."""
+    out, as in ``CachedAnswer``."""
 
     records: tuple[SourceRecord, ...] = ()
     error: SourceError | None = None

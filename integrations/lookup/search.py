@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from integrations.connectors.base import Connector
 from integrations.deadline import Deadline
 from integrations.lookup.asking import Request, SourceQuery, SourceResult, ask, from_cache
-from integrations.lookup.backends import Page, backends
+from integrations.lookup.backends import CachePage, backends
 from integrations.lookup.linked import take_out_linked
 from integrations.lookup.merge import link, merge
 from integrations.lookup.result import LookupResult, status_of
@@ -86,7 +86,7 @@ def _request(search_query: SearchQuery) -> Request:
     return request
 
 
-async def _settled(source_query: SourceQuery, page: Page, deadline: Deadline) -> SourceResult:
+async def _settled(source_query: SourceQuery, page: CachePage, deadline: Deadline) -> SourceResult:
     return from_cache(source_query, page) or await ask(source_query, page, deadline)
 
 

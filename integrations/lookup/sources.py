@@ -15,9 +15,9 @@ from integrations.connectors import build, kinds
 from integrations.connectors.base import Connector, DetailKeys, Limits, SourceSettings
 from integrations.errors import ConfigurationError
 from integrations.lookup.breaker import Breaker
-from integrations.lookup.budget import Budget
-from integrations.lookup.cache import Terms
+from integrations.lookup.cache import CachePolicy
 from integrations.lookup.limiter import Limiter
+from integrations.lookup.rate_limit import RateLimit
 from integrations.lookup.restricted import Restricted, restricted_in
 from integrations.lookup.source_settings import settings_of
 from integrations.lookup.stored_rows import StoredRows
@@ -36,7 +36,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass
-class Pace:
+class LatencyEstimate:
     """How long a source usually takes to answer: who takes longest is asked first."""
 
     usual_s: float = 0.0
@@ -66,10 +66,10 @@ class Source:
     details_by: str
     fallback_for: str
     fingerprint: str
-    terms: Terms
+    cache_policy: CachePolicy
     breaker: Breaker
     limiter: Limiter
-    pace: Pace
+    latency: LatencyEstimate
     connector: Connector | None
 
     @cached_property
@@ -206,28 +206,28 @@ def _fingerprint(row: ConnectorRow, organization: Organization, vocabulary: Mapp
     return f"{organization.pk}:{row.pk}:{hashlib.blake2b(facts.encode(), digest_size=8).hexdigest()}"
 
 
-def _guards(row: ConnectorRow, fingerprint: str) -> tuple[Breaker, Limiter, Pace]:
+def _guards(row: ConnectorRow, fingerprint: str) -> tuple[Breaker, Limiter, LatencyEstimate]:
     """The guards of this configuration, which outlive the plans that name them."""
     with _lock:
         known = _guarding.get(row.pk)
         if known is None or known[0] != fingerprint:
             # Not the fingerprint: what was asked under another configuration was asked of the same account.
             limiter = Limiter(row.key, f"{row.organization_id}:{row.pk}", _budget(row))
-            known = _guarding[row.pk] = (fingerprint, Breaker(row.key), limiter, Pace())
+            known = _guarding[row.pk] = (fingerprint, Breaker(row.key), limiter, LatencyEstimate())
         return known[1:]
 
 
-def _budget(row: ConnectorRow) -> Budget:
+def _budget(row: ConnectorRow) -> RateLimit:
     """What is configured, else what the vendor allows."""
     kind = kinds().get(row.kind)
     usual = kind.default_limits if kind else Limits()
     rps, concurrency = row.limits.get("rps") or usual.rps, row.limits.get("concurrency") or usual.concurrency
-    return Budget.of(float(rps), int(concurrency))
+    return RateLimit.of(float(rps), int(concurrency))
 
 
 def _source(row: ConnectorRow, organization: Organization, vocabulary: Mapping[str, Field], keys: Mapping[int, str]) -> Source:
     fingerprint = _fingerprint(row, organization, vocabulary)
-    breaker, limiter, pace = _guards(row, fingerprint)
+    breaker, limiter, latency = _guards(row, fingerprint)
     return Source(
         key=row.key,
         label=row.name,
@@ -238,17 +238,17 @@ def _source(row: ConnectorRow, organization: Organization, vocabulary: Mapping[s
         details_by=row.details_by,
         fallback_for=keys.get(row.fallback_for_id or 0, ""),
         fingerprint=fingerprint,
-        terms=Terms.of(row.cache),
+        cache_policy=CachePolicy.of(row.cache),
         breaker=breaker,
         limiter=limiter,
-        pace=pace,
+        latency=latency,
         connector=_built(row.pk, settings_of(row, organization, vocabulary)),
     )
 
 
 _connectors: dict[int, tuple[SourceSettings, Connector]] = {}
 _retired: list[Connector] = []
-_guarding: dict[int, tuple[str, Breaker, Limiter, Pace]] = {}
+_guarding: dict[int, tuple[str, Breaker, Limiter, LatencyEstimate]] = {}
 _lock = threading.Lock()
 
 

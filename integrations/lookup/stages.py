@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from integrations.connectors.base import DetailKeys
 from integrations.deadline import Deadline
 from integrations.lookup.asking import PendingQuery, Request, SourceQuery, SourceResult, from_cache
-from integrations.lookup.backends import NO_PAGE, Page, backends
+from integrations.lookup.backends import NO_PAGE, CachePage, backends
 from integrations.lookup.linked import take_out, take_out_linked
 from integrations.lookup.merge import link, merge, sure_key
 from integrations.lookup.result import LookupRequest, LookupResult, LookupStatus, SourceOutcome, SourceStatus, status_of
@@ -54,7 +54,7 @@ class Stages:
         self.leaves_out = None if question.with_restricted else plan.restricted
         self.refresh = question.refresh
         self.follows = follows
-        self.page: Page = NO_PAGE
+        self.page: CachePage = NO_PAGE
         self.patience = Deadline(PATIENCE_S)
         self.soft = Deadline(SOFT_DEADLINE_S)
         self.is_slow = False
@@ -86,7 +86,7 @@ class Stages:
     async def _begin(self) -> None:
         fingerprints = [source.fingerprint for source in self.plan.sources]
         self.page = await backends().open(self.plan.organization_id, self._about, fingerprints)
-        for source in sorted(self.plan.sources, key=lambda source: (not source.essential, -source.pace.usual_s)):
+        for source in sorted(self.plan.sources, key=lambda source: (not source.essential, -source.latency.usual_s)):
             if self.choice.found_by:
                 self._fetch_from(source, self.choice.found_by)
             elif source.asked_by_phone and not source.fallback_for:

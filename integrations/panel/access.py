@@ -32,7 +32,7 @@ _VIEW_ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
-class Visit:
+class PanelRequest:
     """A viewer in their organisation, and the call if the address names one. ``htmx``: a part of the page is asked for."""
 
     viewer: Viewer
@@ -69,7 +69,7 @@ class Visit:
         return Context(purpose, call_sid, panel_key=panel_key, view_id=showing, checked=self.checked)
 
 
-def enter(request: HttpRequest, org: str, key: str = "") -> Visit:
+def authorize(request: HttpRequest, org: str, key: str = "") -> PanelRequest:
     """The logged-in user's visit. Raises Http404, with the denial on record, for whoever has no authority here. (sync)
 
     Whether an organisation or a call exists is not told to those who may not see it.
@@ -83,23 +83,23 @@ def enter(request: HttpRequest, org: str, key: str = "") -> Visit:
         raise Http404 from None
     organization = Organization.objects.get(pk=viewer.organization_id)
     if not key:
-        return Visit(viewer, organization, htmx=is_for_a_part(request))
+        return PanelRequest(viewer, organization, htmx=is_for_a_part(request))
     call = find_call(organization, key)
     if call is None:
         if Call.objects.filter(key=key).exists():
             record_denial(user, what="open a call of another organisation", channel=Channel.PANEL, address=viewer.address)
         raise Http404
     asks = organization.identity_check != IdentityQuestion.OFF
-    return Visit(viewer, organization, call, checked(call) if asks else None, is_for_a_part(request))
+    return PanelRequest(viewer, organization, call, checked(call) if asks else None, is_for_a_part(request))
 
 
-def enter_page(request: HttpRequest, org: str, key: str) -> Visit:
-    """``enter()`` to the call's page itself, not to a part of it: the call comes first in the person's list. (sync)"""
-    visit = enter(request, org, key)
-    if visit.call and visit.viewer.person_id is not None:
+def authorize_page(request: HttpRequest, org: str, key: str) -> PanelRequest:
+    """``authorize()`` to the call's page itself, not to a part of it: the call comes first in the person's list. (sync)"""
+    panel = authorize(request, org, key)
+    if panel.call and panel.viewer.person_id is not None:
         with suppress(AnyDatabaseError):  # no reason not to show the call
-            note_opening(visit.call, visit.viewer.person_id)
-    return visit
+            note_opening(panel.call, panel.viewer.person_id)
+    return panel
 
 
 def is_for_a_part(request: HttpRequest) -> bool:
@@ -113,21 +113,21 @@ def to_log_in(request: HttpRequest, org: str, key: str) -> HttpResponse:
     return HttpResponseClientRedirect(redirection.url) if is_for_a_part(request) else redirection
 
 
-VisitedView = Callable[[HttpRequest, Visit], Awaitable[HttpResponseBase]]
+AuthorizedView = Callable[[HttpRequest, PanelRequest], Awaitable[HttpResponseBase]]
 View = Callable[[HttpRequest, str, str], Coroutine[Any, Any, HttpResponseBase]]
 
 
-def visited(view: VisitedView) -> View:
+def authorized(view: AuthorizedView) -> View:
     """A view of a call, for whoever is logged in and may see it. Everybody else is led to the log-in, or finds nothing."""
-    return _entered_by(enter, view)
+    return _authorized_by(authorize, view)
 
 
-def visited_page(view: VisitedView) -> View:
-    """``visited()`` for the call's page itself."""
-    return _entered_by(enter_page, view)
+def visited_page(view: AuthorizedView) -> View:
+    """``authorized()`` for the call's page itself."""
+    return _authorized_by(authorize_page, view)
 
 
-def _entered_by(way: Callable[[HttpRequest, str, str], Visit], view: VisitedView) -> View:
+def _authorized_by(way: Callable[[HttpRequest, str, str], PanelRequest], view: AuthorizedView) -> View:
     @wraps(view)
     async def entered(request: HttpRequest, org: str, key: str) -> HttpResponseBase:
         if not (await request.auser()).is_authenticated:

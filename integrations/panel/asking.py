@@ -7,23 +7,23 @@ from django.http import HttpRequest
 
 from integrations.calls.choices import choice_of
 from integrations.lookup import Choice, LookupRequest, LookupResult, look_up
-from integrations.panel.access import Visit
+from integrations.panel.access import PanelRequest
 
 
-async def looked_up(visit: Visit, *, refresh: bool = False) -> LookupResult:
+async def looked_up(panel: PanelRequest, *, refresh: bool = False) -> LookupResult:
     """The caller, as far as the agent has said who it is. ``refresh``: ask the systems even where answers are kept."""
-    return await look_up(await question_of(visit, refresh=refresh))
+    return await look_up(await question_of(panel, refresh=refresh))
 
 
-async def question_of(visit: Visit, *, refresh: bool) -> LookupRequest:
+async def question_of(panel: PanelRequest, *, refresh: bool) -> LookupRequest:
     """Ask who is calling, with what the agent has said of it."""
-    choice = await sync_to_async(choice_of)(visit.call) if visit.call else Choice()
+    choice = await sync_to_async(choice_of)(panel.call) if panel.call else Choice()
     return LookupRequest(
-        visit.organization.pk,
-        visit.caller_id,
+        panel.organization.pk,
+        panel.caller_id,
         refresh=refresh,
         choice=choice,
-        with_restricted=visit.viewer.with_restricted,
+        with_restricted=panel.viewer.with_restricted,
     )
 
 

@@ -16,7 +16,7 @@ from integrations.disclosure import audit
 from integrations.errors import AuditUnavailable
 from integrations.lookup.availability import Free, what_is_free
 from integrations.models import Event
-from integrations.panel.access import Visit, visited
+from integrations.panel.access import PanelRequest, authorized
 from integrations.panel.render import draw_part
 from integrations.presentation.formatting import ValueFormatter
 
@@ -45,24 +45,24 @@ class Wanted:
 
 @never_cache
 @require_POST
-@visited
-async def free(request: HttpRequest, visit: Visit) -> HttpResponseBase:
+@authorized
+async def free(request: HttpRequest, panel: PanelRequest) -> HttpResponseBase:
     """The answer: for htmx alone, else as a page with the form."""
     wanted = Wanted(*(" ".join(request.POST.get(name, "").split()) for name in ("service_type", "location", "date")))
     context: dict[str, Any] = {"wanted": wanted, "problem": wanted.problem}
     if not wanted.problem:
-        context |= await _answered(visit, wanted)
-    return await draw_part(request, visit, "_free_answer.html", "free.html", context)
+        context |= await _answered(panel, wanted)
+    return await draw_part(request, panel, "_free_answer.html", "free.html", context)
 
 
-async def _answered(visit: Visit, wanted: Wanted) -> dict[str, Any]:
-    answer = await what_is_free(visit.organization.pk, wanted.service, wanted.where, _day(wanted.day))
-    named = {"call_sid": visit.call.call_sid or "", "panel_key": visit.call.key} if visit.call else {}
+async def _answered(panel: PanelRequest, wanted: Wanted) -> dict[str, Any]:
+    answer = await what_is_free(panel.organization.pk, wanted.service, wanted.where, _day(wanted.day))
+    named = {"call_sid": panel.call.call_sid or "", "panel_key": panel.call.key} if panel.call else {}
     try:
-        await audit.record(visit.viewer.entry(Event.AVAILABILITY, outcome=answer.status, sources=answer.sources, **named))
+        await audit.record(panel.viewer.entry(Event.AVAILABILITY, outcome=answer.status, sources=answer.sources, **named))
     except AuditUnavailable:
         return {"problem": _("The access record could not be written, so this cannot be shown. Try again in a minute.")}
-    return {"answer": _readable(answer, visit.formatter)}
+    return {"answer": _readable(answer, panel.formatter)}
 
 
 def _readable(answer: Free, formatter: ValueFormatter) -> dict[str, Any]:

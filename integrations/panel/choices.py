@@ -14,45 +14,45 @@ from integrations.calls import choices
 from integrations.disclosure import audit, pick, set_aside
 from integrations.errors import NothingShown
 from integrations.models import Call, Event
-from integrations.panel.access import View, Visit, visited
+from integrations.panel.access import PanelRequest, View, authorized
 from integrations.panel.asking import looked_up
 from integrations.panel.render import back_to_call, cannot_be_shown
 
-Saying = Callable[[HttpRequest, Visit, Call], Awaitable[None]]
+Change = Callable[[HttpRequest, PanelRequest, Call], Awaitable[None]]
 
 
-def saying(say: Saying) -> View:
+def changes_choice(say: Change) -> View:
     """A view to post to, which goes back to the call. Nothing is kept of what cannot be put on record."""
 
     @wraps(say)
-    async def view(request: HttpRequest, visit: Visit) -> HttpResponseBase:
+    async def view(request: HttpRequest, panel: PanelRequest) -> HttpResponseBase:
         try:
-            if visit.call:
-                await say(request, visit, visit.call)
+            if panel.call:
+                await say(request, panel, panel.call)
         except NothingShown as problem:
-            return await cannot_be_shown(request, visit, problem)
-        return back_to_call(visit)
+            return await cannot_be_shown(request, panel, problem)
+        return back_to_call(panel)
 
-    return never_cache(require_POST(visited(view)))
+    return never_cache(require_POST(authorized(view)))
 
 
-@saying
-async def pick_person(request: HttpRequest, visit: Visit, call: Call) -> None:
+@changes_choice
+async def pick_person(request: HttpRequest, panel: PanelRequest, call: Call) -> None:
     """The person whose ``match_id`` was posted is calling. One who is no longer found changes nothing."""
     wanted = request.POST.get("match_id", "")
-    if refs := await pick(await looked_up(visit), visit.viewer, wanted, visit.context()):
-        await sync_to_async(choices.pick)(call, refs, visit.viewer.person_id)
+    if refs := await pick(await looked_up(panel), panel.viewer, wanted, panel.context()):
+        await sync_to_async(choices.pick)(call, refs, panel.viewer.person_id)
 
 
-@saying
-async def not_this_person(request: HttpRequest, visit: Visit, call: Call) -> None:
+@changes_choice
+async def not_this_person(request: HttpRequest, panel: PanelRequest, call: Call) -> None:
     """Set aside whoever is shown, one or several: they are not calling."""
-    if refs := await set_aside(await looked_up(visit), visit.viewer, visit.context()):
-        await sync_to_async(choices.reject)(call, refs, visit.viewer.person_id)
+    if refs := await set_aside(await looked_up(panel), panel.viewer, panel.context()):
+        await sync_to_async(choices.reject)(call, refs, panel.viewer.person_id)
 
 
-@saying
-async def choose_again(request: HttpRequest, visit: Visit, call: Call) -> None:
+@changes_choice
+async def choose_again(request: HttpRequest, panel: PanelRequest, call: Call) -> None:
     """Forget what was said of who is calling."""
-    await audit.record(visit.viewer.entry(Event.CHOOSE_AGAIN, call_sid=call.call_sid or "", panel_key=call.key))
+    await audit.record(panel.viewer.entry(Event.CHOOSE_AGAIN, call_sid=call.call_sid or "", panel_key=call.key))
     await sync_to_async(choices.choose_again)(call)

@@ -17,7 +17,7 @@ from integrations.disclosure.identity import Verdict, compare_identity, identity
 from integrations.errors import AccessDenied, NothingShown
 from integrations.models import Call, IdentityCheck
 from integrations.models.organizations import IdentityQuestion
-from integrations.panel.access import Visit, visited
+from integrations.panel.access import PanelRequest, authorized
 from integrations.panel.asking import looked_up
 from integrations.panel.forms import posted, reason_given
 from integrations.panel.render import back_to_call, draw_part
@@ -29,98 +29,98 @@ Taken = tuple[str | None, int]
 
 @never_cache
 @require_POST
-@visited
-async def ask_caller(request: HttpRequest, visit: Visit) -> HttpResponseBase:
+@authorized
+async def ask_caller(request: HttpRequest, panel: PanelRequest) -> HttpResponseBase:
     """The form with the question, once it is on record that it is asked."""
-    return await _step(request, visit, _asked)
+    return await _step(request, panel, _asked)
 
 
 @never_cache
 @sensitive_post_parameters("answer")
 @require_POST
-@visited
-async def take_answer(request: HttpRequest, visit: Visit) -> HttpResponseBase:
+@authorized
+async def take_answer(request: HttpRequest, panel: PanelRequest) -> HttpResponseBase:
     """Back to the call if the answer is right, else the form again with what is left to do."""
-    return await _step(request, visit, _answered)
+    return await _step(request, panel, _answered)
 
 
 @never_cache
 @require_POST
-@visited
-async def skip_check(request: HttpRequest, visit: Visit) -> HttpResponseBase:
+@authorized
+async def skip_check(request: HttpRequest, panel: PanelRequest) -> HttpResponseBase:
     """Back to the call, with a reason on record."""
-    return await _step(request, visit, _skipped)
+    return await _step(request, panel, _skipped)
 
 
-async def _step(request: HttpRequest, visit: Visit, take: Any) -> HttpResponseBase:
-    assert visit.call is not None  # noqa: S101 -- the address names one
+async def _step(request: HttpRequest, panel: PanelRequest, take: Any) -> HttpResponseBase:
+    assert panel.call is not None  # noqa: S101 -- the address names one
     problem: str | None
     left = identity.MAX_ATTEMPTS
     try:
-        problem, left = await take(request, visit, visit.call)
+        problem, left = await take(request, panel, panel.call)
     except AccessDenied:
         problem = _("There is nobody to check now: not exactly one person is shown, or a system did not answer. Try again.")
     except NothingShown as unavailable:
         problem = unavailable.public_message
     if problem is None:
         # What was withheld may stand in any part of the panel.
-        return back_to_call(visit)
+        return back_to_call(panel)
     context = {
         "problem": problem,
         "left": left,
-        "question": visit.organization.identity_check,
+        "question": panel.organization.identity_check,
     }
-    return await draw_part(request, visit, "_identity.html", "identity.html", context)
+    return await draw_part(request, panel, "_identity.html", "identity.html", context)
 
 
-async def _asked(_request: HttpRequest, visit: Visit, _call: Call) -> Taken:
-    result = await looked_up(visit)
-    refs = await whom_to_check(result, visit.viewer, visit.context())
-    await identity_asked(result, visit.viewer, visit.context())
-    return "", await _left(visit, refs)
+async def _asked(_request: HttpRequest, panel: PanelRequest, _call: Call) -> Taken:
+    result = await looked_up(panel)
+    refs = await whom_to_check(result, panel.viewer, panel.context())
+    await identity_asked(result, panel.viewer, panel.context())
+    return "", await _left(panel, refs)
 
 
-async def _answered(request: HttpRequest, visit: Visit, call: Call) -> Taken:
-    question, answer = visit.organization.identity_check, posted(request, "answer")
-    if not said(question, answer, visit.organization.region):
+async def _answered(request: HttpRequest, panel: PanelRequest, call: Call) -> Taken:
+    question, answer = panel.organization.identity_check, posted(request, "answer")
+    if not said(question, answer, panel.organization.region):
         whole_date = question == IdentityQuestion.BIRTH_DATE
         problem = _("Type the whole date, with the year.") if whole_date else _("Type the whole ZIP code.")
         return problem, identity.MAX_ATTEMPTS
-    result, organization_id = await looked_up(visit), visit.organization.pk
-    refs = await whom_to_check(result, visit.viewer, visit.context())
+    result, organization_id = await looked_up(panel), panel.organization.pk
+    refs = await whom_to_check(result, panel.viewer, panel.context())
     if not await sync_to_async(identity.take_attempt)(organization_id, refs):
         return _("There were three answers already. Go on without the check only with a reason."), 0
-    answered = await compare_identity(result, visit.viewer, answer, visit.context())
+    answered = await compare_identity(result, panel.viewer, answer, panel.context())
     if answered.verdict is Verdict.FAILED:
-        return await _failed(visit, refs)
+        return await _failed(panel, refs)
     await sync_to_async(identity.give_back)(organization_id, refs, every=answered.verdict is Verdict.PASSED)
     if answered.verdict is Verdict.PASSED:
-        await _settle(visit, call, IdentityCheck.Outcome.PASSED, answered.refs)
+        await _settle(panel, call, IdentityCheck.Outcome.PASSED, answered.refs)
         return None, identity.MAX_ATTEMPTS
     unknown = _("No system that answered holds what this could be compared with. Go on without the check only with a reason.")
-    return unknown, await _left(visit, refs)
+    return unknown, await _left(panel, refs)
 
 
-async def _failed(visit: Visit, refs: frozenset[Ref]) -> Taken:
-    left = await _left(visit, refs)
+async def _failed(panel: PanelRequest, refs: frozenset[Ref]) -> Taken:
+    left = await _left(panel, refs)
     if not left:
         return _("This is not what your systems hold. Go on without the check only with a reason."), left
     tries = ngettext("%(n)d try is left.", "%(n)d tries are left.", left) % {"n": left}
     return _("This is not what your systems hold. Ask again.") + " " + tries, left
 
 
-async def _left(visit: Visit, refs: frozenset[Ref]) -> int:
-    return await sync_to_async(identity.attempts_left)(visit.organization.pk, refs)
+async def _left(panel: PanelRequest, refs: frozenset[Ref]) -> int:
+    return await sync_to_async(identity.attempts_left)(panel.organization.pk, refs)
 
 
-async def _skipped(request: HttpRequest, visit: Visit, call: Call) -> Taken:
+async def _skipped(request: HttpRequest, panel: PanelRequest, call: Call) -> Taken:
     reason = reason_given(request)
     if not reason:
         return _("Say why you go on without the check."), identity.MAX_ATTEMPTS
-    refs = await skip_identity(await looked_up(visit), visit.viewer, visit.context(purpose=reason))
-    await _settle(visit, call, IdentityCheck.Outcome.SKIPPED, refs)
+    refs = await skip_identity(await looked_up(panel), panel.viewer, panel.context(purpose=reason))
+    await _settle(panel, call, IdentityCheck.Outcome.SKIPPED, refs)
     return None, identity.MAX_ATTEMPTS
 
 
-async def _settle(visit: Visit, call: Call, outcome: IdentityCheck.Outcome, refs: frozenset[Ref]) -> None:
-    await sync_to_async(identity.settle)(call, outcome, refs, visit.viewer.person_id)
+async def _settle(panel: PanelRequest, call: Call, outcome: IdentityCheck.Outcome, refs: frozenset[Ref]) -> None:
+    await sync_to_async(identity.settle)(call, outcome, refs, panel.viewer.person_id)

@@ -12,41 +12,41 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from integrations.errors import NothingShown
 from integrations.lookup.availability import knows_services
-from integrations.panel.access import Visit
+from integrations.panel.access import PanelRequest
 
 
 async def draw(
-    request: HttpRequest, visit: Visit, template: str, context: dict[str, Any], *, status: int = 200
+    request: HttpRequest, panel: PanelRequest, template: str, context: dict[str, Any], *, status: int = 200
 ) -> HttpResponse:
     """A template of the panel, in the organisation's time."""
-    context |= {"organization": visit.organization, "call": visit.call}
+    context |= {"organization": panel.organization, "call": panel.call}
     if template == "call.html" and "unrecorded" not in context:
-        context["knows_services"] = await knows_services(visit.organization.pk)
+        context["knows_services"] = await knows_services(panel.organization.pk)
 
     def drawn() -> HttpResponse:
-        with visit.at_home():
+        with panel.at_home():
             return render(request, f"integrations/panel/{template}", context, status=status)
 
     # The context processors read the session.
     return await sync_to_async(drawn)()
 
 
-async def draw_part(request: HttpRequest, visit: Visit, part: str, page: str, context: dict[str, Any]) -> HttpResponse:
+async def draw_part(request: HttpRequest, panel: PanelRequest, part: str, page: str, context: dict[str, Any]) -> HttpResponse:
     """The part alone for htmx, else the page with it."""
-    return await draw(request, visit, part if visit.htmx else page, context)
+    return await draw(request, panel, part if panel.htmx else page, context)
 
 
-async def cannot_be_shown(request: HttpRequest, visit: Visit, problem: NothingShown) -> HttpResponse:
+async def cannot_be_shown(request: HttpRequest, panel: PanelRequest, problem: NothingShown) -> HttpResponse:
     """The call's page without the caller, and why."""
-    return await draw(request, visit, "call.html", {"unrecorded": problem.public_message}, status=503)
+    return await draw(request, panel, "call.html", {"unrecorded": problem.public_message}, status=503)
 
 
-def back_to_call(visit: Visit) -> HttpResponse:
+def back_to_call(panel: PanelRequest) -> HttpResponse:
     """Lead to the call's page, which is drawn anew as a whole."""
-    if visit.call is None:
+    if panel.call is None:
         raise LookupError("this visit is not to a call")
-    back = reverse("panel-call", args=[visit.organization.slug, visit.call.key])
-    return HttpResponseClientRedirect(back) if visit.htmx else redirect(back)
+    back = reverse("panel-call", args=[panel.organization.slug, panel.call.key])
+    return HttpResponseClientRedirect(back) if panel.htmx else redirect(back)
 
 
 def problem_as_json(code: str, message: str, status: int) -> JsonResponse:

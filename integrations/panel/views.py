@@ -22,12 +22,12 @@ from integrations.calls import CallFacts, open_call
 from integrations.disclosure import Disclosure, DisclosureSession, announce, disclose, refuse_probing
 from integrations.errors import NothingShown
 from integrations.lookup import look_up, so_far, stream
-from integrations.panel.access import Visit, enter, visited, visited_page
+from integrations.panel.access import PanelRequest, authorize, authorized, visited_page
 from integrations.panel.asking import asks_anew, question_of
 from integrations.panel.render import cannot_be_shown, draw, draw_part, problem_as_json
 from integrations.panel.streams import EventStream, too_many
 from integrations.phone import NotANumber, Number, Withheld, classify
-from integrations.presentation.caller import lay_out
+from integrations.presentation.caller import build_panel
 
 # How long a script that cannot read a stream waits for each of its answers.
 POLL_S = 0.7
@@ -47,18 +47,18 @@ def open_panel(request: HttpRequest, org: str) -> HttpResponse:
     if not request.user.is_authenticated:
         return problem_as_json("unauthenticated", _("Log in first."), 401)
     try:
-        visit = enter(request, org)
+        panel = authorize(request, org)
     except Http404:
         return problem_as_json("not_found", _("There is no such organisation, or you are not part of it."), 404)
     try:
-        facts = _call_facts(request, visit.organization.region)
+        facts = _call_facts(request, panel.organization.region)
     except RequestDataTooBig:
         return problem_as_json("too_large", _("The description of the call is too large."), 413)
     if facts is None:
         return problem_as_json("invalid_json", _("The call could not be read: its description is not a JSON object."), 400)
     if isinstance(facts.caller_id, NotANumber):
         return problem_as_json("invalid_phone", facts.caller_id.reason, 400)
-    call = open_call(visit.organization.pk, facts, person_id=visit.viewer.person_id)
+    call = open_call(panel.organization.pk, facts, person_id=panel.viewer.person_id)
     return JsonResponse({"url": reverse("panel-call", args=[org, call.key])})
 
 
@@ -84,44 +84,44 @@ _NAMES = ("phone", "call_sid", "task_sid", "direction")
 @never_cache
 @require_GET
 @visited_page
-async def call_page(request: HttpRequest, visit: Visit) -> HttpResponseBase:
+async def call_page(request: HttpRequest, panel: PanelRequest) -> HttpResponseBase:
     """The page of one call, at once: the number and where the rest will appear."""
-    number = visit.caller_id if isinstance(visit.caller_id, Number) else None
+    number = panel.caller_id if isinstance(panel.caller_id, Number) else None
     try:
-        text = await announce(number, visit.viewer, visit.context())
+        text = await announce(number, panel.viewer, panel.context())
     except NothingShown as problem:
-        return await cannot_be_shown(request, visit, problem)
-    return await draw(request, visit, "call.html", {"number": text, "waiting": True, "search_first": is_shared(visit)})
+        return await cannot_be_shown(request, panel, problem)
+    return await draw(request, panel, "call.html", {"number": text, "waiting": True, "search_first": is_shared(panel)})
 
 
-def is_shared(visit: Visit) -> bool:
+def is_shared(panel: PanelRequest) -> bool:
     """Whether the number is many people's, so that the caller has to be searched for."""
-    number = visit.caller_id
-    return isinstance(number, Number) and not set(number.forms).isdisjoint(visit.organization.shared_numbers)
+    number = panel.caller_id
+    return isinstance(number, Number) and not set(number.forms).isdisjoint(panel.organization.shared_numbers)
 
 
 @never_cache
 @require_GET
-@visited
-async def caller(request: HttpRequest, visit: Visit) -> HttpResponseBase:
+@authorized
+async def caller(request: HttpRequest, panel: PanelRequest) -> HttpResponseBase:
     """The content of the panel: the fragment alone for htmx, else the whole page with it.
 
     With ``poll`` what is known after a moment, for a script that asks again until it is complete.
     """
     try:
-        refuse_probing(visit.viewer)
-        question = await question_of(visit, refresh=asks_anew(request))
+        refuse_probing(panel.viewer)
+        question = await question_of(panel, refresh=asks_anew(request))
         result = await so_far(question, POLL_S) if "poll" in request.GET else await look_up(question)
-        shown = await disclose(result, visit.viewer, visit.context())
+        shown = await disclose(result, panel.viewer, panel.context())
     except NothingShown as problem:
         # 200: htmx swaps nothing else in, and the person must read this.
-        return await draw_part(request, visit, "_caller.html", "call.html", {"unrecorded": problem.public_message})
-    return await draw_part(request, visit, "_caller.html", "call.html", _board(shown, visit))
+        return await draw_part(request, panel, "_caller.html", "call.html", {"unrecorded": problem.public_message})
+    return await draw_part(request, panel, "_caller.html", "call.html", _board(shown, panel))
 
 
-def _board(shown: Disclosure, visit: Visit) -> dict[str, Any]:
-    with visit.at_home():
-        board = lay_out(shown, visit.formatter)
+def _board(shown: Disclosure, panel: PanelRequest) -> dict[str, Any]:
+    with panel.at_home():
+        board = build_panel(shown, panel.formatter)
     return {"board": board, "number": board.number, "view_id": shown.view_id}
 
 
@@ -137,10 +137,10 @@ async def stream_caller(request: HttpRequest, org: str, key: str) -> HttpRespons
         return _too_many_streams()
     if not (await request.auser()).is_authenticated:
         return problem_as_json("unauthenticated", _("Log in first."), 401)
-    visit = await sync_to_async(enter)(request, org, key)
+    panel = await sync_to_async(authorize)(request, org, key)
     if too_many(session):  # they were opened at once
         return _too_many_streams()
-    return EventStream(session, _events(request, visit))
+    return EventStream(session, _events(request, panel))
 
 
 def _too_many_streams() -> HttpResponse:
@@ -149,21 +149,21 @@ def _too_many_streams() -> HttpResponse:
     return problem
 
 
-async def _events(request: HttpRequest, visit: Visit) -> AsyncIterator[bytes]:
-    showing = DisclosureSession(visit.viewer, visit.context())
+async def _events(request: HttpRequest, panel: PanelRequest) -> AsyncIterator[bytes]:
+    showing = DisclosureSession(panel.viewer, panel.context())
     try:
-        refuse_probing(visit.viewer)
+        refuse_probing(panel.viewer)
     except NothingShown as problem:
-        fragment = await draw(request, visit, "_caller.html", {"unrecorded": problem.public_message})
+        fragment = await draw(request, panel, "_caller.html", {"unrecorded": problem.public_message})
         yield _event("done", fragment.content)
         return
-    async with aclosing(stream(await question_of(visit, refresh=asks_anew(request)))) as results:
+    async with aclosing(stream(await question_of(panel, refresh=asks_anew(request)))) as results:
         async for result in results:
             try:
-                context = _board(await showing.disclose(result), visit)
+                context = _board(await showing.disclose(result), panel)
             except NothingShown as problem:
                 context = {"unrecorded": problem.public_message}
-            fragment = await draw(request, visit, "_caller.html", context)
+            fragment = await draw(request, panel, "_caller.html", context)
             yield _event("done" if result.complete or "unrecorded" in context else "board", fragment.content)
             if "unrecorded" in context:
                 return

@@ -77,7 +77,7 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Board:
+class PanelView:
     """Everything that the fragment draws."""
 
     status: LookupStatus
@@ -104,13 +104,13 @@ class Board:
     unreadable: list[str]
 
 
-def lay_out(shown: Disclosure, formatter: ValueFormatter) -> Board:
+def build_panel(shown: Disclosure, formatter: ValueFormatter) -> PanelView:
     """The board of one disclosure."""
     labels = {source.key: source.label for source in shown.sources}
     again = frozenset(source.key for source in shown.sources if source.renewal is Renewal.PENDING)
-    rows = {name: row_of(disclosed, formatter, labels, again=again) for name, disclosed in shown.fields.items()}
+    rows = {name: build_row(disclosed, formatter, labels, again=again) for name, disclosed in shown.fields.items()}
     standing = decoded("status", _plain(shown, "status"))
-    return Board(
+    return PanelView(
         status=shown.status,
         number=shown.number_text,
         shared=shown.shared,
@@ -136,7 +136,7 @@ def lay_out(shown: Disclosure, formatter: ValueFormatter) -> Board:
     )
 
 
-def row_of(
+def build_row(
     shown: Disclosed,
     formatter: ValueFormatter,
     labels: Mapping[str, str],

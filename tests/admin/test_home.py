@@ -14,7 +14,7 @@ from integrations.connectors.salesforce.connector import SalesforceConnector
 from integrations.connectors.salesforce.session import Usage
 from integrations.disclosure import audit
 from integrations.jobs import schedule
-from integrations.lookup.breaker import Pause
+from integrations.lookup.breaker import OpenCircuit
 from integrations.lookup.sources import plan_with
 from integrations.models import AccessEntry, Person
 from tests.factories import World, make_api_key, make_connector
@@ -54,7 +54,7 @@ def test_each_step_follows_from_what_is_there(world: World, log_in: LogIn, monke
 def test_what_is_paused_says_why(world: World, log_in: LogIn, word: str, says: str) -> None:
     row = make_connector(world.riverside, "crm", "hubspot", secrets={"token": "t"})
     _plan, source = plan_with(world.riverside.pk, row.pk)
-    source.breaker.pause = Pause(word, 9e12, 9e12)
+    source.breaker.pause = OpenCircuit(word, 9e12, 9e12)
     assert says in home(log_in(world.ann))
 
 
@@ -74,7 +74,7 @@ def test_what_calls_do_without_is_said_first(world: World, log_in: LogIn) -> Non
     assert "Everything that a call needs is set up." in home(ann)
     assert "Before the first call" not in home(ann)
     _plan, source = plan_with(world.riverside.pk, row.pk)
-    source.breaker.pause = Pause("auth", 9e12, 9e12)
+    source.breaker.pause = OpenCircuit("auth", 9e12, 9e12)
     assert "1 system cannot be used as it is." in home(ann)
     assert "Everything that a call needs is set up." not in home(ann)
 
@@ -114,7 +114,7 @@ def test_a_superuser_sees_every_organisation(root: Client) -> None:
 def test_a_pause_is_ended_on_record(world: World, log_in: LogIn) -> None:
     row = make_connector(world.riverside, "crm", "hubspot", secrets={"token": "t"})
     _plan, source = plan_with(world.riverside.pk, row.pk)
-    source.breaker.pause = Pause("auth", 9e12, 9e12)
+    source.breaker.pause = OpenCircuit("auth", 9e12, 9e12)
     ann = log_in(world.ann)
     chosen = {"action": "ask_again", "_selected_action": [row.pk]}
     assert ann.post("/admin/integrations/connector/", chosen).status_code == 302

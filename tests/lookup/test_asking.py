@@ -12,7 +12,7 @@ from integrations.lookup import LookupRequest, LookupResult, engine, look_up
 from integrations.lookup.asking import _single_flight
 from integrations.lookup.backends import backends
 from integrations.lookup.backends.memory import MAX_NUMBERS, MemoryAnswers
-from integrations.lookup.cache import Kept
+from integrations.lookup.cache import CachedAnswer
 from integrations.lookup.engine import _under_way
 from integrations.models import CustomField
 from integrations.phone import Number, classify
@@ -188,14 +188,14 @@ async def test_memory_holds_so_many_numbers_and_no_more() -> None:
     kept = MemoryAnswers()
     record = SourceRecord("crm", "1", {"name": "x"})
     for number in range(MAX_NUMBERS + 50):
-        kept.write(f"n{number}", "1:2:3:find", Kept((record,), time.time()), 300)
+        kept.write(f"n{number}", "1:2:3:find", CachedAnswer((record,), time.time()), 300)
     assert len(kept.pages) == MAX_NUMBERS
     assert len(kept._found_under["1:crm:1"]) == MAX_NUMBERS
 
 
 async def test_what_has_expired_is_swept_out(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = MemoryAnswers()
-    kept.write("n1", "1:2:3:find", Kept((SourceRecord("crm", "1", {}),), time.time()), -1)
+    kept.write("n1", "1:2:3:find", CachedAnswer((SourceRecord("crm", "1", {}),), time.time()), -1)
     kept.sweep()
     assert kept.pages == {}
     assert kept._found_under == {}

@@ -18,8 +18,8 @@ from integrations.lookup import LookupRequest, LookupResult, close_sources, look
 from integrations.lookup.backends import backends
 from integrations.lookup.backends.redis import RedisBackends
 from integrations.lookup.backends.sealing import opened, sealed
-from integrations.lookup.breaker import Breaker, Pause
-from integrations.lookup.cache import Kept, Outcome, page_key
+from integrations.lookup.breaker import Breaker, OpenCircuit
+from integrations.lookup.cache import CachedAnswer, Outcome, page_key
 from integrations.phone import Number
 from integrations.profile import Match, SourceRecord
 from integrations.storage.encryption import encrypt
@@ -220,7 +220,7 @@ async def test_a_pause_for_a_missing_scope_names_it_in_every_process(redis: Redi
 
 async def test_a_pause_ends_for_all(redis: RedisServer) -> None:
     one, other = RedisBackends(LoopClients(redis.url)), RedisBackends(LoopClients(redis.url))
-    await one.pauses.tell("1:2:x", Pause("circuit_open", time.time() + 60, 60))
+    await one.pauses.tell("1:2:x", OpenCircuit("circuit_open", time.time() + 60, 60))
     assert (await other.open(1, NUMBER, ["1:2:x"])).pauses["1:2:x"].word == "circuit_open"
     await one.pauses.tell("1:2:x", None)
     assert (await other.open(1, NUMBER, ["1:2:x"])).pauses == {}
@@ -231,7 +231,7 @@ async def test_a_pause_ends_for_all(redis: RedisServer) -> None:
 async def test_what_was_sealed_with_a_lost_key_is_asked_anew(world: World, settings: Settings) -> None:
     await add(world, "crm", people=[ROSA], secrets={})
     page = await backends().open(world.riverside.pk, NUMBER)
-    await page.put("1:1:x:find", Kept((RECORD,), time.time()), 300)
+    await page.put("1:1:x:find", CachedAnswer((RECORD,), time.time()), 300)
     settings.ENCRYPTION_KEYS = ["another-key-another-key-another-key"]
     again = await backends().open(world.riverside.pk, NUMBER)
     assert again.get("1:1:x:find") is None

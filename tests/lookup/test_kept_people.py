@@ -11,7 +11,7 @@ from integrations.lookup import Choice, LookupRequest, LookupResult, look_up
 from integrations.lookup import merge as merging
 from integrations.lookup.backends import backends
 from integrations.lookup.backends.memory import MemoryAnswers
-from integrations.lookup.cache import Kept
+from integrations.lookup.cache import CachedAnswer
 from integrations.models import Connector, Organization
 from integrations.phone import Number, classify
 from integrations.profile import SourceRecord
@@ -139,7 +139,7 @@ async def test_no_more_is_kept_than_there_are_numbers(monkeypatch: pytest.Monkey
         number = classify(f"+1415555{index:04d}", "US")
         assert isinstance(number, Number)
         page = kept.page(1, number)
-        await page.put("1:1:x:find", Kept((record,), time.time()), 60)
+        await page.put("1:1:x:find", CachedAnswer((record,), time.time()), 60)
         assert page.made([record], None, lambda index=index: index) == index  # type: ignore[misc]
         assert page.made([record], None, lambda: "made again") == index
         assert page.made([SourceRecord("crm", "1", {})], None, lambda: "of another") == "of another"

@@ -17,11 +17,11 @@ from integrations.deadline import Deadline
 from integrations.errors import OverBudget
 from integrations.lookup import LookupRequest, LookupResult, close_sources, look_up
 from integrations.lookup.backends import backends
-from integrations.lookup.backends.memory import OwnTurns
+from integrations.lookup.backends.memory import LocalRateLimits
 from integrations.lookup.backends.redis import RedisBackends
 from integrations.lookup.background import cancel_background
-from integrations.lookup.budget import Budget
 from integrations.lookup.limiter import Limiter
+from integrations.lookup.rate_limit import RateLimit
 from integrations.lookup.sources import plan_of
 from integrations.phone import classify
 from integrations.storage.redis import LoopClients
@@ -31,7 +31,7 @@ from tests.lookup.fakes import FakeConnector
 from tests.lookup.test_engine import ROSA, add, statuses
 from tests.servers import MissingServer, RedisServer, redis_server
 
-ALONE = OwnTurns()
+ALONE = LocalRateLimits()
 # Long enough that nothing of it passes during a test.
 HOUR = 3_600.0
 
@@ -61,7 +61,7 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Time:
 async def taken(limiter: Limiter, deadline_s: float = 10.0, *, counts: bool = True) -> bool:
     """One question, answered at once; False where it was refused."""
     try:
-        async with limiter.turn(Deadline(deadline_s), ALONE, counts=counts):
+        async with limiter.acquired(Deadline(deadline_s), ALONE, counts=counts):
             return True
     except OverBudget:
         return False
@@ -74,12 +74,12 @@ async def taken(limiter: Limiter, deadline_s: float = 10.0, *, counts: bool = Tr
     ("rps", "turns", "window_s"), [(5, 5, 1.0), (0.5, 1, 2.0), (2.5, 3, 1.2), (1_000, 1_000, 1.0), (0, 0, 1.0)]
 )
 def test_a_rate_is_so_many_turns_in_a_window(rps: float, turns: int, window_s: float) -> None:
-    budget = Budget.of(rps, 0)
-    assert (budget.turns, budget.window_s, bool(budget)) == (turns, pytest.approx(window_s), rps > 0)
+    rate_limit = RateLimit.of(rps, 0)
+    assert (rate_limit.requests, rate_limit.window_s, bool(rate_limit)) == (turns, pytest.approx(window_s), rps > 0)
 
 
 async def test_no_second_sees_more_questions_than_it_may(time: Time) -> None:
-    limiter = Limiter("crm", "1:1", Budget.of(5, 0))
+    limiter = Limiter("crm", "1:1", RateLimit.of(5, 0))
     asked_at = []
     for step in range(40):
         time.now = step * 0.05
@@ -92,11 +92,11 @@ async def test_no_second_sees_more_questions_than_it_may(time: Time) -> None:
 
 
 async def test_who_would_wait_past_half_of_the_time_left_is_told_now(time: Time) -> None:
-    limiter = Limiter("crm", "1:1", Budget.of(1, 0))
+    limiter = Limiter("crm", "1:1", RateLimit.of(1, 0))
     assert await taken(limiter)
     assert not await taken(limiter, deadline_s=1.9)
     with pytest.raises(OverBudget) as raised:
-        async with limiter.turn(Deadline(1.9), ALONE):
+        async with limiter.acquired(Deadline(1.9), ALONE):
             raise AssertionError("unreachable")
     assert raised.value.retry_after == 1.0
     assert await taken(limiter, deadline_s=2.1), "what was refused has taken nothing"
@@ -104,7 +104,7 @@ async def test_who_would_wait_past_half_of_the_time_left_is_told_now(time: Time)
 
 
 async def test_what_does_not_count_waits_for_nobody(time: Time) -> None:
-    limiter = Limiter("crm", "1:1", Budget.of(1, 0))
+    limiter = Limiter("crm", "1:1", RateLimit.of(1, 0))
     assert await taken(limiter)
     assert await taken(limiter, counts=False)
     assert not await taken(limiter, deadline_s=1)
@@ -112,8 +112,8 @@ async def test_what_does_not_count_waits_for_nobody(time: Time) -> None:
 
 
 async def test_slots_are_counted_also_for_what_does_not_count_by_the_second() -> None:
-    limiter = Limiter("crm", "1:1", Budget.of(1, 1))
-    async with limiter.turn(Deadline(1), ALONE, counts=False):
+    limiter = Limiter("crm", "1:1", RateLimit.of(1, 1))
+    async with limiter.acquired(Deadline(1), ALONE, counts=False):
         assert not await taken(limiter, counts=False)
     assert await taken(limiter)
 
@@ -145,52 +145,54 @@ async def processes(redis: RedisServer) -> AsyncIterator[tuple[RedisBackends, Re
 type Processes = tuple[RedisBackends, RedisBackends]
 
 
-async def take(process: RedisBackends, budget: Budget, slot: str = "s", *, patience: float = 0.0, lease: float = HOUR) -> float:
-    wait = await process.turns.take("1:1", slot, budget, patience, min(lease, 50.0))
+async def acquire(
+    process: RedisBackends, rate_limit: RateLimit, slot: str = "s", *, patience: float = 0.0, lease: float = HOUR
+) -> float:
+    wait = await process.rate_limits.acquire("1:1", slot, rate_limit, patience, min(lease, 50.0))
     assert wait is not None
     return wait
 
 
 async def test_the_turns_of_a_second_are_those_of_all_processes(processes: Processes) -> None:
     one, other = processes
-    budget = Budget(turns=3, window_s=HOUR)
-    assert [await take(process, budget) for process in (one, other, one)] == [0.0, 0.0, 0.0]
+    rate_limit = RateLimit(requests=3, window_s=HOUR)
+    assert [await acquire(process, rate_limit) for process in (one, other, one)] == [0.0, 0.0, 0.0]
     for process in processes:
-        assert HOUR - 60 < await take(process, budget) <= HOUR
+        assert HOUR - 60 < await acquire(process, rate_limit) <= HOUR
 
 
 async def test_what_is_refused_takes_no_turn_and_what_waits_takes_one(processes: Processes) -> None:
     one, other = processes
-    budget = Budget(turns=1, window_s=20.0)
-    assert await take(one, budget) == 0.0
+    rate_limit = RateLimit(requests=1, window_s=20.0)
+    assert await acquire(one, rate_limit) == 0.0
     for _attempt in range(3):
-        assert 19 < await take(other, budget, patience=1) <= 20
-    assert 19 < await take(other, budget, patience=30) <= 20
-    assert 39 < await take(one, budget, patience=30) <= 40
+        assert 19 < await acquire(other, rate_limit, patience=1) <= 20
+    assert 19 < await acquire(other, rate_limit, patience=30) <= 20
+    assert 39 < await acquire(one, rate_limit, patience=30) <= 40
 
 
 async def test_turns_of_different_sources_are_apart(processes: Processes) -> None:
     one, other = processes
-    budget = Budget(turns=1, window_s=HOUR)
-    assert await one.turns.take("1:1", "s", budget, 0, 5) == 0.0
-    assert await other.turns.take("1:2", "s", budget, 0, 5) == 0.0
+    rate_limit = RateLimit(requests=1, window_s=HOUR)
+    assert await one.rate_limits.acquire("1:1", "s", rate_limit, 0, 5) == 0.0
+    assert await other.rate_limits.acquire("1:2", "s", rate_limit, 0, 5) == 0.0
 
 
 async def test_open_questions_are_those_of_all_processes(processes: Processes) -> None:
     one, other = processes
-    budget = Budget(concurrency=2)
-    assert [await take(one, budget, "a"), await take(other, budget, "b")] == [0.0, 0.0]
-    assert [await take(one, budget, "c"), await take(other, budget, "d")] == [math.inf, math.inf]
-    await other.turns.end("1:1", "b")
-    assert await take(one, budget, "c") == 0.0
+    rate_limit = RateLimit(concurrency=2)
+    assert [await acquire(one, rate_limit, "a"), await acquire(other, rate_limit, "b")] == [0.0, 0.0]
+    assert [await acquire(one, rate_limit, "c"), await acquire(other, rate_limit, "d")] == [math.inf, math.inf]
+    await other.rate_limits.release("1:1", "b")
+    assert await acquire(one, rate_limit, "c") == 0.0
 
 
 async def test_a_process_that_died_frees_its_slots_when_their_lease_ends(processes: Processes) -> None:
     one, other = processes
-    budget = Budget(concurrency=1)
-    assert await take(one, budget, "dead", lease=0) == 0.0
-    assert await take(other, budget, "alive") == 0.0
-    assert await take(one, budget, "late") == math.inf
+    rate_limit = RateLimit(concurrency=1)
+    assert await acquire(one, rate_limit, "dead", lease=0) == 0.0
+    assert await acquire(other, rate_limit, "alive") == 0.0
+    assert await acquire(one, rate_limit, "late") == math.inf
 
 
 async def test_times_from_before_the_clock_was_set_back_count_no_longer(processes: Processes, redis: RedisServer) -> None:
@@ -199,11 +201,11 @@ async def test_times_from_before_the_clock_was_set_back_count_no_longer(processe
     with redis_client.Redis(port=redis.port) as client:
         client.lpush("connie:l:{1:1}:turns", ahead)
         client.zadd("connie:l:{1:1}:slots", {"old": ahead})
-    assert await take(one, Budget(turns=1, window_s=HOUR, concurrency=1)) == 0.0
+    assert await acquire(one, RateLimit(requests=1, window_s=HOUR, concurrency=1)) == 0.0
 
 
 async def test_nothing_of_a_budget_stays_for_ever(processes: Processes, redis: RedisServer) -> None:
-    await take(processes[0], Budget(turns=5, window_s=1.0, concurrency=5))
+    await acquire(processes[0], RateLimit(requests=5, window_s=1.0, concurrency=5))
     with redis_client.Redis(port=redis.port) as client:
         keys = list(client.scan_iter("connie:l:*"))
         assert len(keys) == 2
@@ -212,27 +214,27 @@ async def test_nothing_of_a_budget_stays_for_ever(processes: Processes, redis: R
 
 async def test_a_slot_is_given_back_after_the_answer_and_after_a_failure(processes: Processes, redis: RedisServer) -> None:
     one, _other = processes
-    limiter = Limiter("crm", "1:1", Budget.of(0, 1))
+    limiter = Limiter("crm", "1:1", RateLimit.of(0, 1))
     for failure in (None, RuntimeError("the system failed")):
         try:
-            async with limiter.turn(Deadline(5), one.turns):
-                assert await take(one, limiter.budget, "another") == math.inf
+            async with limiter.acquired(Deadline(5), one.rate_limits):
+                assert await acquire(one, limiter.rate_limit, "another") == math.inf
                 if failure:
                     raise failure
         except RuntimeError:
             pass
         async with asyncio.timeout(5):
-            while await one.turns.take("1:1", "probe", limiter.budget, 0, 0) == math.inf:
+            while await one.rate_limits.acquire("1:1", "probe", limiter.rate_limit, 0, 0) == math.inf:
                 pass
-        await one.turns.end("1:1", "probe")
+        await one.rate_limits.release("1:1", "probe")
 
 
 async def test_two_processes_do_not_ask_more_than_one_may(processes: Processes) -> None:
-    limiters = [Limiter("crm", "1:1", Budget(3, HOUR, 0)) for _process in processes]
+    limiters = [Limiter("crm", "1:1", RateLimit(3, HOUR, 0)) for _process in processes]
     outcomes = []
     for index in range(8):
         try:
-            async with limiters[index % 2].turn(Deadline(1), processes[index % 2].turns):
+            async with limiters[index % 2].acquired(Deadline(1), processes[index % 2].rate_limits):
                 outcomes.append("asked")
         except OverBudget:
             outcomes.append("over")
@@ -241,28 +243,28 @@ async def test_two_processes_do_not_ask_more_than_one_may(processes: Processes) 
 
 async def test_without_redis_each_process_keeps_to_the_budget_by_itself() -> None:
     down = RedisBackends(LoopClients("redis://127.0.0.1:1/0"))
-    assert await down.turns.take("1:1", "s", Budget(1, HOUR, 1), 1, 5) is None
-    limiter = Limiter("crm", "1:1", Budget(2, HOUR, 1))
-    async with limiter.turn(Deadline(5), down.turns):
+    assert await down.rate_limits.acquire("1:1", "s", RateLimit(1, HOUR, 1), 1, 5) is None
+    limiter = Limiter("crm", "1:1", RateLimit(2, HOUR, 1))
+    async with limiter.acquired(Deadline(5), down.rate_limits):
         with pytest.raises(OverBudget, match="open"):
-            async with limiter.turn(Deadline(5), down.turns):
+            async with limiter.acquired(Deadline(5), down.rate_limits):
                 raise AssertionError("unreachable")
-    async with limiter.turn(Deadline(5), down.turns):
+    async with limiter.acquired(Deadline(5), down.rate_limits):
         pass
     with pytest.raises(OverBudget, match="budget"):
-        async with limiter.turn(Deadline(5), down.turns):
+        async with limiter.acquired(Deadline(5), down.rate_limits):
             raise AssertionError("unreachable")
     await down.close()
 
 
 async def test_what_was_asked_while_redis_was_there_counts_when_it_is_gone(processes: Processes) -> None:
     one, _other = processes
-    limiter = Limiter("crm", "1:1", Budget(1, HOUR, 0))
-    async with limiter.turn(Deadline(5), one.turns):
+    limiter = Limiter("crm", "1:1", RateLimit(1, HOUR, 0))
+    async with limiter.acquired(Deadline(5), one.rate_limits):
         pass
     down = RedisBackends(LoopClients("redis://127.0.0.1:1/0"))
     with pytest.raises(OverBudget):
-        async with limiter.turn(Deadline(5), down.turns):
+        async with limiter.acquired(Deadline(5), down.rate_limits):
             raise AssertionError("unreachable")
     await down.close()
 
@@ -275,7 +277,7 @@ async def test_a_redis_that_hangs_is_waited_for_briefly() -> None:
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     hanging = RedisBackends(LoopClients(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0"))
     async with asyncio.timeout(5):
-        assert await hanging.turns.take("1:1", "s", Budget(1, 1.0, 1), 1, 5) is None
+        assert await hanging.rate_limits.acquire("1:1", "s", RateLimit(1, 1.0, 1), 1, 5) is None
     await hanging.close()
     server.close()
 
@@ -317,10 +319,10 @@ async def test_what_the_vendor_allows_holds_where_nothing_is_configured(
     await add(world_of_fakes, "faster", limits={"rps": 50})
     await add(world_of_fakes, "narrow", limits={"concurrency": 1})
     plan = await plan_of(world_of_fakes.riverside.pk)
-    assert {source.key: source.limiter.budget for source in plan.sources} == {
-        "usual": Budget(5, 1.0, 3),
-        "faster": Budget(50, 1.0, 3),
-        "narrow": Budget(5, 1.0, 1),
+    assert {source.key: source.limiter.rate_limit for source in plan.sources} == {
+        "usual": RateLimit(5, 1.0, 3),
+        "faster": RateLimit(50, 1.0, 3),
+        "narrow": RateLimit(5, 1.0, 1),
     }
 
 

@@ -12,7 +12,7 @@ import pytest
 from integrations.lookup import LookupRequest, LookupResult, Renewal, look_up, so_far, stream
 from integrations.lookup.backends import backends
 from integrations.lookup.backends.memory import MemoryAnswers
-from integrations.lookup.cache import Kept
+from integrations.lookup.cache import CachedAnswer
 from integrations.phone import Number, classify
 from tests.factories import World
 from tests.lookup.fakes import FakeConnector
@@ -35,7 +35,7 @@ def let_age(seconds: float, **fields: Any) -> None:
                 replace(record, fields={**record.fields, **fields}, fetched_at=record.fetched_at - timedelta(seconds=seconds))
                 for record in kept.records
             )
-            page[name] = (Kept(records, kept.at - seconds), until)
+            page[name] = (CachedAnswer(records, kept.at - seconds), until)
 
 
 async def known(world: World, seconds: float = 400, **fields: Any) -> None:

@@ -7,11 +7,19 @@ from functools import cache
 from django.conf import settings
 
 from integrations.lookup.backends.memory import MemoryBackends
-from integrations.lookup.backends.protocols import NO_PAGE, Answers, Backends, Page, Pauses, SharedFlights, Turns
+from integrations.lookup.backends.protocols import (
+    NO_PAGE,
+    Answers,
+    Backends,
+    CachePage,
+    CircuitStates,
+    RateLimits,
+    SharedSingleFlight,
+)
 from integrations.lookup.backends.redis import RedisBackends
 from integrations.storage.redis import client_of
 
-__all__ = ["NO_PAGE", "Answers", "Backends", "Page", "Pauses", "SharedFlights", "Turns", "backends"]
+__all__ = ["NO_PAGE", "Answers", "Backends", "CachePage", "CircuitStates", "RateLimits", "SharedSingleFlight", "backends"]
 
 
 @cache

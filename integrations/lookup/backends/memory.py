@@ -8,10 +8,10 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, cast
 
-from integrations.lookup.backends.protocols import Backends, Page
-from integrations.lookup.breaker import Pause
-from integrations.lookup.budget import Budget
-from integrations.lookup.cache import Kept, Outcome, page_key
+from integrations.lookup.backends.protocols import Backends, CachePage
+from integrations.lookup.breaker import OpenCircuit
+from integrations.lookup.cache import CachedAnswer, Outcome, page_key
+from integrations.lookup.rate_limit import RateLimit
 from integrations.phone import Number
 
 MAX_NUMBERS = 10_000
@@ -25,49 +25,49 @@ class MemoryBackends(Backends):
 
     def __init__(self) -> None:
         self.answers = MemoryAnswers()
-        self.single_flight = OwnFlights()
-        self.pauses = OwnPauses()
-        self.turns = OwnTurns()
+        self.single_flight = LocalSingleFlight()
+        self.pauses = LocalCircuitStates()
+        self.rate_limits = LocalRateLimits()
 
-    async def open(self, organization_id: int, about: Number | str, sources: Sequence[str] = ()) -> Page:
+    async def open(self, organization_id: int, about: Number | str, sources: Sequence[str] = ()) -> CachePage:
         return self.answers.page(organization_id, about)
 
 
-class OwnFlights:
+class LocalSingleFlight:
     """No other process asks."""
 
-    async def once(self, page: Page, name: str, ask: Callable[[], Awaitable[Outcome]], seconds: float) -> Outcome:
+    async def once(self, page: CachePage, name: str, ask: Callable[[], Awaitable[Outcome]], seconds: float) -> Outcome:
         return await ask()
 
 
-class OwnPauses:
+class LocalCircuitStates:
     """No other process has to be told."""
 
-    async def tell(self, source: str, pause: Pause | None) -> None:
+    async def tell(self, source: str, pause: OpenCircuit | None) -> None:
         return
 
 
-class OwnTurns:
+class LocalRateLimits:
     """No other process takes turns, so none is counted here."""
 
-    async def take(self, name: str, slot: str, budget: Budget, patience_s: float, lease_s: float) -> float | None:
+    async def acquire(self, name: str, slot: str, rate_limit: RateLimit, patience_s: float, lease_s: float) -> float | None:
         return None
 
-    async def end(self, name: str, slot: str) -> None:
+    async def release(self, name: str, slot: str) -> None:
         return
 
 
-class MemoryPage(Page):
+class MemoryCachePage(CachePage):
     """A page in this process."""
 
     def __init__(self, answers: MemoryAnswers, key: str) -> None:
         self._answers, self.key = answers, key
 
-    def get(self, name: str) -> Kept | None:
+    def get(self, name: str) -> CachedAnswer | None:
         found = self._answers.pages.get(self.key, {}).get(name)
         return found[0] if found and found[1] > time.monotonic() else None
 
-    async def put(self, name: str, kept: Kept, keeps_s: int) -> None:
+    async def put(self, name: str, kept: CachedAnswer, keeps_s: int) -> None:
         self._answers.write(self.key, name, kept, keeps_s)
 
     def made[T](self, of: Sequence[object], how: object, make: Callable[[], T]) -> T:
@@ -92,19 +92,19 @@ class MemoryAnswers:
     """Pages in this process: the numbers asked for last, at most MOST_NUMBERS; what has expired is swept out once a minute."""
 
     def __init__(self) -> None:
-        self.pages: OrderedDict[str, dict[str, tuple[Kept, float]]] = OrderedDict()
+        self.pages: OrderedDict[str, dict[str, tuple[CachedAnswer, float]]] = OrderedDict()
         self.made: dict[str, _Made] = {}
         self._found_under: dict[str, set[str]] = {}
         self._swept_at = time.monotonic()
 
-    def page(self, organization_id: int, about: Number | str) -> MemoryPage:
+    def page(self, organization_id: int, about: Number | str) -> MemoryCachePage:
         """The number's page, which is now the one that was asked for last."""
         key = page_key(organization_id, about)
         if key in self.pages:
             self.pages.move_to_end(key)
-        return MemoryPage(self, key)
+        return MemoryCachePage(self, key)
 
-    def write(self, key: str, name: str, kept: Kept, keeps_s: int) -> None:
+    def write(self, key: str, name: str, kept: CachedAnswer, keeps_s: int) -> None:
         """Keep an entry of a page, and under which numbers its records are found."""
         self.pages.setdefault(key, {})[name] = (kept, time.monotonic() + keeps_s)
         self.made.pop(key, None)

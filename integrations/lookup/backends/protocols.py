@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol
 
-from integrations.lookup.breaker import Pause
-from integrations.lookup.budget import Budget
-from integrations.lookup.cache import Kept, Outcome
+from integrations.lookup.breaker import OpenCircuit
+from integrations.lookup.cache import CachedAnswer, Outcome
+from integrations.lookup.rate_limit import RateLimit
 from integrations.phone import Number
 
 
-class Page(ABC):
+class CachePage(ABC):
     """What is kept for one number of one organisation. Names tell source, configuration and question.
 
     ``key`` names the page; ``pauses`` are those that other processes have begun, by source; ``opened_at`` is when it was
@@ -21,14 +21,14 @@ class Page(ABC):
     """
 
     key: str
-    pauses: Mapping[str, Pause] = MappingProxyType({})
+    pauses: Mapping[str, OpenCircuit] = MappingProxyType({})
     opened_at: float = 0.0
 
     @abstractmethod
-    def get(self, name: str) -> Kept | None: ...
+    def get(self, name: str) -> CachedAnswer | None: ...
 
     @abstractmethod
-    async def put(self, name: str, kept: Kept, keeps_s: int) -> None: ...
+    async def put(self, name: str, kept: CachedAnswer, keeps_s: int) -> None: ...
 
     def made[T](self, of: Sequence[object], how: object, make: Callable[[], T]) -> T:
         """What ``make()`` made before of the very same objects ``of`` and an equal ``how``, else what it makes now. Whoever is
@@ -36,15 +36,15 @@ class Page(ABC):
         return make()
 
 
-class _NoPage(Page):
+class _NoPage(CachePage):
     """Stands for a page before it is opened: nothing is known."""
 
     key = ""
 
-    def get(self, name: str) -> Kept | None:
+    def get(self, name: str) -> CachedAnswer | None:
         return None
 
-    async def put(self, name: str, kept: Kept, keeps_s: int) -> None:
+    async def put(self, name: str, kept: CachedAnswer, keeps_s: int) -> None:
         return
 
 
@@ -64,30 +64,30 @@ class Answers(Protocol):
         """Let go of what has expired. On the loop that asks."""
 
 
-class SharedFlights(Protocol):
+class SharedSingleFlight(Protocol):
     """Questions that are under way in any process."""
 
-    async def once(self, page: Page, name: str, ask: Callable[[], Awaitable[Outcome]], seconds: float) -> Outcome:
+    async def once(self, page: CachePage, name: str, ask: Callable[[], Awaitable[Outcome]], seconds: float) -> Outcome:
         """``ask()``, unless another process is asking the same at this moment: then what that one finds."""
 
 
-class Pauses(Protocol):
+class CircuitStates(Protocol):
     """Pauses of sources, for the processes that did not begin them."""
 
-    async def tell(self, source: str, pause: Pause | None) -> None:
+    async def tell(self, source: str, pause: OpenCircuit | None) -> None:
         """Let the other processes know that a source is paused, or no longer."""
 
 
-class Turns(Protocol):
+class RateLimits(Protocol):
     """The budgets of sources, from which several processes take their turns."""
 
-    async def take(self, name: str, slot: str, budget: Budget, patience_s: float, lease_s: float) -> float | None:
+    async def acquire(self, name: str, slot: str, rate_limit: RateLimit, patience_s: float, lease_s: float) -> float | None:
         """Seconds until the turn, infinite where all slots are taken; it is taken if that is within ``patience_s``.
 
         ``slot`` is held until it is given back, or for ``lease_s``. None: nothing is shared, or it cannot be said.
         """
 
-    async def end(self, name: str, slot: str) -> None:
+    async def release(self, name: str, slot: str) -> None:
         """Give ``slot`` back."""
 
 
@@ -95,12 +95,12 @@ class Backends(ABC):
     """All four, in one place."""
 
     answers: Answers
-    single_flight: SharedFlights
-    pauses: Pauses
-    turns: Turns
+    single_flight: SharedSingleFlight
+    pauses: CircuitStates
+    rate_limits: RateLimits
 
     @abstractmethod
-    async def open(self, organization_id: int, about: Number | str, sources: Sequence[str] = ()) -> Page:
+    async def open(self, organization_id: int, about: Number | str, sources: Sequence[str] = ()) -> CachePage:
         """The page of a number, or of another question in words. ``sources`` names those whose pauses matter."""
 
     async def close(self) -> None:  # noqa: B027 -- memory holds none

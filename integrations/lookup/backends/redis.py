@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from integrations.lookup.backends.link import Link
-from integrations.lookup.backends.protocols import Backends, Page
-from integrations.lookup.backends.redis_answers import RedisAnswers, RedisPage, key_of
-from integrations.lookup.backends.redis_flights import RedisFlights
-from integrations.lookup.backends.redis_pauses import RedisPauses
-from integrations.lookup.backends.redis_turns import RedisTurns
+from integrations.lookup.backends.protocols import Backends, CachePage
+from integrations.lookup.backends.redis_answers import RedisAnswers, RedisCachePage, key_of
+from integrations.lookup.backends.redis_circuits import RedisCircuitStates
+from integrations.lookup.backends.redis_rate_limits import RedisRateLimits
+from integrations.lookup.backends.redis_single_flight import RedisSingleFlight
 from integrations.phone import Number
 from integrations.storage.redis import LoopClients
 
@@ -19,16 +19,16 @@ class RedisBackends(Backends):
     """All four over one link."""
 
     answers: RedisAnswers
-    pauses: RedisPauses
+    pauses: RedisCircuitStates
 
     def __init__(self, clients: LoopClients) -> None:
         self._link = Link(clients)
         self.answers = RedisAnswers(self._link)
-        self.single_flight = RedisFlights(self._link)
-        self.pauses = RedisPauses(self._link)
-        self.turns = RedisTurns(self._link)
+        self.single_flight = RedisSingleFlight(self._link)
+        self.pauses = RedisCircuitStates(self._link)
+        self.rate_limits = RedisRateLimits(self._link)
 
-    async def open(self, organization_id: int, about: Number | str, sources: Sequence[str] = ()) -> Page:
+    async def open(self, organization_id: int, about: Number | str, sources: Sequence[str] = ()) -> CachePage:
         """The page, with the pauses, in one question to Redis."""
         key = key_of(organization_id, about)
         answers: Sequence[Any] = ()
@@ -39,7 +39,7 @@ class RedisBackends(Backends):
             answers = await pipeline.execute()
         entries, *rest = answers or [{}]
         pauses = self.pauses.told(sources, rest[0]) if rest else {}
-        return RedisPage(self.answers, key, entries, pauses)
+        return RedisCachePage(self.answers, key, entries, pauses)
 
     async def close(self) -> None:
         await self._link.close()

@@ -8,35 +8,37 @@ from typing import Any
 
 from integrations.errors import ConfigurationError
 from integrations.lookup.backends.link import Link
-from integrations.lookup.backends.protocols import Page
+from integrations.lookup.backends.protocols import CachePage
 from integrations.lookup.backends.sealing import opened, sealed
-from integrations.lookup.breaker import Pause
-from integrations.lookup.cache import STALE_S, Kept, Outcome, page_key
+from integrations.lookup.breaker import OpenCircuit
+from integrations.lookup.cache import STALE_S, CachedAnswer, Outcome, page_key
 from integrations.phone import Number
 from integrations.profile import SourceRecord
 from integrations.storage.encryption import blind_index
 
 
-class RedisPage(Page):
+class RedisCachePage(CachePage):
     """What was kept for a number when a lookup began."""
 
-    def __init__(self, answers: RedisAnswers, key: str, entries: Mapping[bytes, bytes], pauses: Mapping[str, Pause]) -> None:
+    def __init__(
+        self, answers: RedisAnswers, key: str, entries: Mapping[bytes, bytes], pauses: Mapping[str, OpenCircuit]
+    ) -> None:
         self._answers, self.key, self._entries = answers, key, entries
         self.pauses = pauses
         self.opened_at = time.time()
 
-    def get(self, name: str) -> Kept | None:
+    def get(self, name: str) -> CachedAnswer | None:
         raw = self._entries.get(name.encode())
         if raw is None:
             return None
         at, _space, content = raw.partition(b" ")
         try:
             found = opened(content)
-            return Kept(found.records, float(at), found.remarks, found.left_out)
+            return CachedAnswer(found.records, float(at), found.remarks, found.left_out)
         except ConfigurationError:
             return None
 
-    async def put(self, name: str, kept: Kept, keeps_s: int) -> None:
+    async def put(self, name: str, kept: CachedAnswer, keeps_s: int) -> None:
         content = f"{kept.at} ".encode() + sealed(Outcome(kept.records, remarks=kept.remarks, left_out=kept.left_out))
         await self._answers.write(self.key, name, content, keeps_s, [_index(name, record) for record in kept.records])
 

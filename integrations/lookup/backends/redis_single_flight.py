@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from integrations.errors import ConfigurationError
 from integrations.lookup.backends.link import Link
-from integrations.lookup.backends.protocols import Page
+from integrations.lookup.backends.protocols import CachePage
 from integrations.lookup.backends.sealing import opened, sealed
 from integrations.lookup.background import run_in_background
 from integrations.lookup.cache import Outcome
@@ -23,13 +23,13 @@ LOOK_EVERY_S = 0.015
 _ASKING = b"asking"
 
 
-class RedisFlights:
+class RedisSingleFlight:
     """Lets one process ask at a time."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
 
-    async def once(self, page: Page, name: str, ask: Callable[[], Awaitable[Outcome]], seconds: float) -> Outcome:
+    async def once(self, page: CachePage, name: str, ask: Callable[[], Awaitable[Outcome]], seconds: float) -> Outcome:
         flight = f"{page.key}:{name}:flight"
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

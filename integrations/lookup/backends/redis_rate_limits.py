@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from integrations.lookup.backends.link import Link
-from integrations.lookup.budget import Budget
+from integrations.lookup.rate_limit import RateLimit
 
 # A time that is further ahead was told before the server's clock was set back.
 _HORIZON_S = 60
@@ -47,15 +47,15 @@ return wait
 """
 
 
-class RedisTurns:
+class RedisRateLimits:
     """The budgets of all sources, for all processes."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
 
-    async def take(self, name: str, slot: str, budget: Budget, patience_s: float, lease_s: float) -> float | None:
-        times = [_us(one) for one in (budget.window_s, patience_s, lease_s)]
-        facts: list[Any] = [budget.turns, times[0], budget.concurrency, *times[1:], slot]
+    async def acquire(self, name: str, slot: str, rate_limit: RateLimit, patience_s: float, lease_s: float) -> float | None:
+        times = [_us(one) for one in (rate_limit.window_s, patience_s, lease_s)]
+        facts: list[Any] = [rate_limit.requests, times[0], rate_limit.concurrency, *times[1:], slot]
         wait: object = None
         async with self._link.briefly():
             wait = await self._link.redis.register_script(_TAKE)(keys=_keys(name), args=facts)
@@ -63,7 +63,7 @@ class RedisTurns:
             return None
         return math.inf if wait == _FULL else wait / 1e6
 
-    async def end(self, name: str, slot: str) -> None:
+    async def release(self, name: str, slot: str) -> None:
         async with self._link.briefly():
             await self._link.redis.zrem(_keys(name)[1], slot)
 

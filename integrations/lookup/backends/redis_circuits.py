@@ -9,16 +9,16 @@ from typing import Any
 import orjson
 
 from integrations.lookup.backends.link import Link
-from integrations.lookup.breaker import Pause
+from integrations.lookup.breaker import OpenCircuit
 
 
-class RedisPauses:
+class RedisCircuitStates:
     """The pauses of all sources, for all processes."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
 
-    async def tell(self, source: str, pause: Pause | None) -> None:
+    async def tell(self, source: str, pause: OpenCircuit | None) -> None:
         if pause is None:
             await self._link.delete(_key(source))
         else:
@@ -28,9 +28,9 @@ class RedisPauses:
         """Put the question for these sources' pauses into a pipeline."""
         pipeline.mget([_key(source) for source in sources])
 
-    def told(self, sources: Sequence[str], answer: Sequence[bytes | None]) -> Mapping[str, Pause]:
+    def told(self, sources: Sequence[str], answer: Sequence[bytes | None]) -> Mapping[str, OpenCircuit]:
         """The pauses in the pipeline's answer, by source."""
-        return {source: Pause(**orjson.loads(raw)) for source, raw in zip(sources, answer, strict=True) if raw}
+        return {source: OpenCircuit(**orjson.loads(raw)) for source, raw in zip(sources, answer, strict=True) if raw}
 
 
 def _key(source: str) -> str:
