@@ -78,7 +78,7 @@ RULES = [
     Rule("integrations.models*", MODELS),
     Rule(
         "integrations.lookup.backends*",
-        [*MODELS, "integrations.lookup.{background,breaker,budget,cache}", "integrations.lookup.backends*"],
+        [*MODELS, "integrations.lookup.{background,breaker,cache,rate_limit}", "integrations.lookup.backends*"],
     ),
     Rule("integrations.lookup*", [*MODELS, *REGISTRY, *REACH, "integrations.lookup*"]),
     Rule("integrations.disclosure*", [*MODELS, *LOOKUP_RESULTS, "integrations.disclosure*"]),
