@@ -59,15 +59,15 @@ class NoListYet(ConfigurationError):
 class SourceError(PortalError):
     """A source did not give a usable answer.
 
-    ``connector`` is the connector's key, ``detail`` a short developer's note without caller data or secrets.
+    ``source`` is its key, ``detail`` a short developer's note without caller data or secrets.
     """
 
     status: ClassVar[str] = "unavailable"
     retryable: ClassVar[bool] = False
 
-    def __init__(self, connector: str, detail: str = "") -> None:
-        super().__init__(f"{connector}: {detail or self.status}")
-        self.connector = connector
+    def __init__(self, source: str, detail: str = "") -> None:
+        super().__init__(f"{source}: {detail or self.status}")
+        self.source = source
         self.detail = detail
 
 
@@ -88,8 +88,8 @@ class RateLimited(SourceError):
     retryable = True
     public_message = "It is receiving too many requests at the moment."
 
-    def __init__(self, connector: str, detail: str = "", *, retry_after: float | None = None) -> None:
-        super().__init__(connector, detail)
+    def __init__(self, source: str, detail: str = "", *, retry_after: float | None = None) -> None:
+        super().__init__(source, detail)
         self.retry_after = retry_after
 
 
@@ -112,8 +112,8 @@ class MissingScope(AuthFailed):
 
     public_message = "Our sign-in may not read this. Your administrator needs to widen its permissions."
 
-    def __init__(self, connector: str, detail: str = "", *, scopes: Sequence[str] = ()) -> None:
-        super().__init__(connector, detail)
+    def __init__(self, source: str, detail: str = "", *, scopes: Sequence[str] = ()) -> None:
+        super().__init__(source, detail)
         self.scopes = tuple(scopes)
         if scopes:
             named = " or ".join(scopes)
@@ -126,8 +126,8 @@ class InvalidResponse(SourceError):
     status = "invalid_response"
     public_message = "It sent an answer that could not be read."
 
-    def __init__(self, connector: str, detail: str = "", *, foreign: bool = False) -> None:
-        super().__init__(connector, detail)
+    def __init__(self, source: str, detail: str = "", *, foreign: bool = False) -> None:
+        super().__init__(source, detail)
         self.foreign = foreign
 
 

@@ -64,25 +64,25 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes
 
-    def json(self, connector: str) -> JSON:
+    def json(self, source: str) -> JSON:
         """The body as JSON, whatever encoding it says that it is in. Raises InvalidResponse without repeating any of it."""
         charset = charset_of(self.headers.get("content-type", ""))
         try:
             text: bytes | str = self.body.decode(charset) if charset else self.body.removeprefix(codecs.BOM_UTF8)
             return orjson.loads(text)
         except orjson.JSONDecodeError:
-            return _leniently(text, connector)
+            return _leniently(text, source)
         except UnicodeError:
-            raise InvalidResponse(connector, "the body is not JSON") from None
+            raise InvalidResponse(source, "the body is not JSON") from None
 
 
-def _leniently(text: bytes | str, connector: str) -> JSON:
+def _leniently(text: bytes | str, source: str) -> JSON:
     """An answer with numbers that are too large, or none (Python and pandas write ``NaN``): these cost themselves only."""
     try:
         found = json.loads(text.decode() if isinstance(text, bytes) else text, parse_int=_whole)
         orjson.dumps(found)  # what cannot be written again, like half a character, must not come in
     except (ValueError, TypeError, RecursionError):
-        raise InvalidResponse(connector, "the body is not JSON") from None
+        raise InvalidResponse(source, "the body is not JSON") from None
     return found
 
 
@@ -102,14 +102,14 @@ class HttpDoor:
 
     def __init__(
         self,
-        connector: str,
+        source: str,
         base_url: str,
         network: NetworkPolicy,
         *,
         headers: Mapping[str, str] | None = None,
         option: str = "base_url",
     ) -> None:
-        self.connector = connector
+        self.source = source
         self.base_url, network = checked_base_url(base_url, network, option)
         self._encoded_base = str(URL(self.base_url)).rstrip("/")
         self.network = network
@@ -162,8 +162,8 @@ class HttpDoor:
 
     def checked(self, answer: Answer) -> JSON:
         """The decoded JSON of a good answer. Raises SourceError for any other."""
-        raise_for_status(self.connector, answer)
-        return answer.json(self.connector)
+        raise_for_status(self.source, answer)
+        return answer.json(self.source)
 
     def _prepared(
         self, method: str, url: URL, headers: Mapping[str, str] | None, json: JSON, form: Mapping[str, Any] | None
@@ -193,7 +193,7 @@ class HttpDoor:
             async with asyncio.timeout(deadline.left()), request.sent_by(await _session(self.network)) as response:
                 encoding = response.headers.get("content-encoding", "identity")
                 if encoding.lower() != "identity":
-                    raise InvalidResponse(self.connector, "the body is compressed, which was not asked for")
+                    raise InvalidResponse(self.source, "the body is compressed, which was not asked for")
                 return Answer(response.status, response.headers, await self._body(response))
         except SourceError:
             raise
@@ -209,35 +209,35 @@ class HttpDoor:
         while chunk := await response.content.readany():
             received += chunk
             if len(received) > MAX_BODY:
-                raise InvalidResponse(self.connector, f"the body is larger than {MAX_BODY // 1024} KiB")
+                raise InvalidResponse(self.source, f"the body is larger than {MAX_BODY // 1024} KiB")
         record_received(len(received))
         return bytes(received)
 
     def _classified(self, error: Exception) -> Exception:
         if isinstance(error, TimeoutError):
-            return SourceTimeout(self.connector)
+            return SourceTimeout(self.source)
         if isinstance(error, aiohttp.ClientPayloadError | aiohttp.ClientResponseError):
-            return InvalidResponse(self.connector, "the answer is cut off or is not HTTP", foreign=True)
+            return InvalidResponse(self.source, "the answer is cut off or is not HTTP", foreign=True)
         if isinstance(error, aiohttp.ClientError | OSError):
-            return SourceUnavailable(self.connector, type(error).__name__)
+            return SourceUnavailable(self.source, type(error).__name__)
         return error
 
 
-def raise_for_status(connector: str, answer: Answer) -> None:
+def raise_for_status(source: str, answer: Answer) -> None:
     """The general meaning of a status. Raises SourceError for all but 2xx."""
     status = answer.status
     if 200 <= status < 300:
         return
     if status == 401:
-        raise AuthFailed(connector, "status 401")
+        raise AuthFailed(source, "status 401")
     if status == 403:
-        raise MissingScope(connector, "status 403")
+        raise MissingScope(source, "status 403")
     if status == 429:
-        raise RateLimited(connector, "status 429", retry_after=retry_after(answer.headers))
+        raise RateLimited(source, "status 429", retry_after=retry_after(answer.headers))
     if status >= 500:
-        raise SourceUnavailable(connector, f"status {status}")
+        raise SourceUnavailable(source, f"status {status}")
     # A redirect could lead anywhere, with our credentials; other 4xx mean that the request itself is wrong.
-    raise InvalidResponse(connector, f"status {status}")
+    raise InvalidResponse(source, f"status {status}")
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

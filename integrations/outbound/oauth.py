@@ -39,17 +39,17 @@ Grant = Callable[[], Mapping[str, str]]
 
 
 class AccessTokens:
-    """The access tokens of one connector, shared by all its requests: minted when needed, from then on renewed in time.
+    """The access tokens of one source, shared by all its requests: minted when needed, from then on renewed in time.
 
     ``grant()`` gives the form that is posted for one. Of several requests without a token one mints it and the others
     wait, each no longer than its own deadline. Raises ConfigurationError for an address that can never work.
     """
 
-    def __init__(self, connector: str, token_url: str, network: NetworkPolicy, grant: Grant) -> None:
+    def __init__(self, source: str, token_url: str, network: NetworkPolicy, grant: Grant) -> None:
         parts = urlsplit(token_url)
-        self.connector = connector
+        self.source = source
         self._path = parts.path or "/"
-        self._door = HttpDoor(connector, f"{parts.scheme}://{parts.netloc}", network, option="token_url")
+        self._door = HttpDoor(source, f"{parts.scheme}://{parts.netloc}", network, option="token_url")
         self._grant = grant
         self._token = ""
         self._expires_at = float("-inf")
@@ -68,7 +68,7 @@ class AccessTokens:
                     if time.monotonic() >= self._expires_at:
                         await self._mint(deadline)
             except TimeoutError:
-                raise SourceTimeout(self.connector, "no token in time") from None
+                raise SourceTimeout(self.source, "no token in time") from None
         self._renew_from_now_on()
         return self._token
 
@@ -120,11 +120,11 @@ class AccessTokens:
     async def _mint(self, deadline: Deadline) -> None:
         answer = await self._door.ask("POST", self._path, deadline, form=dict(self._grant()))
         if answer.status in (400, 401, 403):
-            raise AuthFailed(self.connector, f"no token, status {answer.status}")
+            raise AuthFailed(self.source, f"no token, status {answer.status}")
         body = self._door.checked(answer)
         token = body.get("access_token") if isinstance(body, dict) else None
         if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
-            raise InvalidResponse(self.connector, "the answer to the sign-in holds no token")
+            raise InvalidResponse(self.source, "the answer to the sign-in holds no token")
         self._token = token
         told = seconds(body.get("expires_in"), MAX_LIFE_S)
         life = max((DEFAULT_LIFE_S if told is None else told) - MARGIN_S, MARGIN_S)

@@ -95,20 +95,20 @@ def rows(connection: Any, statement: str, values: Mapping[str, Any], seconds: fl
             yield row
 
 
-def classified(connector: str, error: Exception) -> SourceError:
+def classified(source: str, error: Exception) -> SourceError:
     """What the driver meant. Its text may hold values, so only codes and the names of tables and columns are passed on."""
     if isinstance(error, postgresql_driver().errors.ConnectionTimeout):
-        return SourceTimeout(connector)
+        return SourceTimeout(source)
     state = getattr(error, "sqlstate", None) or ""
     if kind := _BY_STATE.get(state):
-        return kind(connector, _missing(error) if state in _NOT_THERE else f"code {state}")
+        return kind(source, _missing(error) if state in _NOT_THERE else f"code {state}")
     if state and not state.startswith(_UNAVAILABLE):
-        return InvalidResponse(connector, f"code {state}")
+        return InvalidResponse(source, f"code {state}")
     if not state and 'FATAL:  database "' in str(error):
-        return InvalidResponse(connector, "there is no such database")
+        return InvalidResponse(source, "there is no such database")
     if not state and any(words in str(error) for words in _REFUSED_SIGN_IN):
-        return AuthFailed(connector, "the server refuses the user")
-    return SourceUnavailable(connector, f"code {state}" if state else type(error).__name__)
+        return AuthFailed(source, "the server refuses the user")
+    return SourceUnavailable(source, f"code {state}" if state else type(error).__name__)
 
 
 def _missing(error: Any) -> str:

@@ -77,7 +77,7 @@ class SqlDoor:
 
     def __init__(
         self,
-        connector: str,
+        source: str,
         url: str,
         password: str,
         network: NetworkPolicy,
@@ -86,14 +86,14 @@ class SqlDoor:
         concurrency: int = 10,
         encoding: str = "",
     ) -> None:
-        self.connector = connector
+        self.source = source
         self.url = checked_url(url, folder)
         self.network = network.towards(self.url.host, self.url.port, "url") if self.url.host else network
         self._password = password
         self._encoding = encoding and checked_encoding(encoding)
         self._closed = False
         self._asked = threading.local()  # .deadline: of the question that this thread works on
-        self._threads = ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix=f"sql-{connector}")
+        self._threads = ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix=f"sql-{source}")
         self._engine = self._make_engine(concurrency)
 
     def quoted(self, *names: str) -> str:
@@ -125,7 +125,7 @@ class SqlDoor:
 
     async def _in_thread[T](self, work: Callable[[], T], deadline: Deadline) -> T:
         if self._closed:
-            raise SourceUnavailable(self.connector, "its configuration has just changed")
+            raise SourceUnavailable(self.source, "its configuration has just changed")
         queued = self._threads.submit(work)
         # As many threads as connections: waiting for one is waiting for the other. Once it runs, this does nothing.
         impatience = asyncio.get_running_loop().call_later(min(ACQUIRE_S, deadline.left()), queued.cancel)
@@ -133,11 +133,11 @@ class SqlDoor:
             async with asyncio.timeout(deadline.left()):
                 return await asyncio.wrap_future(queued)
         except TimeoutError:
-            raise SourceTimeout(self.connector) from None
+            raise SourceTimeout(self.source) from None
         except asyncio.CancelledError:
             if (task := asyncio.current_task()) is None or task.cancelling():
                 raise
-            raise SourceTimeout(self.connector, "no connection was free in time") from None
+            raise SourceTimeout(self.source, "no connection was free in time") from None
         finally:
             impatience.cancel()
 
@@ -145,7 +145,7 @@ class SqlDoor:
 
     def _fetch(self, statement: str, values: Mapping[str, Any], deadline: Deadline) -> list[dict[str, JSON]]:
         if deadline.left() <= 0:
-            raise SourceTimeout(self.connector, "no connection was free in time")
+            raise SourceTimeout(self.source, "no connection was free in time")
         self._asked.deadline = deadline
         try:
             with self._engine.connect() as connection:
@@ -155,7 +155,7 @@ class SqlDoor:
                 with connection.execute(text(limited), dict(values)) as result:
                     return self._readable(islice(result.mappings(), MAX_ROWS))
         except PoolTimeout:
-            raise SourceTimeout(self.connector, "no connection was free in time") from None
+            raise SourceTimeout(self.source, "no connection was free in time") from None
         except (SQLAlchemyError, OSError, UnicodeError) as error:
             raise self._classified(error) from None
         finally:
@@ -173,7 +173,7 @@ class SqlDoor:
         except BaseException as error:
             connection.invalidate()  # whatever it still has to say, nobody listens
             if isinstance(error, postgresql.errors()):
-                raise postgresql.classified(self.connector, error) from None
+                raise postgresql.classified(self.source, error) from None
             raise
 
     def _limited(self, connection: Connection, statement: str, deadline: Deadline) -> str:
@@ -197,7 +197,7 @@ class SqlDoor:
             values = {name: _plain(value) for name, value in row.items()}
             size += sum(len(value) for value in values.values() if isinstance(value, str))
             if size > MAX_BYTES:
-                raise InvalidResponse(self.connector, _TOO_LARGE)
+                raise InvalidResponse(self.source, _TOO_LARGE)
             readable.append(values)
         return readable
 
@@ -275,23 +275,23 @@ class SqlDoor:
 
     def _connect_postgresql(self) -> Any:
         """Resolve, look at the address, and connect to exactly that address."""
-        problem: Exception = SourceUnavailable(self.connector, "the name has no address")
+        problem: Exception = SourceUnavailable(self.source, "the name has no address")
         for _family, _kind, _protocol, _name, address in self._addresses():
             self.network.check(str(address[0]), self.url.port)
             try:
                 return postgresql.connect(self.url, str(address[0]), self._password)
             except postgresql.errors() as error:
-                problem = postgresql.classified(self.connector, error)
+                problem = postgresql.classified(self.source, error)
         raise problem
 
     def _addresses(self) -> list[tuple[Any, ...]]:
         try:
             return socket.getaddrinfo(self.url.host, self.url.port, type=socket.SOCK_STREAM)
         except UnicodeError:
-            raise SourceUnavailable(self.connector, "the host's name cannot be one") from None
+            raise SourceUnavailable(self.source, "the host's name cannot be one") from None
 
     def _guarded_socket(self, deadline: Deadline) -> socket.socket:
-        problem: Exception = SourceUnavailable(self.connector, "the name has no address")
+        problem: Exception = SourceUnavailable(self.source, "the name has no address")
         for family, kind, protocol, _name, address in self._addresses():
             self.network.check(str(address[0]), self.url.port)
             sock = socket.socket(family, kind, protocol)
@@ -309,10 +309,10 @@ class SqlDoor:
         """What the driver meant. Its text may hold names and values, so only classes and codes are passed on."""
         cause = error.orig if isinstance(error, DBAPIError) else error
         if self.url.dialect == "postgresql" and isinstance(cause, postgresql.errors()):
-            return postgresql.classified(self.connector, cause)
+            return postgresql.classified(self.source, cause)
         if isinstance(cause, _TooLarge) or "too big" in str(cause):
-            return InvalidResponse(self.connector, _TOO_LARGE)
-        return classified(self.connector, cause)
+            return InvalidResponse(self.source, _TOO_LARGE)
+        return classified(self.source, cause)
 
 
 class _TooLarge(pymysql.err.OperationalError):

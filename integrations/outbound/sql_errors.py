@@ -55,23 +55,23 @@ def _is_of_the_server(cause: BaseException | None, code: int) -> bool:
     return isinstance(cause, pymysql.err.Error) and (code in _MYSQL_AILS or 0 < code < 1000 or 2000 <= code < 3000)
 
 
-def classified(connector: str, cause: BaseException | None) -> SourceError:
+def classified(source: str, cause: BaseException | None) -> SourceError:
     """The class of failure: what is the server's counts towards leaving it alone, what is of one question does not."""
     code = cause.args[0] if cause is not None and cause.args and isinstance(cause.args[0], int) else 0
     if code in _AUTH_CODES:
-        return AuthFailed(connector, f"code {code}")
+        return AuthFailed(source, f"code {code}")
     if code in _RIGHT_CODES:
-        return MissingScope(connector, f"code {code}")
+        return MissingScope(source, f"code {code}")
     if (
         code in _STATEMENT_TIMEOUT_CODES
         or isinstance(cause, TimeoutError)
         or any(word in str(cause) for word in _TIMEOUT_WORDS)
     ):
-        return SourceTimeout(connector, f"code {code}")
+        return SourceTimeout(source, f"code {code}")
     if code in _MISSING_CODES or "no such" in str(cause):
         named = _MISSING_NAME.search(str(cause))
-        return InvalidResponse(connector, f"there is no table or column {named[1] if named else 'of this name'}")
+        return InvalidResponse(source, f"there is no table or column {named[1] if named else 'of this name'}")
     if isinstance(cause, OSError | pymysql.err.InterfaceError) or _is_of_the_server(cause, code):
-        return SourceUnavailable(connector, f"code {code}")
+        return SourceUnavailable(source, f"code {code}")
     # Of this question or its rows: the next caller's may be answered.
-    return InvalidResponse(connector, f"{type(cause).__name__} {code}")
+    return InvalidResponse(source, f"{type(cause).__name__} {code}")

@@ -72,7 +72,7 @@ class ConnectorContract:
         with pytest.raises(SourceError) as raised:
             await self.connector(stub).find(NUMBER, Deadline(0.3 if status == "timeout" else 10))
         assert raised.value.status == status
-        assert raised.value.connector == self.connector(stub).key
+        assert raised.value.source == self.connector(stub).key
 
     async def test_answers_of_wrong_types_are_invalid(self, stub: Stub) -> None:
         for answer in self.wrong_types:

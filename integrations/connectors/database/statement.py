@@ -193,7 +193,7 @@ async def statement_of(
     try:
         statement.choose(existing, columns_of(expressions.values()) | demanded, demanded)
     except ConfigurationError as missing:
-        raise MissingColumn(sql.connector, str(missing)) from None
+        raise MissingColumn(sql.source, str(missing)) from None
     return statement
 
 

@@ -37,10 +37,10 @@ class Asking:
         if request is None:
             return []
         answer = await self.door.ask(request, deadline)
-        nobody = says_not_found(self.rules, answer, self.door.connector) or (missing_ok and answer.status == 404)
+        nobody = says_not_found(self.rules, answer, self.door.source) or (missing_ok and answer.status == 404)
         if nobody or (200 <= answer.status < 300 and not answer.body.strip()):
             return []
-        return records_in(step, self.door.checked(answer), self.door.connector)
+        return records_in(step, self.door.checked(answer), self.door.source)
 
     async def more(self, record: SourceRecord, mapped: MappedStep, inputs: Inputs, deadline: Deadline) -> SourceRecord:
         """The record with what a second step tells."""

@@ -66,9 +66,9 @@ class SignIn:
 class SignedDoor:
     """The way to one system, signed in. Raises ConfigurationError for an address or header that can never work."""
 
-    def __init__(self, connector: str, base_url: str, network: NetworkPolicy, signing_in: SignIn) -> None:
-        self.connector = connector
-        self._door = HttpDoor(connector, base_url, network, headers=signing_in.headers)
+    def __init__(self, source: str, base_url: str, network: NetworkPolicy, signing_in: SignIn) -> None:
+        self.source = source
+        self._door = HttpDoor(source, base_url, network, headers=signing_in.headers)
         self._query = signing_in.query
         self._tokens = signing_in.tokens
 
@@ -103,7 +103,7 @@ class SignedDoor:
         return self._door.checked(answer)
 
 
-def sign_in(connector: str, auth: Auth, secrets: RestSecrets, network: NetworkPolicy) -> SignIn:
+def sign_in(source: str, auth: Auth, secrets: RestSecrets, network: NetworkPolicy) -> SignIn:
     """Raises ConfigurationError naming the secret that is missing or unusable."""
     for name in NEEDED[auth.type]:
         if not secrets.value(name):
@@ -120,7 +120,7 @@ def sign_in(connector: str, auth: Auth, secrets: RestSecrets, network: NetworkPo
         return SignIn()
     if auth.type == "jwt_bearer":
         rsa_key(secrets.value("private_key"))
-    tokens = AccessTokens(connector, auth.token_url, network, lambda: _grant(auth, secrets))
+    tokens = AccessTokens(source, auth.token_url, network, lambda: _grant(auth, secrets))
     return SignIn(tokens=tokens)
 
 

@@ -18,7 +18,7 @@ def sealed(outcome: Outcome) -> bytes:
     error = outcome.error
     facts: dict[str, Any] = {"records": outcome.records, "remarks": outcome.remarks, "left_out": outcome.left_out}
     if error:
-        facts |= {"error": error.status, "connector": error.connector}
+        facts |= {"error": error.status, "source": error.source}
         facts |= {name: getattr(error, name) for name in ("retry_after", "scopes") if hasattr(error, name)}
     return encrypt(orjson.dumps(facts).decode()).encode()
 
@@ -36,10 +36,10 @@ def _outcome(facts: dict[str, Any]) -> Outcome:
     if word := facts.get("error"):
         kind = BY_STATUS.get(word, SourceUnavailable)
         if kind is RateLimited:
-            return Outcome(error=RateLimited(facts["connector"], retry_after=facts["retry_after"]))
+            return Outcome(error=RateLimited(facts["source"], retry_after=facts["retry_after"]))
         if "scopes" in facts:
-            return Outcome(error=MissingScope(facts["connector"], scopes=facts["scopes"]))
-        return Outcome(error=kind(facts["connector"]))
+            return Outcome(error=MissingScope(facts["source"], scopes=facts["scopes"]))
+        return Outcome(error=kind(facts["source"]))
     records, left_out = (tuple(_record(record) for record in facts[name]) for name in ("records", "left_out"))
     return Outcome(records, remarks=tuple(facts["remarks"]), left_out=left_out)
 
