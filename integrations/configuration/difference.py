@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from integrations.configuration import sections
 from integrations.configuration.references import Secret
-from integrations.configuration.sections.section import Action, CachedAnswer, Section
+from integrations.configuration.sections.section import Action, Kept, Section
 from integrations.configuration.state import Facts, State
 from integrations.models import Organization
 
@@ -82,7 +82,7 @@ def _absent(section: Section, now: State, wanted: State, notes: list[str]) -> It
             continue
         title = f"{wanted.slug}: {section.words} {name}"
         found = section.absent(name, now, wanted)
-        if not isinstance(found, CachedAnswer):
+        if not isinstance(found, Kept):
             yield Step(section, name, found, facts, (f"{title}: {_DONE[found]}",))
         elif found.why:
             notes.append(f"{title}: kept, because {found.why}")

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from integrations.configuration.reading import Reading, repeated
 from integrations.configuration.references import Secret, as_stored, placeholder
-from integrations.configuration.sections.section import Action, CachedAnswer, Held, Writing
+from integrations.configuration.sections.section import Action, Held, Kept, Writing
 from integrations.configuration.sections.tiers import check_tier
 from integrations.configuration.state import Facts, State
 from integrations.models import ApiKey, Organization
@@ -50,7 +50,7 @@ def stored(organization: Organization) -> Iterator[Held]:
         yield Held(key.name, facts, key.active)
 
 
-def absent(name: str, now: State, wanted: State) -> Action | CachedAnswer:
+def absent(name: str, now: State, wanted: State) -> Action | Kept:
     return Action.DEACTIVATE
 
 

@@ -12,7 +12,7 @@ from integrations.configuration.reading import Reading
 from integrations.configuration.references import Secret, as_stored, fingerprint, placeholder
 from integrations.configuration.relations import relation_problems
 from integrations.configuration.sections.fields import vocabulary
-from integrations.configuration.sections.section import Action, CachedAnswer, Held, Writing
+from integrations.configuration.sections.section import Action, Held, Kept, Writing
 from integrations.configuration.state import Facts, State
 from integrations.models import Connector, Organization
 
@@ -119,9 +119,9 @@ def _written(options: Facts) -> Facts:
     return {**options, "where": words}
 
 
-def absent(name: str, now: State, wanted: State) -> Action | CachedAnswer:
+def absent(name: str, now: State, wanted: State) -> Action | Kept:
     is_on = now.sections["connector"][name]["enabled"]
-    return Action.DEACTIVATE if is_on and name not in wanted.left_out else CachedAnswer()
+    return Action.DEACTIVATE if is_on and name not in wanted.left_out else Kept()
 
 
 def write(writing: Writing, key: str, facts: Facts) -> None:

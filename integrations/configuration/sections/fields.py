@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from integrations.configuration.reading import Reading
-from integrations.configuration.sections.section import Action, CachedAnswer, Held, Writing
+from integrations.configuration.sections.section import Action, Held, Kept, Writing
 from integrations.configuration.state import Facts, State
 from integrations.models import CustomField, Organization
 from integrations.profile import FIELDS, Field, Sensitivity, vocabulary_with
@@ -36,11 +36,11 @@ def stored(organization: Organization) -> Iterator[Held]:
         yield Held(own.name, {name: getattr(own, name) for name in ("label", "type", "sensitivity", "section", "cacheable")})
 
 
-def absent(name: str, now: State, wanted: State) -> Action | CachedAnswer:
+def absent(name: str, now: State, wanted: State) -> Action | Kept:
     tiers = {**now.sections["tier"], **wanted.sections["tier"]}.values()
     systems = {**now.sections["connector"], **wanted.sections["connector"]}.values()
     used = any(name in tier["rules"] for tier in tiers) or any(name in system["fields"] for system in systems)
-    return CachedAnswer("a tier or a connected system still uses it") if used else Action.DELETE
+    return Kept("a tier or a connected system still uses it") if used else Action.DELETE
 
 
 def write(writing: Writing, name: str, facts: Facts) -> None:

@@ -9,7 +9,7 @@ from django.contrib.auth.hashers import make_password
 from integrations.configuration import schema
 from integrations.configuration.problems import Where
 from integrations.configuration.reading import Reading
-from integrations.configuration.sections.section import Action, CachedAnswer, Held, Writing
+from integrations.configuration.sections.section import Action, Held, Kept, Writing
 from integrations.configuration.sections.tiers import check_tier
 from integrations.configuration.state import Facts, State
 from integrations.errors import ConfigurationError
@@ -95,7 +95,7 @@ def users_of_others(organization: Organization) -> dict[str, Facts]:
     return {user.username: {"existing_user": True} for user in users if belongs_elsewhere(user, organization)}
 
 
-def absent(name: str, now: State, wanted: State) -> Action | CachedAnswer:
+def absent(name: str, now: State, wanted: State) -> Action | Kept:
     return Action.DEACTIVATE
 
 

@@ -21,7 +21,7 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True)
-class CachedAnswer:
+class Kept:
     """What the file no longer names stays; ``why`` is told, unless it is empty."""
 
     why: str = ""
@@ -44,8 +44,8 @@ class Writing:
     newcomers: list[tuple[User, Organization]] = field(default_factory=list)
 
 
-def _stays(name: str, now: State, wanted: State) -> CachedAnswer:
-    return CachedAnswer()
+def _stays(name: str, now: State, wanted: State) -> Kept:
+    return Kept()
 
 
 def _nothing(organization: Organization, name: str) -> None:
@@ -79,7 +79,7 @@ class Section:
     wanted: Callable[[Reading], Mapping[str, Facts]]
     stored: Callable[[Organization], Iterable[Held]]
     write: Callable[[Writing, str, Facts], None]
-    absent: Callable[[str, State, State], Action | CachedAnswer] = _stays
+    absent: Callable[[str, State, State], Action | Kept] = _stays
     retire: Callable[[Organization, str], None] = _nothing
     across: Callable[[Iterable[Reading]], None] | None = None
     before: Callable[[Organization, Mapping[str, Facts]], None] | None = None

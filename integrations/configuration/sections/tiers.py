@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from integrations.configuration import schema
 from integrations.configuration.problems import Where
 from integrations.configuration.reading import Reading
-from integrations.configuration.sections.section import Action, CachedAnswer, Held, Writing
+from integrations.configuration.sections.section import Action, Held, Kept, Writing
 from integrations.configuration.state import Facts, State
 from integrations.models import Organization, Tier, TierRule
 from integrations.models.people import DEFAULT_TIERS
@@ -49,7 +49,7 @@ def stored(organization: Organization) -> Iterator[Held]:
         yield Held(tier.name, {"rules": {rule.target: rule.effect for rule in tier.rules.all()}})
 
 
-def absent(name: str, now: State, wanted: State) -> Action | CachedAnswer:
+def absent(name: str, now: State, wanted: State) -> Action | Kept:
     left = [
         facts
         for section in now.sections
@@ -58,7 +58,7 @@ def absent(name: str, now: State, wanted: State) -> Action | CachedAnswer:
     ]
     workers = Organization.objects.get(slug=wanted.slug).people.filter(user__isnull=True, tier__name=name).exists()
     used = workers or any(facts.get("tier") == name for facts in left)
-    return CachedAnswer("people or API keys still have it") if used else Action.DELETE
+    return Kept("people or API keys still have it") if used else Action.DELETE
 
 
 def write(writing: Writing, name: str, facts: Facts) -> None:
