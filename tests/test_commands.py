@@ -117,9 +117,9 @@ def test_several_people_are_one_line_each(world: World, sources_answer: Answer) 
 
 
 @pytest.mark.parametrize(("number", "status", "words"), [
-    (NUMBER, LookupStatus.NOT_FOUND, "Not found"),
-    (NUMBER, LookupStatus.FAILED, "No system gave an answer"),
-    ("anonymous", LookupStatus.OK, "Withheld"),
+    (NUMBER, LookupStatus.NOT_FOUND, "Nobody has this number. The systems that answered do not know this number."),
+    (NUMBER, LookupStatus.FAILED, "No system answered. None of your systems could be asked"),
+    ("anonymous", LookupStatus.OK, "Number withheld. The caller hides their number, so nobody was looked up."),
 ])  # fmt: skip
 def test_nobody_to_show_is_a_sentence_and_no_failure(
     number: str, status: LookupStatus, words: str, world: World, sources_answer: Answer

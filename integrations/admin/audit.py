@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin
@@ -16,19 +17,11 @@ from django.utils.translation import pgettext_lazy
 from integrations.admin.tenancy import ReadOnlyAdmin, administered
 from integrations.models import AccessEntry, Connector
 from integrations.models.connectors import vocabulary_of
+from integrations.presentation.endings import WORDS
 from integrations.profile import label_of
 
 # What stands in the chain, in words; what is not here is written in words already.
-_ENDINGS = {
-    "ok": _("one person found"),
-    "ambiguous": _("several people found"),
-    "not_found": _("nobody found"),
-    "partial": _("some systems did not answer"),
-    "failed": _("no system answered"),
-    "withheld": _("number withheld"),
-    "pending": _("first answers, others still to come"),
-    "panel": "",
-}
+_ENDINGS: Mapping[str, Any] = {**WORDS, "pending": _("first answers, others still to come"), "panel": ""}
 _EFFECTS = {
     "revealed": _("revealed"),
     "clear": pgettext_lazy("a field", "shown"),

@@ -7,7 +7,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from integrations.admin.tenancy import ReadOnlyAdmin
+from integrations.lookup import LookupStatus
 from integrations.models import Call, CallTask, PanelOpening, Reservation
+from integrations.presentation.endings import WORDS
 
 
 @admin.register(Call)
@@ -19,7 +21,9 @@ class CallAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("caller"))
     def caller(self, call: Call) -> str:
-        return _("caller ending %(digits)s") % {"digits": call.number[-4:]} if call.number else _("number withheld")
+        return (
+            _("caller ending %(digits)s") % {"digits": call.number[-4:]} if call.number else str(WORDS[LookupStatus.WITHHELD])
+        )
 
 
 @admin.register(CallTask)

@@ -22,27 +22,16 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from integrations.admin.tenancy import ReadOnlyAdmin
+from integrations.lookup import SourceStatus
 from integrations.models import Attempt, SlowSystem
 from integrations.models.health import FAILURES
+from integrations.presentation.systems import WORDS, words_of
 
 WITHIN = "within"
 _HOURS = {"24h": 24, "7d": 7 * 24}
 
-OUTCOMES = {
-    "found": _("found"),
-    "many": _("found several"),
-    "not_found": _("found nobody"),
-    "timeout": _("did not answer in time"),
-    "auth": _("refused our sign-in"),
-    "rate_limited": _("asked us to slow down"),
-    "unavailable": _("could not be reached"),
-    "invalid_response": _("answered something unusable"),
-    "circuit_open": _("left alone after failures"),
-    "given_up": _("nobody waited any longer"),
-    "over_budget": _("not asked: over its budget"),
-}
-
-
+# What a single question can end with: it was asked, and it is over.
+OUTCOMES = [word for word in WORDS if word not in (SourceStatus.PENDING, SourceStatus.SKIPPED)]
 QUESTIONS = {
     "find": _("who has this number"),
     "details": _("more about this person"),
@@ -97,7 +86,7 @@ class OutcomeFilter(SimpleListFilter):
     parameter_name = "outcome"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("failed", _("any failure")), *OUTCOMES.items()]
+        return [("failed", _("any failure")), *((str(word), words_of(word)) for word in OUTCOMES)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() == "failed":
@@ -169,7 +158,7 @@ class SlowSystemAdmin(ReadOnlyAdmin):
     @admin.display(description=_("last failure"))
     def last_failure(self, system: Any) -> str:
         row = system.failure
-        return f"{OUTCOMES[row.outcome]}, {naturaltime(row.at)}" if row else "–"
+        return f"{words_of(row.outcome)}, {naturaltime(row.at)}" if row else "–"
 
     @admin.display(description=_("usually answers in"))
     def usual(self, system: Any) -> str:
@@ -231,7 +220,7 @@ class AttemptAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("outcome"), ordering="outcome")
     def outcome_words(self, row: Attempt) -> str:
-        return str(OUTCOMES.get(row.outcome, row.outcome))
+        return words_of(row.outcome)
 
     @admin.display(description=_("answered from"), ordering="cached")
     def answered_from(self, row: Attempt) -> str:

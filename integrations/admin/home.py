@@ -17,6 +17,7 @@ from integrations.jobs.schedule import silence
 from integrations.lookup.sources import Source, every_source
 from integrations.lookup.unsure import unsure
 from integrations.models import Connector, Event, Organization
+from integrations.presentation.systems import PAUSES
 
 
 @dataclass(frozen=True)
@@ -120,16 +121,8 @@ def state_of(row: Connector, source: Source) -> tuple[str, str]:
         return "bad", _("Something is missing or wrong in its settings. Save them, and the form says what.")
     if not row.enabled:
         return "idle", _("Switched off: it is not asked.")
-    words = {
-        "circuit_open": _("It failed several times in a row and is left alone for a moment. Try it to see why."),
-        "auth": _("It no longer accepts our sign-in. Enter its secret anew."),
-        "scope": _("Our sign-in may not read what is mapped. Widen its permissions at the vendor."),
-        "rate_limited": _(
-            "It asked us to slow down, and is asked again in a moment. Where that happens often, lower its limits."
-        ),
-    }
     if source.breaker.pause:
-        return "bad", words[source.breaker.pause.word]
+        return "bad", str(PAUSES[source.breaker.pause.word])
     last_known_health = source.connector.last_known_health
     if last_known_health.status != "healthy":
         return "bad", last_known_health.message

@@ -21,14 +21,8 @@ from integrations.models import Connector
 from integrations.models.people import Effect
 from integrations.phone import Number, Withheld, classify
 from integrations.presentation.formatting import ValueFormatter
+from integrations.presentation.systems import ANSWERS
 from integrations.redaction import told
-
-_OUTCOMES = {
-    "found": _("It answered and knows the caller."),
-    "many": _("It answered and knows several people with this number."),
-    "not_found": _("It answered and does not know this number."),
-}
-
 
 # A trial as one viewer may have it made.
 Tried = Callable[[Viewer], Awaitable[Trial]]
@@ -138,7 +132,7 @@ async def _shown(connector: Connector, tried: Tried, viewer: Viewer, tiers: list
         Line(name, "", _("dropped: %(why)s; nobody may ever see this") % {"why": told(name)}, nobody) for name in trial.dropped
     ]
     source = trial.result.sources[0]
-    said = str(_OUTCOMES.get(source.status.value, ""))
+    said = str(ANSWERS.get(source.status, ""))
     return Report(
         trial=trial,
         outcome=trial.note or " ".join(filter(None, (said, source.message, trial.doubt.sentence))),

@@ -14,6 +14,7 @@ from integrations.disclosure import Disclosed, Disclosure
 from integrations.lookup.result import LookupStatus, Renewal
 from integrations.models.people import Effect
 from integrations.money import amounts
+from integrations.presentation.endings import heading_of, sentence_of
 from integrations.presentation.formatting import ValueFormatter, age, money
 from integrations.presentation.systems import Missing, SourceMark, mark_of, missing_among
 from integrations.profile import Section, label_of
@@ -81,6 +82,8 @@ class PanelView:
     """Everything that the fragment draws."""
 
     status: LookupStatus
+    heading: str  # where nobody is shown
+    sentence: str
     number: str
     shared: bool
     name: str
@@ -112,6 +115,8 @@ def build_panel(shown: Disclosure, formatter: ValueFormatter) -> PanelView:
     standing = decoded("status", _plain(shown, "status"))
     return PanelView(
         status=shown.status,
+        heading=heading_of(shown),
+        sentence=sentence_of(shown),
         number=shown.number_text,
         shared=shown.shared,
         name=_plain(shown, "name"),

@@ -2,15 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from integrations.lookup.result import Renewal, SourceOutcome, SourceStatus
 from integrations.presentation.formatting import age
+
+# How a question to a system ended, in a word for a line or a list.
+WORDS: Mapping[str, Promise] = {
+    SourceStatus.PENDING: gettext_lazy("being asked"),
+    SourceStatus.FOUND: gettext_lazy("found"),
+    SourceStatus.MANY: gettext_lazy("several people"),
+    SourceStatus.NOT_FOUND: gettext_lazy("not known there"),
+    SourceStatus.SKIPPED: gettext_lazy("not asked"),
+    SourceStatus.TIMEOUT: gettext_lazy("did not answer in time"),
+    SourceStatus.AUTH: gettext_lazy("sign-in refused"),
+    SourceStatus.RATE_LIMITED: gettext_lazy("too busy"),
+    SourceStatus.UNAVAILABLE: gettext_lazy("cannot be reached"),
+    SourceStatus.INVALID_RESPONSE: gettext_lazy("answer not readable"),
+    SourceStatus.CIRCUIT_OPEN: gettext_lazy("paused after failures"),
+    # Of single questions, not of a whole lookup.
+    "given_up": gettext_lazy("nobody waited any longer"),
+    "over_budget": gettext_lazy("not asked: over its budget"),
+}
+# Where it answered, in a sentence for whoever tries it; a failure has its own.
+ANSWERS: Mapping[str, Promise] = {
+    SourceStatus.FOUND: gettext_lazy("It answered and knows the caller."),
+    SourceStatus.MANY: gettext_lazy("It answered and knows several people with this number."),
+    SourceStatus.NOT_FOUND: gettext_lazy("It answered and does not know this number."),
+}
+# Why it is left alone for a while, and what an admin can do about it.
+PAUSES: Mapping[str, Promise] = {
+    "circuit_open": gettext_lazy("It failed several times in a row and is left alone for a moment. Try it to see why."),
+    "auth": gettext_lazy("It no longer accepts our sign-in. Enter its secret anew."),
+    "scope": gettext_lazy("Our sign-in may not read what is mapped. Widen its permissions at the vendor."),
+    "rate_limited": gettext_lazy(
+        "It asked us to slow down, and is asked again in a moment. Where that happens often, lower its limits."
+    ),
+}
+# Every other one is a failure.
+_MARKS = {
+    SourceStatus.PENDING: ("idle", "◐"),
+    SourceStatus.FOUND: ("good", "●"),
+    SourceStatus.MANY: ("good", "●"),
+    SourceStatus.NOT_FOUND: ("none", "○"),
+    SourceStatus.SKIPPED: ("idle", "–"),
+}
+
+
+def words_of(outcome: str) -> str:
+    """A status word, or the outcome of a single question, as people read it."""
+    return str(WORDS[outcome])
 
 
 @dataclass(frozen=True)
@@ -39,20 +87,8 @@ def mark_of(source: SourceOutcome) -> SourceMark:
     took = "" if source.latency_ms is None else _("answered in %(s).1f s") % {"s": source.latency_ms / 1000}
     if source.cached and source.age_s is not None:
         took = _("answered %(age)s") % {"age": age(timezone.now() - timedelta(seconds=source.age_s))}
-    words: dict[SourceStatus, tuple[str, str, str]] = {
-        SourceStatus.PENDING: ("idle", "◐", _("being asked")),
-        SourceStatus.FOUND: ("good", "●", _("found")),
-        SourceStatus.MANY: ("good", "●", _("several people")),
-        SourceStatus.NOT_FOUND: ("none", "○", _("not known there")),
-        SourceStatus.SKIPPED: ("idle", "–", _("not asked")),
-        SourceStatus.TIMEOUT: ("bad", "✕", _("did not answer in time")),
-        SourceStatus.AUTH: ("bad", "✕", _("sign-in refused")),
-        SourceStatus.RATE_LIMITED: ("bad", "✕", _("too busy")),
-        SourceStatus.UNAVAILABLE: ("bad", "✕", _("cannot be reached")),
-        SourceStatus.INVALID_RESPONSE: ("bad", "✕", _("answer not readable")),
-        SourceStatus.CIRCUIT_OPEN: ("bad", "✕", _("paused after failures")),
-    }
-    tone, mark, word = words[source.status]
+    tone, mark = _MARKS.get(source.status, ("bad", "✕"))
+    word = words_of(source.status)
     if source.incomplete and source.status is SourceStatus.PENDING:
         word = _("found, details coming")
     elif source.incomplete:

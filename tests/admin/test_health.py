@@ -124,7 +124,7 @@ def test_single_questions_are_told_in_plain_words_and_can_be_narrowed(world: Wor
     noted(crm, outcome="invalid_response")
     noted(crm)
     ann = log_in(world.ann)
-    assert "answered something unusable" in strip_tags(ann.get(f"{QUESTIONS}?outcome=found").content.decode())  # the filter
+    assert "answer not readable" in strip_tags(ann.get(f"{QUESTIONS}?outcome=found").content.decode())  # the filter
     assert ann.get(QUESTIONS).context["cl"].result_count == 2
     assert ann.get(f"{QUESTIONS}?outcome=failed").context["cl"].result_count == 1
     assert ann.get(f"{QUESTIONS}?outcome=found").context["cl"].result_count == 1

@@ -17,14 +17,10 @@ from integrations.lookup.attempts import attempts
 from integrations.management.base import PortalCommand, operator
 from integrations.models import ActorKind, Channel, Organization, Tier
 from integrations.phone import CallerId, NotANumber, classify
+from integrations.presentation.endings import heading_of, sentence_of
 from integrations.presentation.formatting import ValueFormatter
+from integrations.presentation.systems import mark_of
 from integrations.profile import JSON, Field, label_of
-
-_ENDINGS = {
-    LookupStatus.NOT_FOUND: "Not found: no system knows this number.",
-    LookupStatus.FAILED: "No system gave an answer, so nobody knows whether this caller is known.",
-    LookupStatus.PARTIAL: "Some systems did not answer; there may be more about this caller.",
-}
 
 
 class Command(PortalCommand):
@@ -76,18 +72,13 @@ async def _disclosed(organization_id: int, caller_id: CallerId, viewer: Viewer) 
 
 
 def _lines(shown: Disclosure, formatter: ValueFormatter) -> Iterator[str]:
-    if shown.status is LookupStatus.WITHHELD:
-        yield "Withheld: the caller hides their number, so nobody was looked up."
-        return
-    if shown.shared:
-        yield "Not found: many people share this number, so nobody was looked for by it."
-        return
     sources = [
-        (source.label, source.status.value, "" if source.latency_ms is None else f"{source.latency_ms:.0f}", source.message)
+        (source.label, mark_of(source).words, "" if source.latency_ms is None else f"{source.latency_ms:.0f}", source.message)
         for source in shown.sources
     ]
-    yield from _table(("source", "status", "ms", ""), sources) if sources else ["No system is connected."]
-    yield ""
+    if sources:
+        yield from _table(("source", "status", "ms", ""), sources)
+        yield ""
     if shown.matches:
         yield f"{shown.match_count} people share this number:"
         for card in shown.matches:
@@ -115,8 +106,10 @@ def _lines(shown: Disclosure, formatter: ValueFormatter) -> Iterator[str]:
         if source.unreadable:
             names = (label_of(name, shown.vocabulary) for name in source.unreadable)
             yield f"{source.label}: could not be read and is left out: {', '.join(names)}."
-    if ending := _ENDINGS.get(shown.status):
-        yield ending
+    if not shown.match_count:
+        yield f"{heading_of(shown)}. {sentence_of(shown)}"
+    elif shown.status is LookupStatus.PARTIAL:
+        yield "Some systems did not answer; there may be more about this caller."
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
