@@ -105,6 +105,11 @@ def test_what_is_part_of_something_is_part_of_what_is_remembered() -> None:
         assert found.remembered is True, model
 
 
+def test_whatever_the_configuration_file_holds_is_remembered() -> None:
+    forgotten = [entry.model for entry in REGISTRY if isinstance(entry.exported, str) and isinstance(entry.remembered, No)]
+    assert forgotten == []
+
+
 def test_the_admin_keeps_rows_apart_by_the_registrys_paths() -> None:
     for model, shown in admin.site._registry.items():
         assert isinstance(shown, TenantAdmin), model

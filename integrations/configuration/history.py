@@ -22,7 +22,7 @@ from django.db.models.signals import post_save, pre_delete, pre_save
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from integrations.models import ConfigurationChange, Connector, Person, Tier
+from integrations.models import ConfigurationChange, Connector, Organization, Person, Tier
 from integrations.models.connectors import vocabulary_of
 from integrations.models.registry import PartOf, entry_of, organization_id_of, remembered
 from integrations.profile import label_of
@@ -170,7 +170,8 @@ def _facts_of(row: models.Model, column: Any) -> Facts:
         label = "" if column.name == "options" else _label(column)
         return dict(_leaves(column.name, label, value))
     if isinstance(value, datetime):
-        value = value.astimezone(ZoneInfo(row.organization.timezone)).strftime("%Y-%m-%d %H:%M %Z")  # type: ignore[attr-defined]
+        zone = Organization.objects.get(pk=organization_id_of(row)).timezone
+        value = value.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M %Z")
     return {column.name: Fact(_label(column), _in_words(value))}
 
 

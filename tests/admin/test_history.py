@@ -156,20 +156,22 @@ def test_a_users_page_tells_of_the_person(world: World, root: Client) -> None:
 
 
 def test_every_model_of_the_configuration_is_remembered(world: World, filled: Filled) -> None:
+    saved = (
+        (world.riverside, {"region": "CA"}),
+        (filled[TwilioAccount], {"workspace_sid": "WS" + "1" * 32}),
+        (filled[Connector], {"priority": 1}),
+        (filled[CustomField], {"label": "Animal"}),
+        (filled[ApiKey], {"expires_at": timezone.now()}),
+        (world.riverside.tiers.get(name="basic"), {"name": "plain"}),
+        (world.bea, {"team": "night"}),
+    )
     with recorded("Ann", ConfigurationChange.By.ADMIN):
-        for row, facts in (
-            (world.riverside, {"region": "CA"}),
-            (filled[TwilioAccount], {"workspace_sid": "WS" + "1" * 32}),
-            (filled[Connector], {"priority": 1}),
-            (filled[CustomField], {"label": "Animal"}),
-            (filled[ApiKey], {"expires_at": timezone.now()}),
-            (world.riverside.tiers.get(name="basic"), {"name": "plain"}),
-            (world.bea, {"team": "night"}),
-        ):
+        for row, facts in saved:
             for name, value in facts.items():
                 setattr(row, name, value)
             row.save()
     told = {change.model for change in changes(world.riverside)}
+    assert told == {str(row._meta.model_name) for row, _facts in saved}
     assert told == {str(entry.model._meta.model_name) for entry in REGISTRY if entry.remembered is True}
 
 

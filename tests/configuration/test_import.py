@@ -16,7 +16,7 @@ from integrations.models.people import hash_api_key
 from tests.configuration.conftest import Command, Write
 from tests.factories import World, make_organization, make_person
 
-EXAMPLE = Path(__file__).parent / "example.toml"
+EXAMPLE, EXPORTED = (Path(__file__).parent / name for name in ("example.toml", "exported.toml"))
 SMALL = """\
 [[organization]]
 slug = "riverside"
@@ -380,6 +380,29 @@ def test_an_unedited_export_shows_no_difference(run: Command, write: Write) -> N
     assert "env:RIVERSIDE_HUBSPOT_TOKEN" in exported.out
     done = run("config", "import", str(write(exported.out)))
     assert (done.code, "Nothing to change" in done.out) == (0, True), done.out + done.err
+
+
+def test_an_export_is_the_same_to_the_byte(run: Command, write: Write) -> None:
+    nightly = """
+[[organization.api_key]]
+name = "nightly"
+key = "env:RIVERSIDE_DB_PASSWORD"
+tier = "advanced"
+scopes = ["lookup"]
+expires = 2031-01-31T00:00:00Z
+"""
+    run("config", "import", str(write(EXAMPLE.read_text(encoding="utf-8") + nightly)), "--yes", "--skip-unknown-kinds")
+    exported = run("config", "export", "riverside").out
+    assert exported == EXPORTED.read_text(encoding="utf-8")
+    assert "Nothing to change" in run("config", "import", str(EXPORTED)).out
+
+
+def test_a_twilio_account_of_two_organisations_of_a_file_is_refused(run: Command, write: Write) -> None:
+    account = '\n[[organization.twilio]]\naccount_sid = "AC{}"\nauth_tokens = ["env:RIVERSIDE_TWILIO_TOKEN"]\n'.format("7" * 32)
+    elm = '\n[[organization]]\nslug = "elm"\nname = "Elm"\n'
+    done = run("config", "import", str(write(SMALL + account + elm + account)), "--yes")
+    assert done.code == 2
+    assert "The same account_sid stands in line" in done.err
 
 
 def test_shared_numbers_are_kept_as_they_are_compared(run: Command, write: Write) -> None:
