@@ -15,6 +15,8 @@ from integrations import coercion
 from integrations.api.errors import STATUS_OF
 from integrations.api.urls import urlpatterns
 from integrations.api.views import ApiView
+from integrations.configuration import schema
+from integrations.configuration.sections import SECTIONS
 from integrations.connectors import kinds
 from integrations.connectors.base import Connector
 from integrations.connectors.rest.presets import names as preset_names
@@ -112,6 +114,20 @@ def test_every_type_of_field_is_documented_and_can_be_read(kind: FieldType) -> N
     table = CONFIGURATION.partition("### `[[organization.field]]`")[2].partition("\n### ")[0]
     assert f"`{kind}`" in table
     assert kind in coercion._SHAPES
+
+
+def keys_of_the_file() -> list[tuple[str, str]]:
+    """Each section of the configuration file with each of its keys."""
+    tables = {"": schema.Organization, **{section.name: section.table for section in SECTIONS}}
+    return [(name, field.alias or key) for name, table in tables.items() for key, field in table.model_fields.items()]
+
+
+@pytest.mark.parametrize(("section", "key"), keys_of_the_file())
+def test_every_key_of_the_configuration_file_is_documented(section: str, key: str) -> None:
+    heading = f"### `[[organization{f'.{section}' if section else ''}]]`"
+    told = CONFIGURATION.partition(f"{heading}\n")[2].partition("\n### `[[")[0]
+    # One that is a table is shown as it is written: `rules = { … }`, or under a heading of its own.
+    assert re.search(rf"`{key}`|`{key} = |`\[organization\.{key}\]`", told)
 
 
 @pytest.mark.parametrize("field", sorted(FIELDS))

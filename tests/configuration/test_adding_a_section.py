@@ -16,7 +16,7 @@ from integrations.configuration.reading import Reading
 from integrations.configuration.references import as_stored, fingerprint, placeholder
 from integrations.configuration.sections.section import Action, Held, Kept, Section, Writing
 from integrations.configuration.state import Facts, State
-from integrations.models import ConfigurationChange, Organization, registry
+from integrations.models import ConfigurationChange, Organization, User, registry
 from integrations.models.registry import Entry, No
 from integrations.storage.encryption import EncryptedTextField
 from tests.configuration.conftest import Command, Write
@@ -181,6 +181,43 @@ def test_its_secret_is_kept_where_it_was_typed(greetings: type[models.Model], ru
 def test_the_registry_of_models_names_the_same_sections() -> None:
     exported = {entry.exported for entry in registry.REGISTRY if isinstance(entry.exported, str)}
     assert exported == {"organization", *(section.name for section in sections.SECTIONS)}
+
+
+# What a file does not say, and why.
+NOT_IN_THE_FILE = {
+    "active": "who is not in the file is switched off",
+    "audit_key_version": "of the audit's secret",
+    "audit_secret": "made with the organisation, and never changed",
+    "auth_token_refs": "stands in the file as the references themselves",
+    "created_at": "noted by the portal",
+    "effect": "the value of a rule in its tier's table",
+    "hash": "of an API key: the file holds a reference to the key",
+    "hint": "of an API key: its beginning, for people",
+    "hook_key": "made with the organisation, and never changed",
+    "id": "of a row",
+    "last_used_at": "noted by the portal",
+    "organization": "the table that it stands in",
+    "expires_at": "called `expires` in the file",
+    "reference": "called `key` in the file",
+    "secret_refs": "stands in the file as the references themselves",
+    "target": "the key of a rule in its tier's table",
+    "tier": "the table that a rule stands in",
+    "updated_at": "noted by the portal",
+    "user": "called `username` in the file",
+    "version": "raised by the portal when a list is put in use",
+}
+
+
+def test_every_column_of_the_settings_is_a_key_of_the_file_or_says_why_not() -> None:
+    tables = {"organization": schema.Organization, **{section.name: section.table for section in sections.SECTIONS}}
+    missing = {
+        f"{entry.model.__name__}.{column.name}"
+        for entry in registry.REGISTRY
+        if isinstance(entry.exported, str) and entry.model is not User
+        for column in entry.model._meta.concrete_fields
+        if column.name not in tables[entry.exported].model_fields and column.name not in NOT_IN_THE_FILE
+    }
+    assert missing == set()
 
 
 def test_every_section_is_described() -> None:
