@@ -1,4 +1,4 @@
-"""The ASGI application: the API on a thin stack of middleware, everything else on the full one."""
+"""The ASGI application: the API and webhooks on a thin stack of middleware, everything else on the full one."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from integrations.phone import classify  # noqa: E402
 
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
-THIN_PATH = "/api/v1/"
+THIN_PATHS = ("/api/v1/", "/hooks/")
 STATIC_PATH = "/static/"
 # Asked by address, and also while every thread waits for a database.
 HEALTH_PATHS = frozenset({"/livez", "/readyz"})
@@ -111,7 +111,7 @@ gc.set_threshold(400_000, 20, 20)
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """One of the three, by path."""
     path = scope["path"] if scope["type"] == "http" else ""
-    if path.startswith(THIN_PATH) or path in HEALTH_PATHS:
+    if path.startswith(THIN_PATHS) or path in HEALTH_PATHS:
         await thin_application(scope, receive, send)
     elif path.startswith(STATIC_PATH):
         await static_application(scope, receive, send)

@@ -24,6 +24,7 @@ _PHONE = re.compile(
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]+(?:@|%40)[\w-]+\.[\w.-]+")
 _TOKEN = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]+")
 _QUERY = re.compile(r"\?[^\s\"']*")
+_HOOK_KEY = re.compile(r"(?<=/hooks/)[^/\s]+")
 
 # Characters of one text: enough for a traceback, whose end says what went wrong. More than a cut number, address or card has.
 KEPT_HEAD, KEPT_TAIL, _MARGIN = 2_000, 6_000, 300
@@ -82,9 +83,9 @@ def _redacted_name(name: Any) -> str:
 
 
 def drop_query(_logger: Any, _method: str, event: Event) -> Event:
-    """Query strings of request lines are never logged: a tolerated one may hold a caller's number."""
+    """Query strings of request lines are never logged: a tolerated one may hold a caller's number. Nor are webhook keys."""
     if str(event.get("logger", "")).startswith(("uvicorn.access", "django.")):
-        event["event"] = _QUERY.sub("?…", str(event["event"]))
+        event["event"] = _HOOK_KEY.sub("…", _QUERY.sub("?…", str(event["event"])))
     return event
 
 

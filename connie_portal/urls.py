@@ -17,6 +17,7 @@ urlpatterns = [
     path("readyz", health.readyz),
     path("admin/", admin.site.urls),
     path("api/", include("integrations.api.urls")),
+    path("hooks/", include("integrations.webhooks.urls")),
     path("panel/", include("integrations.panel.urls")),
     path("", include("integrations.dashboard.urls")),
 ]

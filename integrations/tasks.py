@@ -10,12 +10,13 @@ from django.tasks import task
 from django.utils import timezone
 
 from integrations import lists
-from integrations.jobs import schedule
+from integrations.jobs import inbox, schedule
 from integrations.jobs.retention import purge
 from integrations.lookup.backends import backends
 from integrations.lookup.rollups import roll_up
 from integrations.models import Connector
 from integrations.outbound.loop import on_loop
+from integrations.webhooks.handlers import HANDLERS
 
 log = structlog.get_logger(__name__)
 
@@ -63,8 +64,11 @@ RECURRING: Mapping[str, tuple[timedelta, Callable[[], None]]] = {
 @task
 def hand_out() -> None:
     """Put on the queue what is due. Every runner does this once a minute."""
-    for pk in schedule.due({name: every for name, (every, _work) in RECURRING.items()}, timezone.now()):
+    now = timezone.now()
+    for pk in schedule.due({name: every for name, (every, _work) in RECURRING.items()}, now):
         perform_periodic.enqueue(pk)
+    for pk in inbox.due(now):
+        process_delivery.enqueue(pk)
 
 
 @task
@@ -74,6 +78,13 @@ def perform_periodic(run_id: int) -> None:
     if run is not None and run.name in RECURRING:
         RECURRING[run.name][1]()
         schedule.finish(run)
+
+
+@task
+def process_delivery(delivery_id: int) -> None:
+    """Process something that was received, if nobody else does; again later if it fails."""
+    if (again := inbox.process(delivery_id, HANDLERS)) is not None:
+        process_delivery.using(run_after=again).enqueue(delivery_id)
 
 
 @task

@@ -28,9 +28,11 @@ REGISTRY = ["integrations.connectors", "integrations.connectors.{aims,base,leavi
 REACH = ["integrations.outbound.{network,recording}"]
 LOOKUP_RESULTS = ["integrations.lookup", "integrations.lookup.result"]
 DOMAIN = [*MODELS, *REGISTRY, *REACH, "integrations.lookup*", "integrations.disclosure*", "integrations.calls*"]
+# What Twilio tells, as a thing to be applied.
+TOLD = ["integrations.twilio.{events,task_facts}"]
 DELIVERY = [
     *DOMAIN,
-    "integrations.jobs.schedule",
+    "integrations.jobs.{inbox,schedule}",
     "integrations.configuration.{history,invitations}",
     "integrations.lists*",
     "integrations.presentation*",
@@ -73,7 +75,6 @@ RULES = [
         ],
         django=False,
     ),
-    Rule("integrations.twilio*", [*NOUNS, "integrations.twilio*"], django=False),
     Rule("integrations.storage*", [*NOUNS, "integrations.storage*"]),
     Rule("integrations.models*", MODELS),
     Rule(
@@ -92,17 +93,30 @@ RULES = [
             "integrations.presentation*",
         ],
     ),
-    Rule("integrations.calls*", DOMAIN),
+    Rule("integrations.twilio*", [*NOUNS, "integrations.twilio*"], django=False),
+    Rule("integrations.calls*", [*DOMAIN, *TOLD]),
     Rule("integrations.jobs*", [*MODELS, "integrations.jobs*"]),
     Rule("integrations.configuration*", [*DOMAIN, "integrations.configuration*"]),
     Rule(
         "integrations.lists*",
         [*DOMAIN, "integrations.configuration.history", "integrations.outbound.loop", "integrations.lists*"],
     ),
+    Rule("integrations.webhooks.handlers", [*DELIVERY, *TOLD]),
+    Rule(
+        "integrations.webhooks*",
+        [
+            *DELIVERY,
+            *TOLD,
+            "integrations.twilio.signature",
+            "integrations.tasks",
+            "integrations.api.errors",
+            "integrations.webhooks*",
+        ],
+    ),
     Rule("integrations.panel*", [*DELIVERY, "integrations.panel*"]),
     Rule("integrations.dashboard*", [*DELIVERY, "integrations.dashboard*"]),
     Rule("integrations.api*", [*DELIVERY, "integrations.api*"]),
-    Rule("integrations.admin*", [*DELIVERY, "integrations.configuration*", "integrations.admin*"]),
+    Rule("integrations.admin*", [*DELIVERY, "integrations.configuration*", "integrations.tasks", "integrations.admin*"]),
     Rule("integrations.sandbox*", ["integrations.sandbox*", "integrations.phone"], django=False),
     Rule("integrations.tasks", ["integrations.*"]),
     Rule("integrations.management*", ["integrations.*", "connie_portal.*"]),

@@ -43,6 +43,11 @@ def test_other_problems_keep_where_they_happened_without_who_called(formatter: l
     assert "rosa@" not in line["exception"]
 
 
+def test_webhook_keys_are_not_repeated() -> None:
+    event = logs.drop_query(None, "info", {"logger": "django.request", "event": "Unauthorized: /hooks/0a1b/twilio/task-events"})
+    assert event["event"] == "Unauthorized: /hooks/…/twilio/task-events"
+
+
 def test_query_strings_are_not_repeated() -> None:
     event = logs.drop_query(None, "info", {"logger": "django.request", "event": "Not Found: /x?phone=5"})
     assert event["event"] == "Not Found: /x?…"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from integrations.calls.holding import holder_of
 from integrations.models import Call, CallTask, Organization, PanelOpening
 from integrations.models.calls import Direction
 from integrations.phone import CallerId, Number, Withheld, classify
@@ -80,4 +81,4 @@ def recent_calls(organization_id: int, person_id: int, limit: int = 20) -> list[
     return sorted(calls.values(), key=lambda call: call.touched_at, reverse=True)[:limit]
 
 
-__all__ = ["CallFacts", "caller_id_of", "find_call", "note_opening", "open_call", "recent_calls"]
+__all__ = ["CallFacts", "caller_id_of", "find_call", "holder_of", "note_opening", "open_call", "recent_calls"]

@@ -58,6 +58,8 @@ def _of_organization(organization: Organization, now: datetime) -> Iterator[Expi
     yield Expired("questions to systems", organization.slug, _days(terms["attempts"]), attempts)
     calls = organization.calls.filter(touched_at__lt=now - terms["calls"])
     yield Expired("calls", organization.slug, _days(terms["calls"]), calls)
+    deliveries = organization.deliveries.filter(received_at__lt=now - terms["deliveries"])
+    yield Expired("deliveries", organization.slug, _days(terms["deliveries"]), deliveries)
     # As long as the audit trail, whose entries name the same changes.
     changes = organization.configuration_changes.filter(at__lt=now - terms["audit"])
     yield Expired("changes of settings", organization.slug, _days(terms["audit"]), changes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from integrations.models.audit import AccessEntry, ActorKind, AuditHead, Channel, Event
 from integrations.models.calls import Call, CallRecord, CallTask, IdentityCheck, IdentityTries, PanelOpening, Reservation
 from integrations.models.connectors import Connector, CustomField, RestrictedRecord
+from integrations.models.deliveries import CallIntake, WebhookDelivery
 from integrations.models.directory import DirectoryKey, DirectoryList, DirectoryRow, DirectoryUpload
 from integrations.models.health import Attempt, AttemptRollup, PeriodicRun, SlowSystem
 from integrations.models.history import ConfigurationChange
@@ -20,6 +21,7 @@ __all__ = [
     "AttemptRollup",
     "AuditHead",
     "Call",
+    "CallIntake",
     "CallRecord",
     "CallTask",
     "Channel",
@@ -46,4 +48,5 @@ __all__ = [
     "TierRule",
     "TwilioAccount",
     "User",
+    "WebhookDelivery",
 ]

@@ -25,7 +25,12 @@ class Direction(models.TextChoices):
 
 
 class Call(models.Model):
-    """One call, or one look at a number from the dashboard. ``number`` is E.164; empty when withheld."""
+    """One call, or one look at a number from the dashboard. ``number`` is E.164; empty when withheld.
+
+    ``from_events``: nobody but Twilio's events named it; ``number_at``: of the event that the number is of. ``status`` is of
+    the call itself, which the caller may have ended while an agent still holds a task of it. A ``mark`` says how far
+    something has come; a smaller one changes nothing (see ``calls.progress``).
+    """
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="calls")
     key = KeyField(max_length=32, unique=True, default=new_panel_key, editable=False)
@@ -35,6 +40,13 @@ class Call(models.Model):
     number_index = KeyField(max_length=64, blank=True, default="", db_index=True)
     index_version = models.PositiveSmallIntegerField(default=INDEX_VERSION)
     named_by_api = models.BooleanField(default=False)
+    from_events = models.BooleanField(default=False)
+    number_at = models.DateTimeField(null=True, blank=True)
+    status = models.CharField(_("status"), max_length=16, blank=True, default="")
+    status_at = models.DateTimeField(null=True, blank=True)
+    status_mark = KeyField(max_length=24, blank=True, default="")
+    duration_s = models.PositiveIntegerField(_("took (s)"), null=True, blank=True)
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     touched_at = models.DateTimeField(auto_now=True)
 
@@ -44,6 +56,7 @@ class Call(models.Model):
         indexes = [
             models.Index(fields=["organization", "-touched_at"], name="calls_recent"),
             models.Index(fields=["organization", "named_by_api", "-touched_at"], name="calls_named"),
+            models.Index(fields=["ended_at", "status_at"], name="calls_open"),
         ]
         verbose_name = _("call")
         verbose_name_plural = _("calls")
@@ -59,7 +72,7 @@ class Call(models.Model):
 
 
 class CallTask(models.Model):
-    """A TaskRouter task of the call."""
+    """A TaskRouter task of the call. ``link`` says by what it belongs to the call; ``state`` is empty until an event tells."""
 
     class Kind(models.TextChoices):
         INBOUND = "inbound", _("inbound")
@@ -73,11 +86,18 @@ class CallTask(models.Model):
     kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.INBOUND)
     channel = KeyField(max_length=40, blank=True, default="voice")
     parent = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="children")
+    link = KeyField(max_length=80, blank=True, default="")
+    state = models.CharField(_("state"), max_length=16, blank=True, default="")
+    state_at = models.DateTimeField(null=True, blank=True)
+    mark = KeyField(max_length=24, blank=True, default="")
+    began_at = models.DateTimeField(_("began"), null=True, blank=True)
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ["-created_at"]
         constraints = [models.UniqueConstraint(fields=["organization", "task_sid"], name="task_sid_per_organization")]
+        indexes = [models.Index(fields=["ended_at", "state_at"], name="tasks_open")]
         verbose_name = _("call task")
         verbose_name_plural = _("call tasks")
 
@@ -89,14 +109,18 @@ class Reservation(models.Model):
     """A worker's hold on a task."""
 
     task = models.ForeignKey(CallTask, on_delete=models.CASCADE, related_name="reservations")
-    reservation_sid = KeyField(max_length=34, unique=True)
+    reservation_sid = KeyField(max_length=34)
     worker_sid = KeyField(max_length=34)
     state = models.CharField(max_length=16)
+    state_at = models.DateTimeField(null=True, blank=True)
+    mark = KeyField(max_length=24, blank=True, default="")
     began_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-began_at"]
+        constraints = [models.UniqueConstraint(fields=["task", "reservation_sid"], name="reservation_sid_per_task")]
+        indexes = [models.Index(fields=["ended_at", "state_at"], name="reservations_open")]
         verbose_name = _("reservation")
         verbose_name_plural = _("reservations")
 

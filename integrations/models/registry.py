@@ -15,6 +15,7 @@ from django.db import models
 from integrations.models.audit import AccessEntry, AuditHead
 from integrations.models.calls import Call, CallRecord, CallTask, IdentityCheck, IdentityTries, PanelOpening, Reservation
 from integrations.models.connectors import Connector, CustomField, RestrictedRecord
+from integrations.models.deliveries import CallIntake, WebhookDelivery
 from integrations.models.directory import DirectoryKey, DirectoryList, DirectoryRow, DirectoryUpload
 from integrations.models.health import Attempt, AttemptRollup
 from integrations.models.history import ConfigurationChange
@@ -107,6 +108,8 @@ REGISTRY = (
     _written(CallRecord, "call__organization"),
     _written(IdentityCheck, "call__organization"),
     _written(IdentityTries, "organization"),
+    _written(CallIntake, "organization"),
+    _written(WebhookDelivery, "organization"),
     _written(PanelOpening, "call__organization"),
     _written(Attempt, "organization"),
     _written(AttemptRollup, "organization"),

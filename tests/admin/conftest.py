@@ -28,6 +28,7 @@ from integrations.models import (
     SlowSystem,
     TwilioAccount,
     User,
+    WebhookDelivery,
 )
 from integrations.profile import FIELDS
 from tests.factories import World, make_api_key, make_connector
@@ -106,6 +107,13 @@ def filled(world: World) -> dict[type[models.Model], Any]:
             task=task, reservation_sid="WRriverside", worker_sid="WKriverside", state="accepted", began_at=datetime.now(UTC)
         ),
         PanelOpening.objects.create(call=call, person=world.ann),
+        WebhookDelivery.objects.create(
+            organization=riverside,
+            source="twilio/task-events",
+            key="event:riverside",
+            kind="task.created",
+            payload={"from": NUMBER},
+        ),
         AccessEntry.objects.filter(organization=riverside).latest("seq"),
         ConfigurationChange.objects.create(
             organization=riverside, who="Riverside Ann", by="admin", what="changed", model="tier", label="Riverside basic"
