@@ -31,29 +31,31 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from integrations.sentences import Sentence, gettext_noop
+
 
 class PortalError(Exception):
     """The root; its text is for developers and logs, ``public_message`` for people."""
 
-    public_message: str = "Something went wrong. Please try again."
+    public_message: str = gettext_noop("Something went wrong. Please try again.")
 
 
 class ConfigurationError(PortalError):
     """A setting is unusable. The text is a sentence that says what to change, shown to admins as it is."""
 
-    public_message = "This system is not set up correctly. Please tell your administrator."
+    public_message = gettext_noop("This system is not set up correctly. Please tell your administrator.")
 
 
 class AddressRefused(ConfigurationError):
     """A connector tried to reach an address that is closed to it."""
 
-    public_message = "This system's address is not allowed. Please tell your administrator."
+    public_message = gettext_noop("This system's address is not allowed. Please tell your administrator.")
 
 
 class NoListYet(ConfigurationError):
     """A kind that works on an uploaded list has none."""
 
-    public_message = "Its list has not been uploaded yet. Please tell your administrator."
+    public_message = gettext_noop("Its list has not been uploaded yet. Please tell your administrator.")
 
 
 class SourceError(PortalError):
@@ -74,19 +76,19 @@ class SourceError(PortalError):
 class SourceTimeout(SourceError):
     status = "timeout"
     retryable = True
-    public_message = "It did not answer in time."
+    public_message = gettext_noop("It did not answer in time.")
 
 
 class SourceUnavailable(SourceError):
     status = "unavailable"
     retryable = True
-    public_message = "It cannot be reached at the moment."
+    public_message = gettext_noop("It cannot be reached at the moment.")
 
 
 class RateLimited(SourceError):
     status = "rate_limited"
     retryable = True
-    public_message = "It is receiving too many requests at the moment."
+    public_message = gettext_noop("It is receiving too many requests at the moment.")
 
     def __init__(self, source: str, detail: str = "", *, retry_after: float | None = None) -> None:
         super().__init__(source, detail)
@@ -99,32 +101,35 @@ class OverBudget(RateLimited):
 
 class CircuitOpen(SourceError):
     status = "circuit_open"
-    public_message = "It failed several times in a row, so it is left alone for a moment. It is tried again by itself."
+    public_message = gettext_noop(
+        "It failed several times in a row, so it is left alone for a moment. It is tried again by itself."
+    )
 
 
 class AuthFailed(SourceError):
     status = "auth"
-    public_message = "It no longer accepts our sign-in. Your administrator needs to renew it."
+    public_message = gettext_noop("It no longer accepts our sign-in. Your administrator needs to renew it.")
 
 
 class MissingScope(AuthFailed):
     """``scopes``: the permissions of which one is missing, as the system calls them; empty where it does not say."""
 
-    public_message = "Our sign-in may not read this. Your administrator needs to widen its permissions."
+    public_message = gettext_noop("Our sign-in may not read this. Your administrator needs to widen its permissions.")
 
     def __init__(self, source: str, detail: str = "", *, scopes: Sequence[str] = ()) -> None:
         super().__init__(source, detail)
         self.scopes = tuple(scopes)
         if scopes:
             named = " or ".join(scopes)
-            self.public_message = f"Our sign-in may not read this. Your administrator needs to add the scope {named} to it."
+            pattern = gettext_noop("Our sign-in may not read this. Your administrator needs to add the scope %(named)s to it.")
+            self.public_message = Sentence.of(pattern, named=named)
 
 
 class InvalidResponse(SourceError):
     """``foreign``: what answers there may be no server of the kind that is spoken to."""
 
     status = "invalid_response"
-    public_message = "It sent an answer that could not be read."
+    public_message = gettext_noop("It sent an answer that could not be read.")
 
     def __init__(self, source: str, detail: str = "", *, foreign: bool = False) -> None:
         super().__init__(source, detail)
@@ -138,7 +143,7 @@ class MissingColumn(InvalidResponse):
 class OutOfReach(SourceUnavailable):
     """Answers who tries a private address: whether anything listens there is not told."""
 
-    public_message = (
+    public_message = gettext_noop(
         "It cannot be reached, or what is there does not answer as such a system does. "
         "Look at its address, and whether it runs."
     )
@@ -154,19 +159,19 @@ class TooManyUnknown(NothingShown):
     def __init__(self, retry_after: float) -> None:
         super().__init__("too many unknown numbers")
         self.retry_after = max(1, math.ceil(retry_after))
-        minutes = math.ceil(self.retry_after / 60)
-        self.public_message = (
+        pattern = gettext_noop(
             "Many numbers were looked up that nobody has, so further look-ups have to wait. "
-            f"Try again in {minutes} {'minute' if minutes == 1 else 'minutes'}, or ask your supervisor. This is on record."
+            "Try again in %(minutes)d min, or ask your supervisor. This is on record."
         )
+        self.public_message = Sentence.of(pattern, minutes=math.ceil(self.retry_after / 60))
 
 
 class AuditUnavailable(NothingShown):
-    public_message = "The access record could not be written, so nothing about the caller can be shown right now."
+    public_message = gettext_noop("The access record could not be written, so nothing about the caller can be shown right now.")
 
 
 class AccessDenied(PortalError):
-    public_message = "You may not see this."
+    public_message = gettext_noop("You may not see this.")
 
 
 # The words under which a source's failure is told, each with its class; OverBudget and MissingScope share another's.

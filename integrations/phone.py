@@ -16,6 +16,8 @@ from urllib.parse import unquote
 import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType, ValidationResult
 
+from integrations.sentences import Sentence, gettext_noop
+
 MAX_RAW_LENGTH = 64
 MAX_VARIANTS = 10
 
@@ -59,8 +61,8 @@ WITHHELD_SENTINELS = frozenset(
     }
 )
 _NO_NUMBERS = {
-    "client": "This caller is a browser or app client, which has no phone number.",
-    "messenger": "This caller writes from Messenger, which tells no phone number.",
+    "client": gettext_noop("This caller is a browser or app client, which has no phone number."),
+    "messenger": gettext_noop("This caller writes from Messenger, which tells no phone number."),
 }
 _SCHEME = re.compile(r"(client|messenger|sips?|whatsapp|rcs|tel|sms|callto)\s*:", re.IGNORECASE)
 _CONTEXT = re.compile(r";phone-context=(\+[0-9]{1,15})", re.IGNORECASE)
@@ -210,21 +212,25 @@ class NotANumber:
 
 CallerId = Number | Withheld | NotANumber
 
-UNUSABLE = NotANumber("This is not a phone number that can be looked up. Enter it with its area code, like +14155550123.")
-LOCAL_ONLY = NotANumber("This number needs its area code. Enter it with its area code, like +14155550123.")
+UNUSABLE = NotANumber(
+    gettext_noop("This is not a phone number that can be looked up. Enter it with its area code, like +14155550123.")
+)
+LOCAL_ONLY = NotANumber(gettext_noop("This number needs its area code. Enter it with its area code, like +14155550123."))
 
 
 def classify(raw: object, region: str) -> CallerId:
     """Decide what a raw caller id is. ``region`` (ISO country) is used for numbers without a country code."""
     if not isinstance(raw, str):
-        return NotANumber("The phone number must be text, like +14155550123.")
+        return NotANumber(gettext_noop("The phone number must be text, like +14155550123."))
     if len(raw) > MAX_RAW_LENGTH:
-        return NotANumber(f"The phone number is longer than {MAX_RAW_LENGTH} characters.")
+        return NotANumber(
+            Sentence.of(gettext_noop("The phone number is longer than %(most)d characters."), most=MAX_RAW_LENGTH)
+        )
     text = plain(raw).strip()
     if "%" in text:
         text = unquote(text).strip()
     if not text:
-        return NotANumber("The phone number is empty.")
+        return NotANumber(gettext_noop("The phone number is empty."))
     # A "+" that was not percent-encoded arrives as a space.
     spaced_plus = raw[0] == " " and text[0].isdigit()
     shown, text = _apart(text)
@@ -237,7 +243,7 @@ def classify(raw: object, region: str) -> CallerId:
         return Withheld()
     text, extension = _without_extension(text)
     if _LETTERS.search(text):
-        return NotANumber("The phone number holds letters. Enter digits, like +14155550123.")
+        return NotANumber(gettext_noop("The phone number holds letters. Enter digits, like +14155550123."))
     found = _parse(f"+{text}" if spaced_plus else text, region)
     if extension and isinstance(found, Number):
         return Number(found.e164, found.region, extension)

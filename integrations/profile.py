@@ -15,6 +15,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from integrations.sentences import gettext_noop
+
 JSON = Any  # text | int | float | bool | list[JSON] | dict[str, JSON]
 
 
@@ -81,54 +83,54 @@ def _table() -> Iterable[Field]:
     s, t = Section, FieldType
     rows: dict[Sensitivity, list[tuple[str, str, Section, FieldType]]] = {
         Sensitivity.BASIC: [
-            ("name", "Name", s.IDENTITY, t.TEXT),
-            ("first_name", "First name", s.IDENTITY, t.TEXT),
-            ("last_name", "Last name", s.IDENTITY, t.TEXT),
-            ("phone", "Phone", s.CONTACT, t.PHONE),
-            ("phones", "Other phones", s.CONTACT, t.PHONES),
-            ("company", "Company", s.CRM, t.TEXT),
-            ("language", "Language", s.CONTACT, t.TEXT),
-            ("account_id", "Account", s.ACCOUNT, t.TEXT),
-            ("status", "Status", s.ACCOUNT, t.TEXT),
-            ("vip_status", "VIP", s.IDENTITY, t.FLAG),
-            ("restricted", "Restricted record", s.ACCOUNT, t.FLAG),
-            ("deceased", "Deceased", s.IDENTITY, t.FLAG),  # or the day, where that is what the system keeps
-            ("member_since", "Member since", s.ACCOUNT, t.DATE),
-            ("last_contact", "Last contact", s.ACCOUNT, t.MOMENT),
-            ("last_visit", "Last visit", s.ACCOUNT, t.DATE),
-            ("preferred_agent", "Preferred agent", s.ACCOUNT, t.TEXT),
-            ("owner", "Owner", s.CRM, t.TEXT),
-            ("recent_orders", "Recent orders", s.ORDERS, t.ORDERS),
-            ("appointments", "Appointments", s.APPOINTMENTS, t.APPOINTMENTS),
-            ("programs", "Programs", s.PROGRAMS, t.TEXTS),
-            ("open_cases", "Open cases", s.CRM, t.TEXTS),
-            ("deal_stage", "Deal stage", s.CRM, t.TEXT),
-            ("lifecycle_stage", "Lifecycle stage", s.CRM, t.TEXT),
-            ("open_deals", "Open deals", s.CRM, t.TEXTS),
+            ("name", gettext_noop("Name"), s.IDENTITY, t.TEXT),
+            ("first_name", gettext_noop("First name"), s.IDENTITY, t.TEXT),
+            ("last_name", gettext_noop("Last name"), s.IDENTITY, t.TEXT),
+            ("phone", gettext_noop("Phone"), s.CONTACT, t.PHONE),
+            ("phones", gettext_noop("Other phones"), s.CONTACT, t.PHONES),
+            ("company", gettext_noop("Company"), s.CRM, t.TEXT),
+            ("language", gettext_noop("Language"), s.CONTACT, t.TEXT),
+            ("account_id", gettext_noop("Account"), s.ACCOUNT, t.TEXT),
+            ("status", gettext_noop("Status"), s.ACCOUNT, t.TEXT),
+            ("vip_status", gettext_noop("VIP"), s.IDENTITY, t.FLAG),
+            ("restricted", gettext_noop("Restricted record"), s.ACCOUNT, t.FLAG),
+            ("deceased", gettext_noop("Deceased"), s.IDENTITY, t.FLAG),  # or the day, where that is what the system keeps
+            ("member_since", gettext_noop("Member since"), s.ACCOUNT, t.DATE),
+            ("last_contact", gettext_noop("Last contact"), s.ACCOUNT, t.MOMENT),
+            ("last_visit", gettext_noop("Last visit"), s.ACCOUNT, t.DATE),
+            ("preferred_agent", gettext_noop("Preferred agent"), s.ACCOUNT, t.TEXT),
+            ("owner", gettext_noop("Owner"), s.CRM, t.TEXT),
+            ("recent_orders", gettext_noop("Recent orders"), s.ORDERS, t.ORDERS),
+            ("appointments", gettext_noop("Appointments"), s.APPOINTMENTS, t.APPOINTMENTS),
+            ("programs", gettext_noop("Programs"), s.PROGRAMS, t.TEXTS),
+            ("open_cases", gettext_noop("Open cases"), s.CRM, t.TEXTS),
+            ("deal_stage", gettext_noop("Deal stage"), s.CRM, t.TEXT),
+            ("lifecycle_stage", gettext_noop("Lifecycle stage"), s.CRM, t.TEXT),
+            ("open_deals", gettext_noop("Open deals"), s.CRM, t.TEXTS),
         ],
         Sensitivity.PERSONAL: [
-            ("email", "E-mail", s.CONTACT, t.EMAIL),
-            ("address", "Address", s.CONTACT, t.TEXT),
-            ("date_of_birth", "Date of birth", s.CONTACT, t.DATE),
-            ("primary_caregiver", "Primary caregiver", s.CARE, t.TEXT),
-            ("emergency_contact", "Emergency contact", s.CARE, t.TEXT),
-            ("notes", "Notes", s.ACCOUNT, t.TEXT),
+            ("email", gettext_noop("E-mail"), s.CONTACT, t.EMAIL),
+            ("address", gettext_noop("Address"), s.CONTACT, t.TEXT),
+            ("date_of_birth", gettext_noop("Date of birth"), s.CONTACT, t.DATE),
+            ("primary_caregiver", gettext_noop("Primary caregiver"), s.CARE, t.TEXT),
+            ("emergency_contact", gettext_noop("Emergency contact"), s.CARE, t.TEXT),
+            ("notes", gettext_noop("Notes"), s.ACCOUNT, t.TEXT),
         ],
         Sensitivity.FINANCIAL: [
-            ("outstanding_balance", "Outstanding balance", s.PAYMENTS, t.MONEY),
-            ("last_payment", "Last payment", s.PAYMENTS, t.DATE),
-            ("payment_method", "Payment method", s.PAYMENTS, t.TEXT),
-            ("auto_pay_enabled", "Auto-pay", s.PAYMENTS, t.FLAG),
+            ("outstanding_balance", gettext_noop("Outstanding balance"), s.PAYMENTS, t.MONEY),
+            ("last_payment", gettext_noop("Last payment"), s.PAYMENTS, t.DATE),
+            ("payment_method", gettext_noop("Payment method"), s.PAYMENTS, t.TEXT),
+            ("auto_pay_enabled", gettext_noop("Auto-pay"), s.PAYMENTS, t.FLAG),
         ],
         Sensitivity.HEALTH: [
-            ("primary_care_provider", "Primary care provider", s.CARE, t.TEXT),
-            ("dietary_restrictions", "Dietary restrictions", s.CARE, t.TEXT),
+            ("primary_care_provider", gettext_noop("Primary care provider"), s.CARE, t.TEXT),
+            ("dietary_restrictions", gettext_noop("Dietary restrictions"), s.CARE, t.TEXT),
         ],
         Sensitivity.NEVER: [
-            ("ssn", "Social security number", s.IDENTITY, t.TEXT),
-            ("credit_card", "Credit card", s.PAYMENTS, t.TEXT),
-            ("password_hash", "Password", s.IDENTITY, t.TEXT),
-            ("bank_account", "Bank account", s.PAYMENTS, t.TEXT),
+            ("ssn", gettext_noop("Social security number"), s.IDENTITY, t.TEXT),
+            ("credit_card", gettext_noop("Credit card"), s.PAYMENTS, t.TEXT),
+            ("password_hash", gettext_noop("Password"), s.IDENTITY, t.TEXT),
+            ("bank_account", gettext_noop("Bank account"), s.PAYMENTS, t.TEXT),
         ],
     }
     for sensitivity, fields in rows.items():

@@ -16,6 +16,7 @@ from functools import cached_property
 from integrations.emails import folded
 from integrations.phone import Number, Withheld, classify
 from integrations.profile import JSON
+from integrations.sentences import Sentence, gettext_noop
 
 MAX_TEXT = 100
 MIN_LETTERS = 2
@@ -25,6 +26,7 @@ MAX_WORDS = 4
 MAX_HITS = 25
 # From so many digits on it is meant as a number.
 _DIGITS = 5
+_TOO_LONG = gettext_noop("That is longer than %(most)d characters. Type a name, an e-mail address or a number.")
 _EMAIL = re.compile(r"[^@\s\"'\\(){}<>]{1,64}@[^@\s\"'\\(){}<>]{1,190}\.[^@\s\"'\\(){}<>.]{2,30}")
 
 
@@ -77,21 +79,27 @@ def read(raw: str, region: str) -> SearchQuery | Unusable:
     """Decide what was typed. ``region`` (ISO country) is for numbers without a country code."""
     text = " ".join("".join(character if character.isprintable() else " " for character in raw).split())
     if not text:
-        return Unusable("Type a name, an e-mail address or a number.")
+        return Unusable(gettext_noop("Type a name, an e-mail address or a number."))
     if len(text) > MAX_TEXT:
-        return Unusable(f"That is longer than {MAX_TEXT} characters. Type a name, an e-mail address or a number.")
+        return Unusable(Sentence.of(_TOO_LONG, most=MAX_TEXT))
     if "@" in text:
         address = text.casefold()
-        return SearchQuery(By.EMAIL, address) if _EMAIL.fullmatch(address) else Unusable("Type the whole e-mail address.")
+        return (
+            SearchQuery(By.EMAIL, address)
+            if _EMAIL.fullmatch(address)
+            else Unusable(gettext_noop("Type the whole e-mail address."))
+        )
     if sum(character.isdigit() for character in text) >= _DIGITS:
         number = classify(text, region)
         if isinstance(number, Number):
             return SearchQuery(By.NUMBER, number.e164, number)
         if isinstance(number, Withheld):
-            return Unusable("Nobody has this number: it stands where a number is not known. Type another one, or a name.")
+            return Unusable(
+                gettext_noop("Nobody has this number: it stands where a number is not known. Type another one, or a name.")
+            )
         return Unusable(number.reason)
     if sum(character.isalpha() for character in text) < MIN_LETTERS:
-        return Unusable("Type at least two letters of the name.")
+        return Unusable(gettext_noop("Type at least two letters of the name."))
     return SearchQuery(By.NAME, text)
 
 

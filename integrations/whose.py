@@ -6,19 +6,20 @@ import re
 from functools import lru_cache
 
 from integrations.profile import Match
+from integrations.sentences import gettext_noop
 
 MAX_NAME = 200
 # With more in a cell, its words may be about another number.
 _DIGITS_OF_ONE = 15
 # Each word as it stands in names of columns, in English and Spanish, and whose number it says that it is.
 _OTHERS = {
-    "the emergency contact": ("emergency", "emergencia", "ice", "next of kin", "kin"),
-    "the assistant": ("assistant", "asst", "secretary", "asistente"),
-    "the company": (
+    gettext_noop("the emergency contact"): ("emergency", "emergencia", "ice", "next of kin", "kin"),
+    gettext_noop("the assistant"): ("assistant", "asst", "secretary", "asistente"),
+    gettext_noop("the company"): (
         *("company", "office main", "main office", "switchboard", "reception", "front desk", "headquarters", "agency"),
         *("organization", "organisation", "employer", "school", "shelter", "facility", "empresa", "escuela"),
     ),
-    "the case manager": (
+    gettext_noop("the case manager"): (
         "case manager",
         "case worker",
         "caseworker",
@@ -27,12 +28,12 @@ _OTHERS = {
         "navigator",
         "trabajador social",
     ),
-    "the caregiver": ("caregiver", "carer", "aide", "nurse", "cuidador", "cuidadora"),
-    "the doctor": (
+    gettext_noop("the caregiver"): ("caregiver", "carer", "aide", "nurse", "cuidador", "cuidadora"),
+    gettext_noop("the doctor"): (
         *("doctor", "physician", "provider", "pcp", "dentist", "therapist", "pharmacy", "hospital", "clinic"),
         *("medico", "farmacia"),
     ),
-    "a relative": (
+    gettext_noop("a relative"): (
         *("daughter", "son", "child", "wife", "husband", "spouse", "partner", "mother", "father", "mom", "dad", "parent"),
         *(
             "sister",
@@ -49,7 +50,7 @@ _OTHERS = {
         ),
         *("hijo", "hija", "madre", "padre", "esposo", "esposa", "conyuge", "hermano", "hermana", "pariente", "familiar"),
     ),
-    "the guardian": (
+    gettext_noop("the guardian"): (
         "guardian",
         "conservator",
         "poa",
@@ -61,7 +62,7 @@ _OTHERS = {
         "tutor",
         "abogado",
     ),
-    "somebody else": (
+    gettext_noop("somebody else"): (
         *("contact person", "alternate contact", "secondary contact", "other contact", "neighbor", "neighbour", "friend"),
         *("landlord", "roommate", "referral", "referrer", "interpreter", "supervisor", "manager", "volunteer", "donor"),
         *("billing contact", "vecino", "vecina", "amigo", "amiga"),

@@ -32,6 +32,7 @@ from integrations.lookup.probes import probe_one
 from integrations.lookup.sources import plan_with
 from integrations.models import Connector, CustomField, DirectoryRow
 from integrations.phone import MAX_RAW_LENGTH
+from integrations.presentation.translation import translated
 
 _NEW_HELP = {
     "name": _("As agents read it beside a caller, like “Client database”."),
@@ -217,7 +218,7 @@ class ConnectorAdmin(TenantAdmin):
                 if found.usable
                 else _t("Saved, but %(name)s cannot be used as it is. %(why)s")
             )
-            self.message_user(request, said % {"name": connector.name, "why": found.message}, messages.WARNING)
+            self.message_user(request, said % {"name": connector.name, "why": translated(found.message)}, messages.WARNING)
         if found and found.usable:
             self._say_whom_it_finds(request, connector)
 

@@ -18,6 +18,7 @@ from integrations.lookup.sources import Source, every_source
 from integrations.lookup.unsure import unsure
 from integrations.models import Connector, Event, Organization
 from integrations.presentation.systems import PAUSES
+from integrations.presentation.translation import translated
 
 
 @dataclass(frozen=True)
@@ -125,11 +126,11 @@ def state_of(row: Connector, source: Source) -> tuple[str, str]:
         return "bad", str(PAUSES[source.breaker.pause.word])
     last_known_health = source.connector.last_known_health
     if last_known_health.status != "healthy":
-        return "bad", last_known_health.message
+        return "bad", translated(last_known_health.message)
     if not source.knows_people:
         return "good", _("Asked when somebody looks for a service.")
     asked = _("Asked on every call.") if source.asked_by_phone else _("Asked once it is known who calls.")
-    return "good", " ".join(filter(None, (asked, last_known_health.message, _hidden(unsure(source.fingerprint)))))
+    return "good", " ".join(filter(None, (asked, translated(last_known_health.message), _hidden(unsure(source.fingerprint)))))
 
 
 def _hidden(number: int) -> str:

@@ -23,6 +23,7 @@ from integrations.disclosure.viewers import Viewer
 from integrations.errors import AuditUnavailable, ConfigurationError, SourceError
 from integrations.models import Connector, DirectoryList, DirectoryUpload, Event
 from integrations.models.connectors import vocabulary_of
+from integrations.presentation.translation import translated
 from integrations.profile import Field, Sensitivity
 from integrations.redaction import is_never, named_like, scrub
 
@@ -75,9 +76,9 @@ def list_page(
     except ConfigurationError as problem:
         return page.draw(str(problem))
     except SourceError as problem:
-        return page.draw(f"{problem.public_message} ({problem.detail or problem.status})")
+        return page.draw(f"{translated(problem.public_message)} ({problem.detail or problem.status})")
     except AuditUnavailable as problem:
-        return page.draw(problem.public_message)
+        return page.draw(translated(problem.public_message))
 
 
 class _Page:

@@ -22,6 +22,7 @@ from integrations.models.people import Effect
 from integrations.phone import Number, Withheld, classify
 from integrations.presentation.formatting import ValueFormatter
 from integrations.presentation.systems import ANSWERS
+from integrations.presentation.translation import translated
 from integrations.redaction import told
 
 # A trial as one viewer may have it made.
@@ -64,7 +65,7 @@ def report_on(request: HttpRequest, connector: Connector, typed: str) -> Report 
     if isinstance(number, Withheld):
         return _("A withheld number cannot be tried. Enter one that the system knows.")
     if not isinstance(number, Number):
-        return number.reason
+        return translated(number.reason)
     report = _report(
         request,
         connector,
@@ -109,7 +110,7 @@ def _report(request: HttpRequest, connector: Connector, tried: Tried) -> Report 
     try:
         return async_to_sync(_shown)(connector, tried, viewer, tiers)
     except AuditUnavailable as problem:
-        return problem.public_message
+        return translated(problem.public_message)
     except ConfigurationError as problem:
         return str(problem)
 
@@ -135,7 +136,7 @@ async def _shown(connector: Connector, tried: Tried, viewer: Viewer, tiers: list
     said = str(ANSWERS.get(source.status, ""))
     return Report(
         trial=trial,
-        outcome=trial.note or " ".join(filter(None, (said, source.message, trial.doubt.sentence))),
+        outcome=translated(trial.note) or " ".join(map(translated, filter(None, (said, source.message, trial.doubt.sentence)))),
         works=source.status.answered and not trial.note and not trial.doubt.refused,
         lines=lines,
         empty=empty,

@@ -32,6 +32,7 @@ from integrations.phone import Number
 from integrations.profile import FIELDS, JSON, Field, FieldType, Match, SourceRecord, same_id
 from integrations.redaction import drop_never, scrub
 from integrations.search_query import SearchQuery
+from integrations.sentences import gettext_noop
 from integrations.stored_numbers import with_country_code
 
 # What a kind may say of itself that it can do.
@@ -364,7 +365,7 @@ def usable[Raw](read: Callable[[Raw], SourceRecord], raws: Iterable[Raw]) -> lis
     return kept
 
 
-NO_ID = "A record of it has no id that can be used, so it is left out."
+NO_ID = gettext_noop("A record of it has no id that can be used, so it is left out.")
 
 
 # Below which key vendors send a list of records.

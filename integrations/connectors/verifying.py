@@ -6,8 +6,9 @@ from integrations import stored_numbers
 from integrations.outbound.recording import being_recorded, remark
 from integrations.phone import Number
 from integrations.profile import JSON
+from integrations.sentences import gettext_noop
 
-NOT_COMPARABLE = "It named somebody without a number that can be compared, so they are not taken for the caller."
+NOT_COMPARABLE = gettext_noop("It named somebody without a number that can be compared, so they are not taken for the caller.")
 
 
 def holds(stored: JSON, number: Number, region: str) -> bool:

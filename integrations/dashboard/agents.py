@@ -24,6 +24,7 @@ from integrations.errors import ConfigurationError
 from integrations.models import Call, Channel, Organization, Person, Role, User
 from integrations.phone import MAX_RAW_LENGTH, NotANumber, Number, classify
 from integrations.presentation.formatting import at_home
+from integrations.presentation.translation import translated
 from integrations.storage.encryption import decrypt, encrypt
 
 # The session's key for a number whose search has to wait for a log-in (encrypted, and when), and how long it waits.
@@ -78,7 +79,7 @@ def search(request: HttpRequest) -> HttpResponseBase:
     raw = request.POST.get("phone", "")
     caller_id = classify(raw.strip(), person.organization.region)  # typed: a blank before it is no "+"
     if isinstance(caller_id, NotANumber):
-        return _page(request, problem=caller_id.reason, typed=raw[:MAX_RAW_LENGTH], status=400)
+        return _page(request, problem=translated(caller_id.reason), typed=raw[:MAX_RAW_LENGTH], status=400)
     call = open_call(person.organization_id, CallFacts(caller_id), person_id=person.pk)
     return redirect("panel-call", org=person.organization.slug, key=call.key)
 

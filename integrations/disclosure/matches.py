@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from django.utils.dateformat import format as format_date
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from integrations.codes import decoded
 from integrations.days import day_format
@@ -21,7 +23,7 @@ from integrations.whose import whose_number
 # What tells two people of one number apart without saying much about either, in the order of preference.
 DISAMBIGUATORS = ("date_of_birth", "last_visit", "last_contact", "member_since", "company", "account_id", "language")
 # Why somebody was found by what an agent typed.
-_WHY = {By.NAME: "name", By.EMAIL: "e-mail address"}
+_WHY = {By.NAME: gettext_noop("name"), By.EMAIL: gettext_noop("e-mail address")}
 
 
 @dataclass(frozen=True)
@@ -61,13 +63,14 @@ def _card(
     name = fields.get("name")
     matched = [(record.connector, match) for record in person.records for match in record.matched[:1]]
     if others := matched_by(person):
-        why = f"matched by {others}'s number in {', '.join(labels.get(source, source) for source in sources)}"
+        systems = ", ".join(labels.get(source, source) for source in sources)
+        why = _("matched by %(whose)s's number in %(systems)s") % {"whose": _(others), "systems": systems}
     elif matched and policy.shows(FIELDS["phone"]):
         why = "; ".join(f"{labels.get(source, source)}: {match.field} {match.stored}" for source, match in matched)
     else:
         why = ", ".join(labels.get(source, source) for source in sources)
         if result.search_query and result.search_query.by in _WHY:
-            why = f"{_WHY[result.search_query.by]} in {why}"
+            why = _("%(what)s in %(systems)s") % {"what": _(_WHY[result.search_query.by]), "systems": why}
     return MatchCard(
         match_id=match_id(person, result.organization_id),
         name=str(name.value) if name and not name.withheld else "",
@@ -108,7 +111,7 @@ def _hint(shown: Disclosed | None, region: str) -> str:
         text = text[:4]
     elif shown.definition.type in (FieldType.DATE, FieldType.MOMENT):
         text = _day(text, region)
-    return f"{shown.definition.label}: {text}"
+    return _("%(label)s: %(text)s") % {"label": _(shown.definition.label), "text": text}
 
 
 def _day(moment: str, region: str) -> str:

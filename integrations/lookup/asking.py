@@ -25,6 +25,7 @@ from integrations.lookup.sources import Source, plan_with
 from integrations.lookup.unsure import note_unsure
 from integrations.outbound.recording import remarks
 from integrations.profile import Field, SourceRecord
+from integrations.sentences import Sentence
 from integrations.single_flight import SingleFlight
 
 log = structlog.get_logger(__name__)
@@ -289,7 +290,7 @@ def answered(
         latency_ms=None if kept else _ms(seconds),
         cached=kept is not None,
         age_s=round(kept.age_s, 1) if kept else 0.0,
-        message=" ".join(kept.remarks if kept else remarks),
+        message=Sentence.joined(kept.remarks if kept else remarks),
         unreadable=_unreadable(records),
     )
     return SourceResult(outcome, records)

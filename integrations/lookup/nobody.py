@@ -13,12 +13,13 @@ from integrations.errors import ConfigurationError, SourceError
 from integrations.lookup.sources import Source, plan_and_source
 from integrations.outbound.recording import candidates, remarks
 from integrations.phone import Number, classify
+from integrations.sentences import gettext_noop
 
-_FINDS_ANYBODY = (
+_FINDS_ANYBODY = gettext_noop(
     "It found somebody by a number that nobody has, so it would show the wrong person. Map phone to where the record's own "
     "number stands, and compare with the caller's number in what is asked."
 )
-_NAMES_ANYBODY = (
+_NAMES_ANYBODY = gettext_noop(
     "Asked for a number that nobody has, it named people, whose own numbers are others. It ignores the number, "
     "or compares it loosely: look at how it is asked."
 )

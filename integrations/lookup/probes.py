@@ -25,13 +25,14 @@ from integrations.errors import (
     SourceUnavailable,
 )
 from integrations.lookup.sources import Source, plan_and_source, plan_of
+from integrations.sentences import gettext_noop
 
 log = structlog.get_logger(__name__)
 
 # So that whoever polls us does not make us poll the vendors as often.
 TTL_S = 15
 OVERALL_S = 6.0
-_CRASHED = "It could not be checked because of a mistake in the portal, which has been logged."
+_CRASHED = gettext_noop("It could not be checked because of a mistake in the portal, which has been logged.")
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from integrations.lookup.sources import Plan, Source
 from integrations.phone import CallerId, Number
 from integrations.profile import CallerProfile, Field, Ref, SourceRecord, refs_of
 from integrations.search_query import SearchQuery
+from integrations.sentences import gettext_noop
 from integrations.storage.encryption import blind_index
 
 # Stage 2 waits for every source of stage 1, so that it is only ever asked about the one person that all agree on; but
@@ -31,7 +32,7 @@ PATIENCE_S = 0.4
 # Until then a screen shows that systems are being asked; from then on it says which ones keep it waiting.
 SOFT_DEADLINE_S = 2.0
 type _People = tuple[CallerProfile, ...]
-_STILL_ASKED = "It has not answered yet. What it knows appears as soon as it does."
+_STILL_ASKED = gettext_noop("It has not answered yet. What it knows appears as soon as it does.")
 _Pending = dict[str, PendingQuery]
 
 
@@ -376,14 +377,14 @@ class Stages:
 
     def _why_skipped(self, source: Source) -> str:
         if not source.tells_something:
-            return "No tier may see anything that it tells."
+            return gettext_noop("No tier may see anything that it tells.")
         if source.details_by:
-            return "Nothing is known about the caller that it could be asked with."
+            return gettext_noop("Nothing is known about the caller that it could be asked with.")
         if self.choice.found_by:
-            return "The caller was found by a search, and not in this system."
+            return gettext_noop("The caller was found by a search, and not in this system.")
         if source.fallback_for:
-            return "It stands in for another system and was not needed."
-        return "It is not asked by phone number."
+            return gettext_noop("It stands in for another system and was not needed.")
+        return gettext_noop("It is not asked by phone number.")
 
 
 def withheld(plan: Plan, caller_id: CallerId) -> LookupResult:

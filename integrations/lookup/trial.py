@@ -25,6 +25,10 @@ from integrations.outbound.recording import Sent, recording, remarks
 from integrations.phone import Number, Withheld
 from integrations.profile import JSON, SourceRecord
 from integrations.redaction import drop_never
+from integrations.sentences import Sentence, gettext_noop
+
+_IN_DETAIL = gettext_noop("In detail: %(detail)s")
+_NOT_SENT = gettext_noop("This is not what the system would send: %(detail)s.")
 
 
 @dataclass(frozen=True)
@@ -71,14 +75,18 @@ async def try_out(organization_id: int, connector_id: int, number: Number, *, wi
                 trial = Trial(_result(plan, number, [records] if records else [], found, out), (), trial.mapping)
             elif keys and not own:
                 nobody = _result(plan, number, [], answered(source, [], 0.0).outcome)
-                trial = replace(trial, result=nobody, note="Nothing is known about the caller that it could be asked with.")
+                trial = replace(
+                    trial, result=nobody, note=gettext_noop("Nothing is known about the caller that it could be asked with.")
+                )
         except (SourceError, ConfigurationError) as problem:
             error = as_tried(source, problem)
             if isinstance(error, OutOfReach):
                 recorded.sent.clear()  # how long it took tells as much
             outcome = failed(source, error, time.monotonic() - began).outcome
             if isinstance(error, InvalidResponse) and error.detail:  # for who set it up; an agent could do nothing about it
-                outcome = replace(outcome, message=f"{error.public_message} In detail: {error.detail}")
+                outcome = replace(
+                    outcome, message=Sentence.joined((error.public_message, Sentence.of(_IN_DETAIL, detail=error.detail)))
+                )
             trial = Trial(_result(plan, number, [], outcome), (), {})
     answers = trial.result.sources[0].status.answered
     doubt = await ask_for_nobody(source, plan.region) if answers else Doubt()
@@ -94,15 +102,17 @@ async def try_sample(organization_id: int, connector_id: int, sample: JSON, *, w
     """
     plan, source = await plan_and_source(organization_id, connector_id)
     if source.connector is None:
-        raise ConfigurationError("Something is missing or wrong in the settings of this system. Save them: the form says what.")
+        raise ConfigurationError(
+            gettext_noop("Something is missing or wrong in the settings of this system. Save them: the form says what.")
+        )
     kept, dropped = drop_never(sample)
     try:
         records = source.connector.read_sample(kept)
     except SourceError as error:
-        raise ConfigurationError(f"This is not what the system would send: {error.detail}.") from None
+        raise ConfigurationError(Sentence.of(_NOT_SENT, detail=error.detail)) from None
     out = None if with_restricted else plan.restricted or Restricted()
     if not records or (out and out.holds(records[0])):
-        raise ConfigurationError("Nothing in the sample is a record that this system looks for.")
+        raise ConfigurationError(gettext_noop("Nothing in the sample is a record that this system looks for."))
     outcome = answered(source, records[:1], 0.0).outcome
     result = _result(plan, Withheld(), [(records[0],)], outcome, out)
     return Trial(result, (), source.connector.field_expressions, dropped=tuple(sorted(dropped)), records=len(records))
@@ -137,7 +147,7 @@ async def _by_others(
     question = LookupRequest(plan.organization_id, number, with_restricted=out is None)
     others = await asyncio.create_task(look_up(question), context=Context())
     nobody = _result(plan, number, [], answered(source, [], 0.0).outcome)
-    note = "It is asked by what another system knows of the caller, and no other system found exactly one person."
+    note = gettext_noop("It is asked by what another system knows of the caller, and no other system found exactly one person.")
     known = replace(nobody, people=others.people, with_restricted=others.with_restricted, restricted=others.restricted)
     before = Trial(known, (), connector.field_expressions, note)
     if len(others.people) != 1:

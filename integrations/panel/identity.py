@@ -21,6 +21,7 @@ from integrations.panel.access import PanelRequest, authorized
 from integrations.panel.asking import looked_up
 from integrations.panel.forms import posted, reason_given
 from integrations.panel.render import back_to_call, draw_part
+from integrations.presentation.translation import translated
 from integrations.profile import Ref
 
 # A problem to be told (None: there is none, and nothing more to do), and how many tries are left for the person.
@@ -61,7 +62,7 @@ async def _step(request: HttpRequest, panel: PanelRequest, take: Any) -> HttpRes
     except AccessDenied:
         problem = _("There is nobody to check now: not exactly one person is shown, or a system did not answer. Try again.")
     except NothingShown as unavailable:
-        problem = unavailable.public_message
+        problem = translated(unavailable.public_message)
     if problem is None:
         # What was withheld may stand in any part of the panel.
         return back_to_call(panel)

@@ -13,6 +13,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from integrations.errors import NothingShown
 from integrations.lookup.availability import knows_services
 from integrations.panel.access import PanelRequest
+from integrations.presentation.translation import translated
 
 
 async def draw(
@@ -38,7 +39,7 @@ async def draw_part(request: HttpRequest, panel: PanelRequest, part: str, page: 
 
 async def cannot_be_shown(request: HttpRequest, panel: PanelRequest, problem: NothingShown) -> HttpResponse:
     """The call's page without the caller, and why."""
-    return await draw(request, panel, "call.html", {"unrecorded": problem.public_message}, status=503)
+    return await draw(request, panel, "call.html", {"unrecorded": translated(problem.public_message)}, status=503)
 
 
 def back_to_call(panel: PanelRequest) -> HttpResponse:

@@ -16,6 +16,7 @@ from integrations.panel.asking import looked_up
 from integrations.panel.forms import posted, reason_given
 from integrations.panel.render import draw_part
 from integrations.presentation.caller import build_row
+from integrations.presentation.translation import translated
 
 _COMPLETE = {LookupStatus.OK, LookupStatus.NOT_FOUND, LookupStatus.AMBIGUOUS}
 _DENIED = gettext_lazy("This cannot be revealed. The attempt is on record.")
@@ -42,7 +43,7 @@ async def reveal_field(request: HttpRequest, panel: PanelRequest) -> HttpRespons
         complete = result.status in _COMPLETE
         return await _refused(request, panel, result, name, str(_DENIED if complete else _NOT_NOW), again=not complete)
     except NothingShown as problem:
-        return await _refused(request, panel, result, name, problem.public_message, again=True)
+        return await _refused(request, panel, result, name, translated(problem.public_message), again=True)
     labels = {source.key: source.label for source in result.sources}
     row = build_row(shown, panel.formatter, labels, revealed=True)
     return await draw_part(request, panel, "_field.html", "revealed.html", {"row": row})

@@ -20,6 +20,7 @@ from integrations.panel.access import PanelRequest, authorized
 from integrations.panel.choices import changes_choice
 from integrations.panel.forms import posted, reason_given
 from integrations.panel.render import draw_part
+from integrations.presentation.translation import translated
 from integrations.search_query import SearchQuery, Unusable, read
 
 
@@ -35,7 +36,7 @@ class Typed:
     def problem(self) -> str:
         """The reason why it cannot be searched for, or empty."""
         if isinstance(self.search_query, Unusable):
-            return self.search_query.reason
+            return translated(self.search_query.reason)
         return "" if self.reason else _("Say why you search, then search again. Your reason goes on record.")
 
 
@@ -67,7 +68,7 @@ async def _found(panel: PanelRequest, search_query: SearchQuery, reason: str) ->
     except AccessDenied:
         return {"problem": _("You may not search in this way. The attempt is on record.")}
     except NothingShown as problem:
-        return {"problem": problem.public_message}
+        return {"problem": translated(problem.public_message)}
     silent = [source.label for source in found.sources if not source.status.answered]
     return {"found": found, "asked": [source.label for source in found.sources], "silent": silent}
 

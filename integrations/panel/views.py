@@ -28,6 +28,7 @@ from integrations.panel.render import cannot_be_shown, draw, draw_part, problem_
 from integrations.panel.streams import EventStream, too_many
 from integrations.phone import NotANumber, Number, Withheld, classify
 from integrations.presentation.caller import build_panel
+from integrations.presentation.translation import translated
 
 # How long a script that cannot read a stream waits for each of its answers.
 POLL_S = 0.7
@@ -115,7 +116,7 @@ async def caller(request: HttpRequest, panel: PanelRequest) -> HttpResponseBase:
         shown = await disclose(result, panel.viewer, panel.context())
     except NothingShown as problem:
         # 200: htmx swaps nothing else in, and the person must read this.
-        return await draw_part(request, panel, "_caller.html", "call.html", {"unrecorded": problem.public_message})
+        return await draw_part(request, panel, "_caller.html", "call.html", {"unrecorded": translated(problem.public_message)})
     return await draw_part(request, panel, "_caller.html", "call.html", _board(shown, panel))
 
 
@@ -154,7 +155,7 @@ async def _events(request: HttpRequest, panel: PanelRequest) -> AsyncIterator[by
     try:
         refuse_probing(panel.viewer)
     except NothingShown as problem:
-        fragment = await draw(request, panel, "_caller.html", {"unrecorded": problem.public_message})
+        fragment = await draw(request, panel, "_caller.html", {"unrecorded": translated(problem.public_message)})
         yield _event("done", fragment.content)
         return
     async with aclosing(stream(await question_of(panel, refresh=asks_anew(request)))) as results:
@@ -162,7 +163,7 @@ async def _events(request: HttpRequest, panel: PanelRequest) -> AsyncIterator[by
             try:
                 context = _board(await showing.disclose(result), panel)
             except NothingShown as problem:
-                context = {"unrecorded": problem.public_message}
+                context = {"unrecorded": translated(problem.public_message)}
             fragment = await draw(request, panel, "_caller.html", context)
             yield _event("done" if result.complete or "unrecorded" in context else "board", fragment.content)
             if "unrecorded" in context:

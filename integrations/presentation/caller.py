@@ -17,6 +17,7 @@ from integrations.money import amounts
 from integrations.presentation.endings import heading_of, sentence_of
 from integrations.presentation.formatting import ValueFormatter, age, money
 from integrations.presentation.systems import Missing, SourceMark, mark_of, missing_among
+from integrations.presentation.translation import translated
 from integrations.profile import Section, label_of
 
 # What is open and dated comes first; the order of a card's fields is the vocabulary's.
@@ -131,7 +132,7 @@ def build_panel(shown: Disclosure, formatter: ValueFormatter) -> PanelView:
         people=" ".join(sorted(shown.people)),
         chosen=shown.chosen,
         found_by=shown.found_by or "",
-        matched_by=shown.matched_by,
+        matched_by=translated(shown.matched_by),
         question=shown.question,
         checked=shown.checked,
         set_aside=shown.set_aside,

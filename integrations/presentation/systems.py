@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from integrations.lookup.result import Renewal, SourceOutcome, SourceStatus
 from integrations.presentation.formatting import age
+from integrations.presentation.translation import translated
 
 # How a question to a system ended, in a word for a line or a list.
 WORDS: Mapping[str, Promise] = {
@@ -97,7 +98,7 @@ def mark_of(source: SourceOutcome) -> SourceMark:
         tone, mark, word = "idle", "◐", _("being asked again")
     elif source.renewal is Renewal.FAILED:
         tone, mark, word = "warn", "◐", _("from earlier")
-    return SourceMark(source.label, tone, mark, word, source.message or took)
+    return SourceMark(source.label, tone, mark, word, translated(source.message) or took)
 
 
 def missing_among(sources: Iterable[SourceOutcome]) -> list[Missing]:
@@ -123,4 +124,4 @@ def _missing(source: SourceOutcome) -> Missing:
         words, sentence = _("from earlier"), _("%(name)s was asked again and did not answer. What it told earlier is shown.")
     else:
         words, sentence = mark.words, _("%(name)s is missing. %(why)s")
-    return Missing(source.label, mark.mark, words, sentence % {"name": source.label, "why": source.message})
+    return Missing(source.label, mark.mark, words, sentence % {"name": source.label, "why": translated(source.message)})

@@ -23,6 +23,7 @@ from integrations.outbound.sql import MAX_ROWS, SqlDoor
 from integrations.phone import Number
 from integrations.profile import JSON, Match, SourceRecord
 from integrations.search_query import MAX_HITS, By, SearchQuery
+from integrations.sentences import gettext_noop
 
 
 class DatabaseConnector(Connector):
@@ -75,7 +76,7 @@ class DatabaseConnector(Connector):
         if self.options.query:
             rows = [row_of(self._shown.of(raw)) for raw in await self.sql.fetch(self.options.query, values, deadline)]
             if len(rows) == MAX_ROWS:
-                remark("Its query finds more rows than can be read, so somebody may be missing.")
+                remark(gettext_noop("Its query finds more rows than can be read, so somebody may be missing."))
             return self._records(rows, number, [])
         statement = await self._statement(deadline)
         rows = await self._rows(statement, *statement.by_phone(number), deadline)

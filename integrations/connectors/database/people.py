@@ -15,12 +15,13 @@ from integrations.outbound.encodings import UNDECODABLE
 from integrations.outbound.recording import remark
 from integrations.profile import JSON
 from integrations.redaction import scrub
+from integrations.sentences import gettext_noop
 
 # What no person has two of, however many rows they have.
 _OF_ONE = ("name", "first_name", "last_name", "date_of_birth")
 _SPLIT = re.compile(r"~[0-9a-f]{8}/(.*)", re.DOTALL)
-_SHARED_ID = "Several people have one id there, so that one can be shown for another in what is asked for by it."
-_UNDECODABLE = "Some text of it is not in the encoding that it should be in, so it is left out."
+_SHARED_ID = gettext_noop("Several people have one id there, so that one can be shown for another in what is asked for by it.")
+_UNDECODABLE = gettext_noop("Some text of it is not in the encoding that it should be in, so it is left out.")
 
 
 class Row(dict[str, JSON]):

@@ -19,13 +19,16 @@ from integrations.errors import SourceError
 from integrations.outbound.recording import record_candidates, remark
 from integrations.phone import Number
 from integrations.profile import JSON, Match, SourceRecord
+from integrations.sentences import gettext_noop
 from integrations.stored_numbers import as_text, numbers_in
 from integrations.whose import whose
 
 PHONES = ("phone", "phones")
-_NOT_MAPPED = "It does not say which number whom it names has, so nobody is taken for the caller: map phone, or say trusted."
-_UNCHECKED = "It does not say which number whom it names has, so that could not be checked."
-_TOO_MANY = "It names more people than can be held against the number, so somebody may be missing."
+_NOT_MAPPED = gettext_noop(
+    "It does not say which number whom it names has, so nobody is taken for the caller: map phone, or say trusted."
+)
+_UNCHECKED = gettext_noop("It does not say which number whom it names has, so that could not be checked.")
+_TOO_MANY = gettext_noop("It names more people than can be held against the number, so somebody may be missing.")
 Read = Callable[[dict[str, JSON]], SourceRecord]
 
 
