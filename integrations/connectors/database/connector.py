@@ -12,7 +12,7 @@ from integrations.connectors.database.aliases import Shown
 from integrations.connectors.database.fields import FIELD_TABLE, field_table_of
 from integrations.connectors.database.notations import ByDigits, Rows, matches
 from integrations.connectors.database.options import DatabaseOptions, DatabaseSecrets
-from integrations.connectors.database.people import Person, Row, facts_of_one, people_in, row_of, shared_id
+from integrations.connectors.database.people import TOO_MANY_ROWS, Person, Row, facts_of_one, people_in, row_of, shared_id
 from integrations.connectors.database.statement import Statement, statement_of
 from integrations.connectors.expressions import names_in
 from integrations.connectors.mapping import FieldMapping
@@ -23,7 +23,6 @@ from integrations.outbound.sql import MAX_ROWS, SqlDoor
 from integrations.phone import Number
 from integrations.profile import JSON, Match, SourceRecord
 from integrations.search_query import MAX_HITS, By, SearchQuery
-from integrations.sentences import gettext_noop
 
 
 class DatabaseConnector(Connector):
@@ -76,7 +75,7 @@ class DatabaseConnector(Connector):
         if self.options.query:
             rows = [row_of(self._shown.of(raw)) for raw in await self.sql.fetch(self.options.query, values, deadline)]
             if len(rows) == MAX_ROWS:
-                remark(gettext_noop("Its query finds more rows than can be read, so somebody may be missing."))
+                remark(TOO_MANY_ROWS)
             return self._records(rows, number, [])
         statement = await self._statement(deadline)
         rows = await self._rows(statement, *statement.by_phone(number), deadline)

@@ -21,6 +21,7 @@ from integrations.sentences import gettext_noop
 _OF_ONE = ("name", "first_name", "last_name", "date_of_birth")
 _SPLIT = re.compile(r"~[0-9a-f]{8}/(.*)", re.DOTALL)
 _SHARED_ID = gettext_noop("Several people have one id there, so that one can be shown for another in what is asked for by it.")
+TOO_MANY_ROWS = gettext_noop("Its query finds more rows than can be read, so somebody may be missing.")
 _UNDECODABLE = gettext_noop("Some text of it is not in the encoding that it should be in, so it is left out.")
 
 
