@@ -17,6 +17,7 @@ from integrations import lists, tasks
 from integrations.connectors.rows import Table, read_csv
 from integrations.disclosure.viewers import Viewer, viewer_of_person
 from integrations.errors import AuditUnavailable, ConfigurationError, NoListYet, SourceUnavailable
+from integrations.lists import sheets, writing
 from integrations.lookup import LookupRequest, LookupResult, look_up
 from integrations.lookup.stored_rows import StoredRows
 from integrations.models import AccessEntry, Connector, DirectoryKey, DirectoryList, DirectoryRow, DirectoryUpload
@@ -98,8 +99,8 @@ def test_a_list_whose_writing_fails_midway_changes_nothing(
     row: Connector, ann: Viewer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(row, ann, FIRST)
-    monkeypatch.setattr(lists, "CHUNK", 1)
-    monkeypatch.setattr(lists, "_switch", _fail)
+    monkeypatch.setattr(writing, "CHUNK", 1)
+    monkeypatch.setattr(writing, "_switch", _fail)
     with pytest.raises(RuntimeError):
         use(row, ann, SECOND)
     assert statuses(row) == ["active"]
@@ -223,7 +224,7 @@ def sheet(row: Connector, ann: Viewer, monkeypatch: pytest.MonkeyPatch) -> Conne
     row.secrets = {"service_account": json.dumps(account)}
     row.save()
     use(row, ann, FIRST)
-    monkeypatch.setattr(lists, "fetched", lambda _row: table(SECOND))
+    monkeypatch.setattr(sheets, "fetched", lambda _row: table(SECOND))
     return row
 
 
@@ -262,7 +263,7 @@ def test_a_sheet_of_a_system_that_is_switched_off_is_left_alone(sheet: Connector
 def test_a_sheet_that_cannot_be_read_again_leaves_the_list_and_says_why(
     sheet: Connector, monkeypatch: pytest.MonkeyPatch, fetch: Any, says: str
 ) -> None:
-    monkeypatch.setattr(lists, "fetched", fetch)
+    monkeypatch.setattr(sheets, "fetched", fetch)
     tasks.read_sheet.call(sheet.pk)
     assert statuses(sheet) == ["active"]
     assert says in DirectoryList.objects.get().problem
@@ -276,7 +277,7 @@ def test_what_an_admin_changes_while_the_sheet_is_read_stays_changed(sheet: Conn
         saved.save()
         return table(SECOND)
 
-    monkeypatch.setattr(lists, "fetched", changed_meanwhile)
+    monkeypatch.setattr(sheets, "fetched", changed_meanwhile)
     tasks.read_sheet.call(sheet.pk)
     sheet.refresh_from_db()
     assert (sheet.options["read_every_hours"], sheet.fields["email"]) == (48, False)
