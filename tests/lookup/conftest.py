@@ -15,3 +15,9 @@ async def fake_kind(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
     await asyncio.to_thread(install_fake_kind, monkeypatch)
     yield
     await close_sources()
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is shared is waited for, however busy the machine is with other tests."""
+    monkeypatch.setattr("integrations.storage.redis.WAIT_ASYNC_S", 5.0)

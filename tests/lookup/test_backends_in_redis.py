@@ -115,6 +115,7 @@ async def test_what_another_version_of_the_portal_kept_is_asked_for_anew(world: 
     assert (result.sources[0].cached, result.people[0].fields["name"].value) == (False, "Rosa Castillo")
 
 
+@pytest.mark.usefixtures("patience")
 async def test_an_outcome_that_cannot_be_read_is_not_waited_for(redis: RedisServer) -> None:
     one = RedisBackends(LoopClients(redis.url))
     page = await one.open(1, NUMBER)
@@ -127,6 +128,7 @@ async def test_an_outcome_that_cannot_be_read_is_not_waited_for(redis: RedisServ
     await one.close()
 
 
+@pytest.mark.usefixtures("patience")
 async def test_two_processes_ask_once_between_them(redis: RedisServer) -> None:
     one, other = RedisBackends(LoopClients(redis.url)), RedisBackends(LoopClients(redis.url))
     calls = 0
@@ -145,6 +147,7 @@ async def test_two_processes_ask_once_between_them(redis: RedisServer) -> None:
     await other.close()
 
 
+@pytest.mark.usefixtures("patience")
 async def test_a_failure_is_told_to_those_who_wait_elsewhere_too(redis: RedisServer) -> None:
     one, other = RedisBackends(LoopClients(redis.url)), RedisBackends(LoopClients(redis.url))
     calls = 0
@@ -163,6 +166,7 @@ async def test_a_failure_is_told_to_those_who_wait_elsewhere_too(redis: RedisSer
     await other.close()
 
 
+@pytest.mark.usefixtures("patience")
 @pytest.mark.parametrize("ends", [ConfigurationError("not set up"), asyncio.CancelledError()])
 async def test_nobody_waits_for_what_ended_without_an_outcome(redis: RedisServer, ends: BaseException) -> None:
     one, other = RedisBackends(LoopClients(redis.url)), RedisBackends(LoopClients(redis.url))
@@ -204,6 +208,7 @@ async def test_a_pause_is_known_to_all(world: World, redis: RedisServer) -> None
     assert len(FakeConnector.asked) == 1
 
 
+@pytest.mark.usefixtures("patience")
 async def test_a_pause_for_a_missing_scope_names_it_in_every_process(redis: RedisServer) -> None:
     one, other = RedisBackends(LoopClients(redis.url)), RedisBackends(LoopClients(redis.url))
     breaker = Breaker("crm")
@@ -218,6 +223,7 @@ async def test_a_pause_for_a_missing_scope_names_it_in_every_process(redis: Redi
     await other.close()
 
 
+@pytest.mark.usefixtures("patience")
 async def test_a_pause_ends_for_all(redis: RedisServer) -> None:
     one, other = RedisBackends(LoopClients(redis.url)), RedisBackends(LoopClients(redis.url))
     await one.pauses.tell("1:2:x", OpenCircuit("circuit_open", time.time() + 60, 60))

@@ -131,7 +131,7 @@ def redis() -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-async def processes(redis: RedisServer) -> AsyncIterator[tuple[RedisBackends, RedisBackends]]:
+async def processes(redis: RedisServer, patience: None) -> AsyncIterator[tuple[RedisBackends, RedisBackends]]:
     """Two ways to what is shared, as two processes have them."""
     with redis_client.Redis(port=redis.port) as client:
         client.flushall()
