@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import structlog
@@ -207,7 +208,7 @@ async def _call(source_query: SourceQuery, page: CachePage) -> Outcome:
 async def _read(source_query: SourceQuery, attempt: Attempt) -> Outcome:
     """What the source answers, without whom the question leaves out: from here on they are nobody."""
     out = source_query.leaves_out
-    with remarks() as said, leaving_out(out.holds if out else None):
+    with remarks() as said, leaving_out(out.holds) if out else nullcontext():
         records = tuple(await _tried(source_query, Deadline(source_query.source.timeout_s), attempt))
     note_unsure(source_query.source.fingerprint, records)
     if out is None:

@@ -46,7 +46,7 @@ from integrations.errors import (
 from integrations.figures import MAX_TEXT, seconds
 from integrations.outbound.encodings import charset_of
 from integrations.outbound.network import NetworkPolicy
-from integrations.outbound.recording import Asked, record_received, record_sent
+from integrations.outbound.recording import Asked, being_recorded, record_received, record_sent
 from integrations.profile import JSON
 
 MAX_BODY = 2 * 1024 * 1024
@@ -157,7 +157,8 @@ class HttpDoor:
             answer = await self._exchange(request, deadline)
             status = str(answer.status)
         finally:
-            record_sent(Asked(method, self.base_url + path, query, request.headers, json, form), status, began)
+            if being_recorded():
+                record_sent(Asked(method, self.base_url + path, query, request.headers, json, form), status, began)
         return answer
 
     def checked(self, answer: Answer) -> JSON:

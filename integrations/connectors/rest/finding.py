@@ -19,6 +19,7 @@ from integrations.errors import SourceError
 from integrations.outbound.recording import record_candidates, remark
 from integrations.phone import Number
 from integrations.profile import JSON, Match, SourceRecord
+from integrations.redaction import scrub
 from integrations.sentences import gettext_noop
 from integrations.stored_numbers import as_text, numbers_in
 from integrations.whose import whose
@@ -108,7 +109,7 @@ class Finding:
         return [(name, text) for name, values in several for value in values[:MAX_ITEMS] if (text := as_text(value))]
 
     def _why(self, mapping: FieldMapping, stored: list[tuple[str, str]], number: Number) -> tuple[Match, ...]:
-        return tuple(Match(_place(mapping, name), one) for name, one in stored if holds(one, number, self.region))
+        return tuple(Match(_place(mapping, name), scrub(one)) for name, one in stored if holds(one, number, self.region))
 
     def _comparable(self, stored: list[tuple[str, str]]) -> bool:
         return any(numbers_in(one, self.region).numbers for _name, one in stored)

@@ -36,6 +36,12 @@ async def test_people_are_found_by_phone_and_mapped(stub: Stub) -> None:
     assert stub.requests[0].path == "/people?phone=%2B14155550123"
 
 
+async def test_what_nobody_may_see_beside_the_number_is_not_told_with_the_match(stub: Stub) -> None:
+    stub.answer(reply({"people": [{**ROSA, "phone": "(415) 555-0123, SSN 078-05-1120"}]}))
+    (record,) = await rest(stub).find(NUMBER, Deadline(5))
+    assert [match.stored for match in record.matched] == ["(415) 555-0123, SSN [removed]"]
+
+
 async def test_a_hit_whose_own_number_is_another_is_not_shown(stub: Stub) -> None:
     stub.answer(reply({"people": [{**ROSA, "phone": "+44 20 7946 0123"}, {**ROSA, "id": 8}]}))
     with remarks() as said:
