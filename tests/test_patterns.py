@@ -8,12 +8,12 @@ fed texts of n and of 4n characters, and may take little more than four times as
 from __future__ import annotations
 
 import importlib
-import inspect
 import pkgutil
 import re
 import time
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from re import _constants as op  # type: ignore[attr-defined]  # how the standard library takes patterns apart
 from re import _parser as parser  # type: ignore[attr-defined]
 from types import ModuleType
@@ -60,7 +60,7 @@ def within(value: Any, depth: int = 3) -> Iterator[re.Pattern[str]]:
 
 PATTERNS = {f"{name} {pattern.pattern[:40]}": pattern for name, pattern in patterns()}
 # A pattern that is only held against a whole text, or its beginning, is begun once.
-SOURCE = "\n".join(inspect.getsource(module) for module in modules())
+SOURCE = "\n".join(Path(str(module.__file__)).read_text(encoding="utf-8") for module in modules())
 
 
 @cache

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, connection, connections, transaction
 
 from integrations.disclosure import audit, chain
 from integrations.disclosure.refusals import count_refusal, flush
@@ -248,6 +248,19 @@ async def test_a_lost_connection_is_replaced(world: World) -> None:
     assert await sync_to_async(audit.verify)(world.riverside) == 3
 
 
+async def test_a_connection_that_no_longer_works_is_replaced(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(connections["default"]), "is_usable", lambda _connection: False)
+    used: list[object] = []
+    for _time in range(2):
+        committed = audit.writer.submit(entry(world))
+        committed.add_done_callback(lambda _done: used.append(connection.connection))
+        await asyncio.wrap_future(committed)
+    await asyncio.to_thread(audit.writer.close)
+    first, second = used
+    assert first is not second
+    assert await sync_to_async(audit.verify)(world.riverside) == 2
+
+
 async def test_the_entry_of_a_request_that_went_away_is_written(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     database = SlowDatabase(monkeypatch)
     leaving = asyncio.create_task(audit.record(entry(world)))
@@ -300,7 +313,7 @@ async def test_too_many_waiting_entries_are_refused_at_once(world: World, monkey
     await asyncio.to_thread(database.reached.wait, 10)
     audit.writer.submit(entry(world))
     with pytest.raises(AuditUnavailable):
-        await audit.record(entry(world))
+        audit.writer.submit(entry(world))
     database.released.set()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 
-from integrations.disclosure import Context, Disclosure, Viewer, audit, disclose, reveal
+from integrations.disclosure import Context, Disclosure, DisclosureSession, Viewer, audit, disclose, reveal
 from integrations.disclosure.context import clean_reason
 from integrations.disclosure.fields import MAX_RULES, disclosed_fields
 from integrations.disclosure.policy import IdentityGate, Policy
@@ -134,6 +134,20 @@ async def test_without_a_committed_entry_nothing_is_returned(world: World, monke
         await reveal(result_of(world, ROSA), viewer(world.bea), "outstanding_balance", Context(purpose="bill"))
 
 
+async def test_what_could_not_be_put_on_record_is_not_taken_for_shown(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(*_entry: object) -> None:
+        raise AuditUnavailable
+
+    session = DisclosureSession(viewer(world.bea), Context())
+    with monkeypatch.context() as failing:
+        failing.setattr(audit, "record", refuse)
+        with pytest.raises(AuditUnavailable):
+            await session.disclose(result_of(world, ROSA))
+    shown = await session.disclose(result_of(world, ROSA))
+    entry = await AccessEntry.objects.aget()
+    assert {row["field"] for row in entry.fields} == set(shown.fields)
+
+
 async def test_a_result_of_another_organisation_is_refused(world: World) -> None:
     result = replace(result_of(world, ROSA), organization_id=world.harbor.pk)
     with pytest.raises(AccessDenied):
@@ -159,6 +173,13 @@ async def test_a_reveal_that_is_not_due_is_refused_and_on_record(world: World, f
         await reveal(result_of(world, ROSA), viewer(world.bea), field, Context(purpose=reason))
     entry = await AccessEntry.objects.aget()
     assert entry.event == "denied"
+
+
+async def test_no_reason_reveals_what_a_rule_hides(world: World) -> None:
+    await TierRule.objects.acreate(tier=world.bea.tier, target="outstanding_balance", effect="hide")
+    with pytest.raises(AccessDenied):
+        await reveal(result_of(world, ROSA), viewer(world.bea), "outstanding_balance", Context(purpose="asked"))
+    assert await AccessEntry.objects.filter(event="denied", outcome="hide").acount() == 1
 
 
 async def test_no_reveal_before_one_person_is_chosen(world: World) -> None:

@@ -193,6 +193,8 @@ async def test_the_date_of_birth_is_compared_and_neither_kept_nor_logged(
         ("12345 Oak St, Oakland", "12345", Verdict.UNKNOWN),
         ("PO Box 12345, Oakland", "12345", Verdict.UNKNOWN),
         ("Oakland", "", Verdict.UNKNOWN),
+        ("Building 7, 94601 Main St, Oakland, CA 94607", "94607", Verdict.PASSED),
+        ("Building 7, 94601 Main St, Oakland, CA 94607", "94601", Verdict.FAILED),
         (None, "94601", Verdict.UNKNOWN),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from django.test import Client
 from integrations.disclosure import Context, disclose
 from integrations.disclosure.viewers import viewer_of_person
 from integrations.errors import AccessDenied
-from integrations.lookup import LookupRequest, look_up
+from integrations.lookup import Choice, LookupRequest, look_up
 from integrations.models import AccessEntry, CallRecord, Channel, RestrictedRecord
 from integrations.phone import Number
 from tests.api.conftest import Api
@@ -333,6 +334,16 @@ async def test_a_result_in_which_they_count_is_shown_to_nobody_else(world: World
     viewer = viewer_of_person(world.bea, channel=Channel.PANEL, address="")
     with pytest.raises(AccessDenied):
         await disclose(result, viewer, Context())
+
+
+async def test_a_pick_of_somebody_listed_is_none_for_whoever_may_not_know_of_them(world: World, source: Source) -> None:
+    await sync_to_async(source.answers)(people=[LUIS])
+    await RestrictedRecord.objects.acreate(organization=world.riverside, connector=source.row, record_id="1")
+    rosa = Choice(picked=frozenset({("clients", "1")}))
+    request = LookupRequest(world.riverside.pk, Number("+14155550123", "US"), choice=rosa)
+    told = await look_up(request)
+    assert (len(told.people), told.choice) == (1, Choice())
+    assert (await look_up(replace(request, with_restricted=True))).people == ()
 
 
 @pytest.mark.parametrize("written", ["Kx-007", "kx-007 ", "\uff4bx-007", "KX-007"])

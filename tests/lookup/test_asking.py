@@ -12,7 +12,7 @@ from integrations.lookup import LookupRequest, LookupResult, engine, look_up
 from integrations.lookup.asking import _single_flight
 from integrations.lookup.backends import backends
 from integrations.lookup.backends.memory import MAX_NUMBERS, MemoryAnswers
-from integrations.lookup.cache import CachedAnswer
+from integrations.lookup.cache import CachedAnswer, page_key
 from integrations.lookup.engine import _under_way
 from integrations.models import CustomField
 from integrations.phone import Number, classify
@@ -151,6 +151,7 @@ async def test_another_configuration_another_number_another_organisation_share_n
     await look_up(LookupRequest(world.riverside.pk, classify("+14155550124", "US")))
     assert calls() == 3
     assert (await look_up(LookupRequest(world.harbor.pk, NUMBER))).people == ()
+    assert page_key(world.riverside.pk, NUMBER) != page_key(world.harbor.pk, NUMBER)
 
 
 async def test_a_clock_that_was_set_back_makes_no_answer_younger(world: World, clock: Clock) -> None:
@@ -324,6 +325,20 @@ async def test_a_refused_sign_in_and_too_many_requests_pause_under_their_own_nam
     for _time in range(3):
         assert statuses(await ask(world)) == {"crm": word}
     assert calls() == 1
+
+
+@pytest.mark.parametrize(("says_s", "waits_s"), [(30.0, 30.0), (3_000.0, 60.0)])
+async def test_a_vendor_is_left_alone_for_as_long_as_it_says_but_no_more_than_a_minute(
+    world: World, clock: Clock, says_s: float, waits_s: float
+) -> None:
+    await add(world, "crm", people=[ROSA])
+    FakeConnector.limited_once["crm"] = says_s
+    assert statuses(await ask(world)) == {"crm": "rate_limited"}
+    clock.ahead_s = waits_s - 5
+    assert statuses(await ask(world)) == {"crm": "rate_limited"}
+    assert calls() == 1
+    clock.ahead_s = waits_s + 5
+    assert statuses(await ask(world)) == {"crm": "found"}
 
 
 async def test_another_configuration_is_asked_at_once(world: World) -> None:

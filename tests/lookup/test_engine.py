@@ -171,6 +171,16 @@ async def test_details_found_for_someone_who_turns_out_to_be_one_of_two_are_disc
     assert statuses(result)["payments"] == "skipped"
 
 
+async def test_details_of_someone_who_turns_out_to_be_one_of_two_are_not_waited_for(world: World) -> None:
+    await add(world, "clients", people=[ROSA])
+    await add(world, "payments", details_by="clients", details_fail="hang")
+    await add(world, "late", people=[{"id": "2", "name": "Luis"}], delay_s=0.6)
+    async with aclosing(stream(LookupRequest(world.riverside.pk, NUMBER))) as results:
+        steps = [result async for result in results]
+    assert ("payments", "details") in FakeConnector.asked
+    assert [result.complete for result in steps if len(result.people) == 2] == [True]
+
+
 async def test_failing_details_keep_what_was_found_and_are_partial(world: World) -> None:
     await add(world, "crm", people=[ROSA], details_fail="unavailable")
     result = await ask(world)

@@ -45,7 +45,7 @@ def hide(organization: Organization, *targets: str, effect: str = Effect.HIDE) -
 
 def connect_hubspot(world: World, stub: Stub) -> None:
     facts = {"options": {"base_url": stub.url}, "secrets": {"token": "t"}, "allow_private": True}
-    make_connector(world.riverside, "crm", "hubspot", **facts)
+    make_connector(world.riverside, "crm", "hubspot", fields={"restricted": "properties.keep_private"}, **facts)
 
 
 def asked_for(stub: Stub) -> list[str]:
@@ -92,7 +92,7 @@ async def test_what_links_records_and_hides_people_is_asked_for_whoever_may_see_
     await sync_to_async(hide)(world.riverside, "email", "account_id", "restricted", "personal")
     await sync_to_async(connect_hubspot)(world, stub)
     await looked_up(world)
-    assert "email" in asked_for(stub)
+    assert {"email", "keep_private"} <= set(asked_for(stub))
 
 
 async def test_other_organisations_rules_change_nothing(world: World, stub: Stub) -> None:

@@ -68,6 +68,21 @@ def test_what_is_beside_them_is_open_to_who_was_allowed_it(servers: None, world:
     assert refusals("https://10.0.0.5:8443", world.riverside) == []
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.9", "::1", "::ffff:127.0.0.1"])
+def test_what_listens_on_this_machine_is_reached_by_none_of_its_addresses(
+    address: str, servers: None, settings: Settings, world: World
+) -> None:
+    settings.PORT, settings.REDIS_URL = 8123, "redis://localhost:6390/0"
+    own_addresses.cache_clear()
+    row = make_connector(world.riverside, "inside", "rest", options=options("https://10.0.0.9"), allow_private=True)
+    network = settings_of(row, world.riverside, FIELDS).network
+    for port in (8123, 6390):
+        with pytest.raises(AddressRefused, match="The portal itself"):
+            network.check(address, port)
+    network.check(address, 8124)
+
+
 def test_settings_are_made_in_one_place() -> None:
     places = {
         path.relative_to(PACKAGE).as_posix()

@@ -129,6 +129,8 @@ async def test_a_path_cannot_lead_elsewhere(stub: Stub, path: str) -> None:
 async def test_a_header_cannot_be_injected(value: str) -> None:
     with pytest.raises(ConfigurationError):
         door("https://api.example.org", headers={"Authorization": value})
+    with pytest.raises(ConfigurationError):
+        await door("https://api.example.org").request("GET", "/x", Deadline(5), headers={"X-Name": value})
 
 
 # -- Failures ------------------------------------------------------------------------------------------------------
@@ -154,7 +156,16 @@ async def test_404_may_mean_that_there_is_none(stub: Stub) -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "seconds"), [("7", 7.0), ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0), ("soon", None), ("", None), ("-1", None)]
+    ("header", "seconds"),
+    [
+        ("7", 7.0),
+        ("99999999", 3_600.0),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
+        ("Fri, 01 Jan 2100 00:00:00 GMT", 3_600.0),
+        ("soon", None),
+        ("", None),
+        ("-1", None),
+    ],
 )
 async def test_retry_after_is_read_where_it_can_be(stub: Stub, header: str, seconds: float | None) -> None:
     stub.answer(reply({}, 429, Retry_After=header))
@@ -346,6 +357,20 @@ async def test_a_name_that_changes_its_address_is_refused_at_the_moment_of_conne
     with pytest.raises(AddressRefused):
         await door(f"https://rebinding.example:{stub.port}", PRIVATE).request("GET", "/", Deadline(5))
     assert stub.requests == []
+
+
+async def test_a_name_is_resolved_anew_for_each_connection(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+    stub.answer(reply({}, Connection="close"))
+    asked: list[str] = []
+
+    async def resolved(host: str, port: int, **_facts: Any) -> list[Any]:
+        asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolved)
+    for _time in range(2):
+        await door(f"http://crm.example:{stub.port}").request("GET", "/", Deadline(5))
+    assert asked == ["crm.example"] * 2
 
 
 @pytest.mark.parametrize(

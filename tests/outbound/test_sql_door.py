@@ -20,11 +20,12 @@ from tests.servers import PASSWORD, MariaDb, free_port
 # -- What comes back -----------------------------------------------------------------------------------------------
 
 
-async def test_a_query_for_a_whole_table_brings_no_more_rows_than_can_be_used(server: Database, mariadb: MariaDb) -> None:
-    connector = server.connector()
-    rows = await connector.sql.fetch("SELECT seq FROM seq_1_to_1000000", {}, Deadline(5))
-    assert len(rows) == MAX_ROWS
-    await connector.close()
+async def test_a_query_for_a_whole_table_brings_no_more_rows_than_can_be_used(server: Database, sqlite: Database) -> None:
+    counted = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 5000) SELECT x FROM n"
+    for database, statement in ((server, "SELECT seq FROM seq_1_to_1000000"), (sqlite, counted)):
+        connector = database.connector()
+        assert len(await connector.sql.fetch(statement, {}, Deadline(5))) == MAX_ROWS
+        await connector.close()
 
 
 async def test_rows_that_are_too_large_are_refused(database: Database) -> None:
@@ -112,6 +113,16 @@ async def test_a_slow_sqlite_statement_ends_at_the_deadline(sqlite: Database) ->
     assert raised.value.status == "timeout"
     await connector.close()
     assert await find(sqlite.connector())
+
+
+async def test_after_the_deadline_a_thread_begins_no_statement_and_ends_the_one_that_runs(sqlite: Database) -> None:
+    counting = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 20000000) SELECT count(x) AS id FROM n"
+    connector = sqlite.connector()
+    for statement, seconds in (("SELECT 1 AS id", 0.0), (counting, 0.05)):
+        with pytest.raises(SourceError) as raised:
+            await asyncio.to_thread(connector.sql._fetch, statement, {}, Deadline(seconds))
+        assert raised.value.status == "timeout"
+    await connector.close()
 
 
 async def test_more_lookups_than_connections_time_out_within_their_deadline(server: Database) -> None:
