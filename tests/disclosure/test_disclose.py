@@ -11,6 +11,7 @@ from asgiref.sync import sync_to_async
 from integrations.disclosure import Context, Disclosure, DisclosureSession, Viewer, audit, disclose, reveal
 from integrations.disclosure.context import clean_reason
 from integrations.disclosure.fields import MAX_RULES, disclosed_fields
+from integrations.disclosure.matches import DISAMBIGUATORS, match_id
 from integrations.disclosure.policy import IdentityGate, Policy
 from integrations.disclosure.viewers import authorise, viewer_of_person
 from integrations.errors import AccessDenied, AuditUnavailable
@@ -103,6 +104,26 @@ async def test_several_people_show_a_disambiguator_and_nothing_else(world: World
         ("Luis Castillo", "Date of birth: 1938"),
     ]
     assert len({card.match_id for card in shown.matches}) == 2
+
+
+async def test_a_card_tells_the_number_only_to_whoever_may_see_it(world: World) -> None:
+    result = result_of(world, ROSA, {**ROSA, "name": "Luis Castillo"})
+    assert {card.why for card in (await show(world, world.bea, result)).matches} == {"clients: phone (415) 555-0123"}
+    for effect in ("mask", "reveal", "hide"):
+        await TierRule.objects.aupdate_or_create(tier=world.bea.tier, target="phone", defaults={"effect": effect})
+        assert {card.why for card in (await show(world, world.bea, result)).matches} == {"clients"}
+
+
+async def test_a_card_tells_nothing_that_waits_for_a_reason(world: World) -> None:
+    for target in ("name", *DISAMBIGUATORS):
+        await TierRule.objects.aupdate_or_create(tier=world.bea.tier, target=target, defaults={"effect": "reveal"})
+    cards = (await show(world, world.bea, result_of(world, ROSA, {**ROSA, "name": "Luis", "date_of_birth": "1938"}))).matches
+    assert [(card.name, card.disambiguator) for card in cards] == [("", "")] * 2
+
+
+def test_a_match_is_named_otherwise_in_each_organisation(world: World) -> None:
+    (person,) = result_of(world, ROSA).people
+    assert len({match_id(person, organization.pk) for organization in (world.riverside, world.harbor)}) == 2
 
 
 async def test_what_tells_people_apart_is_what_differs(world: World) -> None:

@@ -49,7 +49,7 @@ def person(record_id: str, **fields: Any) -> CallerProfile:
 
 @pytest.fixture
 async def result(world: World) -> LookupResult:
-    """Of Rosa, in Riverside, where callers are asked for their date of birth."""
+    """Rosa, found in Riverside, where callers are asked for their date of birth."""
     world.riverside.identity_check = "birth_date"
     await world.riverside.asave()
     return LookupResult(world.riverside.pk, NUMBER, LookupStatus.OK, (person("1"),), (), datetime.now(UTC))

@@ -13,12 +13,13 @@ from django.core.cache import cache
 from django.test import AsyncClient, Client
 
 from integrations.calls import CallFacts, open_call
-from integrations.disclosure import Context, Viewer, disclose, probing, refuse_probing
+from integrations.disclosure import Context, Viewer, allow_search, disclose, disclose_found, probing, refuse_probing
 from integrations.disclosure.viewers import viewer_of_key, viewer_of_person
 from integrations.errors import TooManyUnknown
 from integrations.lookup import LookupResult, LookupStatus
 from integrations.models import AccessEntry, Channel
 from integrations.phone import Number, Withheld
+from integrations.search_query import By, SearchQuery
 from tests.factories import World, make_api_key, make_connector
 
 NOBODY = LookupStatus.NOT_FOUND
@@ -106,6 +107,18 @@ async def test_what_says_nothing_of_a_number_does_not_count(
     for place in range(9):
         await ask(world, viewer, place, status, **facts)
     assert not is_slowed(viewer)
+
+
+async def test_searching_for_numbers_counts_as_looking_them_up(world: World) -> None:
+    viewer, why = await sync_to_async(bea)(world), Context(purpose="asked")
+    queries = [SearchQuery(By.NUMBER, number(place).e164, number(place)) for place in range(4)]
+    for query in queries:
+        await allow_search(viewer, query, why)
+        result = LookupResult(viewer.organization_id, Withheld(), NOBODY, (), (), datetime.now(UTC))
+        await disclose_found(replace(result, search_query=query), viewer, why)
+    assert is_slowed(viewer)
+    with pytest.raises(TooManyUnknown):
+        await allow_search(viewer, queries[0], why)
 
 
 async def test_others_are_not_slowed(world: World) -> None:

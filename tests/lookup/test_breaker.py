@@ -1,4 +1,4 @@
-"""When a source is left alone, and for how long."""
+"""Pauses of a source: after which failures it is left alone, and for how long."""
 
 from __future__ import annotations
 

@@ -341,6 +341,10 @@ def test_the_portals_own_servers_are_never_open() -> None:
     with pytest.raises(AddressRefused):
         policy.check("::ffff:127.0.0.1", 3306)
     policy.check("127.0.0.1", 3307)
+    inside = NetworkPolicy(allow_private=True, own=frozenset({("fd12::5", 3306)}))
+    for address in ("fd12::5", "fd12::5%eth0", "fd12:0::5"):
+        with pytest.raises(AddressRefused):
+            inside.check(address, 3306)
 
 
 async def test_a_name_that_changes_its_address_is_refused_at_the_moment_of_connecting(

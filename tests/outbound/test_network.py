@@ -66,6 +66,21 @@ def test_loopback_is_open_where_the_installation_and_the_connector_say_so(
     assert reaches(allow_private, host, address, everywhere=True) is open_to_it
 
 
+def test_a_door_has_the_permission_of_its_own_host_and_no_others() -> None:
+    policy = policy_of(["db.internal"], [], everywhere=False, own=NOWHERE)
+    HttpDoor("x", "https://db.internal", policy).network.check("10.0.0.5", 443)
+    with pytest.raises(AddressRefused):
+        HttpDoor("x", "https://crm.internal", policy).network.check("10.0.0.5", 443)
+
+
+def test_a_vendor_is_played_by_servers_of_this_network_only() -> None:
+    policy = policy_of(True, [], everywhere=True, own=NOWHERE).of_vendor(["api.hubapi.com"])
+    for host in ("127.0.0.1", "localhost", "10.0.0.5"):
+        HttpDoor("crm", f"http://{host}:8000", policy)
+    with pytest.raises(ConfigurationError, match="is not one of this system's hosts"):
+        HttpDoor("crm", "https://8.8.8.8", policy)
+
+
 def test_plain_http_goes_where_loopback_would() -> None:
     for allow_private, everywhere in ((["10.0.0.5"], False), ([], True), (["10.0.0.6"], True)):
         with pytest.raises(ConfigurationError, match="must begin with https"):

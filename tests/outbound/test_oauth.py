@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from integrations.deadline import Deadline
+from integrations.errors import ConfigurationError, SourceTimeout
 from integrations.outbound import oauth
-from integrations.outbound.oauth import AccessTokens
+from integrations.outbound.http import close_clients
+from integrations.outbound.oauth import AccessTokens, rsa_key
 from tests.http_stub import LOOPBACK_ALLOWED, Stub, Write, hang, reply, stub_server
 
 
@@ -18,6 +24,7 @@ from tests.http_stub import LOOPBACK_ALLOWED, Stub, Write, hang, reply, stub_ser
 async def stub() -> AsyncIterator[Stub]:
     async with stub_server() as server:
         yield server
+        await close_clients()
 
 
 def token(value: str, **more: Any) -> Write:
@@ -58,6 +65,61 @@ async def test_a_token_is_good_for_all_until_three_quarters_of_its_life(stub: St
     assert {await tokens.current(Deadline(5)) for _index in range(3)} == {"t-1"}
     assert len(stub.requests) == 1
     await tokens.close()
+
+
+async def test_a_token_is_not_used_up_to_the_moment_that_it_expires(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(ahead_s=0.0)
+    monkeypatch.setattr(oauth, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + clock.ahead_s))
+    stub.answer(token("t-1", expires_in=120), token("t-2"))
+    tokens = tokens_of(stub)
+    given = []
+    for clock.ahead_s in (0.0, 55.0, 65.0):
+        given.append(await tokens.current(Deadline(5)))
+    assert given == ["t-1", "t-1", "t-2"]
+    await tokens.close()
+
+
+async def test_a_vendor_whose_tokens_live_for_seconds_is_not_asked_for_one_each_time(stub: Stub) -> None:
+    stub.answer(token("t-1", expires_in=10))
+    tokens = tokens_of(stub)
+    assert {await tokens.current(Deadline(5)) for _index in range(3)} == {"t-1"}
+    assert len(stub.requests) == 1
+    await tokens.close()
+
+
+async def test_a_token_that_was_taken_back_takes_none_that_came_after_it_along(stub: Stub) -> None:
+    stub.answer(token("t-1"), token("t-2"), token("t-3"))
+    tokens = tokens_of(stub)
+    first = await tokens.current(Deadline(5))
+    given = []
+    for _answer in range(2):  # two requests that went out with it were both refused
+        tokens.forget(first)
+        given.append(await tokens.current(Deadline(5)))
+    assert given == ["t-2", "t-2"]
+    await tokens.close()
+
+
+async def test_who_waits_for_anothers_sign_in_waits_no_longer_than_they_may(stub: Stub) -> None:
+    signing_in = asyncio.Event()
+    stub.answer(hanging(signing_in))
+    tokens = tokens_of(stub)
+    first = asyncio.create_task(tokens.current(Deadline(30)))
+    await asyncio.wait_for(signing_in.wait(), 5)
+    async with asyncio.timeout(5):
+        with pytest.raises(SourceTimeout):
+            await tokens.current(Deadline(0.05))
+    assert not first.done()
+    first.cancel()
+    await asyncio.wait([first])
+    await tokens.close()
+
+
+def test_only_an_rsa_key_signs() -> None:
+    pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    with pytest.raises(ConfigurationError, match="give an RSA private key"):
+        rsa_key(pem.decode())
 
 
 @pytest.mark.usefixtures("renewed_at_once")

@@ -4,6 +4,8 @@ import asyncio
 import os
 import socket
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from integrations.deadline import Deadline
 from integrations.errors import AddressRefused, ConfigurationError, SourceError
 from integrations.outbound.database_url import checked_url
 from integrations.outbound.network import NetworkPolicy
-from integrations.outbound.sql import MAX_ROWS
+from integrations.outbound.sql import MAX_ROWS, SqlDoor
 from tests.connectors.database.conftest import NUMBER, Database, find
 from tests.servers import PASSWORD, MariaDb, free_port
 
@@ -288,31 +290,57 @@ async def test_health_asks_for_nobody(database: Database) -> None:
     await connector.close()
 
 
-@pytest.mark.parametrize("plugin", [b"mysql_clear_password", b"dialog", b"mysql_old_password"])
-async def test_a_server_that_wants_the_password_itself_is_not_told_it(tmp_path: Path, plugin: bytes) -> None:
-    """The server asks for it in place of the usual proof, once in the greeting's answer, by a switch of the method."""
-    heard = b""
+def packet(number: int, body: bytes) -> bytes:
+    """One packet of MySQL's protocol."""
+    return len(body).to_bytes(3, "little") + bytes([number]) + body
+
+
+@asynccontextmanager
+async def pretender(answer: bytes, further: bytes = b"") -> AsyncIterator[tuple[int, list[bytes]]]:
+    """A server that greets like MySQL's, answers the sign-in and then the first statement as told; its port, what it heard."""
+    heard: list[bytes] = []
 
     async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal heard
         flags = 0x00000200 | 0x00008000 | 0x00080000
         greeting = b"\x0a8.0.0\0" + b"\x01\0\0\0" + b"a" * 8 + b"\0" + flags.to_bytes(4, "little")[:2] + b"\x2d\x02\0"
         greeting += flags.to_bytes(4, "little")[2:] + b"\x15" + b"\0" * 10 + b"b" * 12 + b"\0mysql_native_password\0"
-        writer.write(len(greeting).to_bytes(3, "little") + b"\0" + greeting)
-        head = await reader.readexactly(4)
-        heard += await reader.readexactly(int.from_bytes(head[:3], "little"))
-        switch = b"\xfe" + plugin + b"\0" + b"c" * 20 + b"\0"
-        writer.write(len(switch).to_bytes(3, "little") + bytes([head[3] + 1]) + switch)
-        heard += await reader.read(1_000)
+        writer.write(packet(0, greeting))
+        for body in (answer, further) if further else (answer,):
+            head = await reader.readexactly(4)
+            heard.append(await reader.readexactly(int.from_bytes(head[:3], "little")))
+            writer.write(packet(head[3] + 1, body))
+        heard.append(await reader.read(1_000))
         writer.close()
 
-    server = await asyncio.start_server(greet, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    with pytest.raises(SourceError):
-        await find(Database(f"mysql://reader@127.0.0.1:{port}/clients", tmp_path).connector())
-    server.close()
-    assert b"reader" in heard
-    assert PASSWORD.encode() not in heard
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1], heard
+
+
+@pytest.mark.parametrize("plugin", [b"mysql_clear_password", b"dialog", b"mysql_old_password"])
+async def test_a_server_that_wants_the_password_itself_is_not_told_it(tmp_path: Path, plugin: bytes) -> None:
+    """The server asks for it in place of the usual proof, once in the greeting's answer, by a switch of the method."""
+    async with pretender(b"\xfe" + plugin + b"\0" + b"c" * 20 + b"\0") as (port, heard):
+        with pytest.raises(SourceError):
+            await find(Database(f"mysql://reader@127.0.0.1:{port}/clients", tmp_path).connector())
+    assert b"reader" in heard[0]
+    assert PASSWORD.encode() not in b"".join(heard)
+
+
+async def test_a_server_that_asks_for_a_file_is_not_sent_it(tmp_path: Path) -> None:
+    """A statement may be answered with the name of a file that the client is to load from its own disk."""
+    file = tmp_path / "keys"
+    file.write_text("the portal's own keys")
+    async with pretender(b"\0\0\0\x02\0\0\0", b"\xfb" + str(file).encode()) as (port, heard):
+        with pytest.raises((SourceError, RuntimeError)):
+            await find(Database(f"mysql://reader@127.0.0.1:{port}/clients", tmp_path).connector())
+    assert len(heard) == 3
+    assert b"keys" not in heard[2]
+
+
+def test_the_portals_own_server_is_refused_by_its_name_before_it_is_looked_for(tmp_path: Path) -> None:
+    network = NetworkPolicy(own=frozenset({("db.portal.example", 3306)}))
+    with pytest.raises(AddressRefused, match="The portal itself"):
+        SqlDoor("clients", "mysql://reader@db.portal.example/clients", "", network, tmp_path)
 
 
 @pytest.mark.parametrize(
