@@ -13,7 +13,7 @@ from django.db import DatabaseError, connection, connections, transaction
 
 from integrations.disclosure import audit, chain
 from integrations.disclosure.refusals import count_refusal, flush
-from integrations.disclosure.viewers import authorise
+from integrations.disclosure.viewers import authorise, record_denial
 from integrations.errors import AccessDenied, AuditUnavailable
 from integrations.models import AccessEntry, ActorKind, AuditHead, Channel, Event, Organization
 from tests.factories import World
@@ -356,6 +356,13 @@ def test_a_flood_of_looks_at_another_organisation_is_a_few_entries_on_the_looker
     told = AccessEntry.objects.filter(organization=world.harbor, event="denied").order_by("seq")
     assert [entry.detail["count"] for entry in told] in ([1, 49], [1, 49 - 1, 1])
     assert not AccessEntry.objects.filter(organization=world.riverside).exists()
+
+
+def test_a_denial_is_on_the_chain_of_an_organisation_that_the_user_takes_part_in(world: World) -> None:
+    for organization in (world.riverside, world.harbor):
+        record_denial(world.user(world.cy), what="x", channel=Channel.ADMIN, address="", within=organization.pk)
+    flush()
+    assert set(AccessEntry.objects.values_list("organization__slug", flat=True)) == {"harbor"}
 
 
 @pytest.mark.parametrize("fault", ["beyond the head", "head gone", "head behind", "before the first"])

@@ -158,7 +158,11 @@ def test_the_same_id_elsewhere_is_somebody_else(world: World, source: Source, li
 
 def test_one_record_of_several_hides_the_whole_person(world: World, source: Source, listed: RestrictedRecord) -> None:
     make_connector(world.riverside, "copy", "fake", options={"people": [{**ROSA, "id": "9"}]})
-    assert "Rosa" not in content(logged_in(world, world.bea), address(world))
+    bea, url = logged_in(world, world.bea), address(world)
+    assert "Rosa" not in content(bea, url)
+    searched = bea.post(f"{url}search", {"reason": "said so", "text": "castillo"}, headers={"HX-Request": "true"})
+    assert "Luis Castillo" in searched.content.decode()
+    assert "Rosa" not in searched.content.decode()
 
 
 def test_a_search_and_what_follows_from_it_do_not_find_them(world: World, source: Source, listed: RestrictedRecord) -> None:
