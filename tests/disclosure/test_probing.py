@@ -167,5 +167,5 @@ def test_a_person_who_has_to_wait_is_told_so_and_nothing_is_asked(world: World) 
     client = Client()
     client.force_login(world.user(world.bea))
     page = client.get(f"/panel/riverside/{call.key}/caller/").content.decode()
-    assert "Try again in 2 minutes, or ask your supervisor" in page
+    assert "Try again in 2 min, or ask your supervisor" in page
     assert not AccessEntry.objects.filter(event="lookup").exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,9 +15,11 @@ from django.test import Client
 from integrations.disclosure import Context, disclose
 from integrations.disclosure.viewers import viewer_of_person
 from integrations.errors import AccessDenied
-from integrations.lookup import Choice, LookupRequest, look_up
+from integrations.lookup import Choice, LookupRequest, asking, look_up
+from integrations.lookup.restricted import trace_of
 from integrations.models import AccessEntry, CallRecord, Channel, RestrictedRecord
 from integrations.phone import Number
+from integrations.profile import SourceRecord
 from tests.api.conftest import Api
 from tests.factories import World, make_api_key, make_connector
 from tests.known_callers import ROSA, Source, install_fake_kind
@@ -338,6 +341,27 @@ async def test_a_result_in_which_they_count_is_shown_to_nobody_else(world: World
     viewer = viewer_of_person(world.bea, channel=Channel.PANEL, address="")
     with pytest.raises(AccessDenied):
         await disclose(result, viewer, Context())
+
+
+async def test_who_is_taken_out_takes_as_long_as_nobody(world: World, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that is read and dropped comes a little later than an empty one: chance hides which it was."""
+    waits: list[tuple[float, float]] = []
+
+    def chance(*between: float) -> float:
+        waits.append(between)  # type: ignore[arg-type]
+        return 0.0
+
+    monkeypatch.setattr(asking, "random", SimpleNamespace(uniform=chance))
+    for people, hidden in (([HIDDEN], True), ([], True), ([ROSA], False)):
+        await sync_to_async(source.answers)(people=people)
+        waits.clear()
+        await look_up(LookupRequest(world.riverside.pk, Number("+14155550123", "US")))
+        assert waits == ([(0, asking.NOBODY_WITHIN_S)] if hidden else [])
+
+
+def test_of_who_is_taken_out_no_more_is_kept_than_links_them() -> None:
+    trace = trace_of(SourceRecord("crm", "1", {"name": "Rosa", "email": "rosa@mail.org", "notes": "x"}, external_id="E"))
+    assert (trace.fields, trace.external_id) == ({"email": "rosa@mail.org"}, "E")
 
 
 async def test_a_pick_of_somebody_listed_is_none_for_whoever_may_not_know_of_them(world: World, source: Source) -> None:

@@ -223,6 +223,17 @@ async def test_who_asks_the_same_within_a_moment_gets_the_same_result(world: Wor
     assert calls() == 2
 
 
+async def test_who_asks_after_a_change_does_not_get_what_was_asked_before_it(world: World) -> None:
+    row = await add(world, "crm", people=[ROSA], fails="wait", cache={"fresh_s": 0})
+    before = asyncio.create_task(ask(world))
+    await FakeConnector.asked_once.wait()
+    row.options = {"people": []}
+    await row.asave()
+    after = await ask(world)
+    FakeConnector.released.set()
+    assert (statuses(await before), statuses(after)) == ({"crm": "found"}, {"crm": "not_found"})
+
+
 async def test_who_asks_later_gets_all_of_their_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "SHARED_FOR", -1)
     await add(world, "crm", people=[ROSA], delay_s=0.05, cache={"fresh_s": 0})

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from integrations.errors import CircuitOpen, SourceTimeout
+from integrations.errors import CircuitOpen, OverBudget, SourceTimeout
 from integrations.lookup.breaker import FAILURES, Breaker
 
 
@@ -24,6 +24,12 @@ def test_only_failures_in_a_row_begin_a_pause() -> None:
     assert fail(breaker, FAILURES)
     with pytest.raises(CircuitOpen):
         breaker.admit()
+
+
+def test_our_own_budget_pauses_nothing() -> None:
+    breaker = Breaker("crm")
+    assert not breaker.failed(OverBudget("crm", "over its budget", retry_after=1.0))
+    breaker.admit()
 
 
 def test_each_trial_that_fails_doubles_the_pause_up_to_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:

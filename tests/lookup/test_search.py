@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -95,6 +96,15 @@ async def test_a_system_in_trouble_costs_its_own_answer_only(world: World, troub
     result = await searched(world, "rosa")
     assert names(result) == ["Rosa Castillo"]
     assert (result.status, statuses(result)["slow"]) == (LookupStatus.PARTIAL, status)
+
+
+async def test_a_system_that_resists_being_called_off_is_not_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("integrations.lookup.search.OVERALL_S", 0.1)
+    await add(world, "crm", fails="stubborn")
+    result = await search(world.riverside.pk, search_query("castillo"))
+    assert [source.status for source in result.sources] == ["timeout"]
+    assert ("crm", "ended") not in FakeConnector.asked
+    await asyncio.gather(*(task for task in asyncio.all_tasks() if task is not asyncio.current_task()), return_exceptions=True)
 
 
 async def test_a_paused_system_is_not_asked(world: World) -> None:

@@ -83,6 +83,15 @@ def test_what_listens_on_this_machine_is_reached_by_none_of_its_addresses(
     network.check(address, 8124)
 
 
+@pytest.mark.django_db
+def test_true_opens_nothing_private_unless_the_installation_lets_it(servers: None, settings: Settings, world: World) -> None:
+    row = make_connector(world.riverside, "inside", "rest", options=options("https://10.0.0.9"), allow_private=True)
+    settings_of(row, world.riverside, FIELDS).network.check("10.0.0.9", 443)
+    settings.ALLOW_PRIVATE = False
+    with pytest.raises(AddressRefused, match="closed to connectors"):
+        settings_of(row, world.riverside, FIELDS).network.check("10.0.0.9", 443)
+
+
 def test_settings_are_made_in_one_place() -> None:
     places = {
         path.relative_to(PACKAGE).as_posix()
