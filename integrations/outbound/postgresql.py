@@ -1,4 +1,7 @@
-"""What is PostgreSQL's own about asking a database: its driver, which is not installed everywhere, and what its errors mean."""
+"""What is PostgreSQL's own about asking a database: its driver, which is not installed everywhere, and what its errors mean.
+
+https://www.postgresql.org/docs/current/errcodes-appendix.html
+"""
 
 from __future__ import annotations
 

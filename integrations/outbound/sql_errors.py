@@ -1,6 +1,10 @@
 """What a driver's error of MySQL, MariaDB or SQLite means.
 
 Its text may hold names and values, so only classes, codes and the names of tables and columns are passed on.
+
+https://mariadb.com/kb/en/mariadb-error-codes/
+https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html
+https://sqlite.org/rescode.html
 """
 
 from __future__ import annotations

@@ -104,6 +104,7 @@ class Sheet:
 
     async def _values(self, title: str, rows: str, deadline: Deadline) -> list[Sequence[object]]:
         # As Google writes a range: the tab in quotation marks, those inside doubled.
+        # https://developers.google.com/sheets/api/guides/concepts
         quoted = "'" + title.replace("'", "''") + f"'!{rows}"
         query = {"majorDimension": "ROWS", "valueRenderOption": "FORMATTED_VALUE"}
         body = await self._request(f"{self._path}/values/{segment(quoted)}", query, deadline)

@@ -1,6 +1,7 @@
 """How HubSpot is asked for contacts, by number, name or e-mail address, and what its answer tells at once.
 
 A search takes five groups of conditions, one of which has to hold; each has up to six, eighteen in all.
+https://developers.hubspot.com/docs/api-reference/search/guide
 """
 
 from __future__ import annotations

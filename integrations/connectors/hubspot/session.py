@@ -1,4 +1,7 @@
-"""Signed in at one HubSpot account: with a token that stays, or with tokens that are minted; and what its refusals mean."""
+"""Signed in at one HubSpot account: with a token that stays, or with tokens that are minted; and what its refusals mean.
+
+https://developers.hubspot.com/docs/api-reference/error-handling
+"""
 
 from __future__ import annotations
 

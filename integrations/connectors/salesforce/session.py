@@ -1,4 +1,8 @@
-"""Signed in at one Salesforce: a token that all requests share, what its errors mean, and how much of the day is used up."""
+"""Signed in at one Salesforce: a token that all requests share, what its errors mean, and how much of the day is used up.
+
+https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/errorcodes.htm
+https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/headers_api_usage.htm
+"""
 
 from __future__ import annotations
 
