@@ -31,6 +31,7 @@ IDENTIFIES_NOTHING = {
     "AccessEntry.purpose": SHOWN,
     "ApiKey.hint": SHOWN,
     "ApiKey.reference": "says where the key came from; compared in Python",
+    "TwilioAccount.api_secret_ref": "says where the key came from; compared in Python",
     "Attempt.breaker": OUR_WORD,
     "Attempt.outcome": OUR_WORD,
     "Attempt.question": OUR_WORD,

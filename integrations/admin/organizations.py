@@ -16,7 +16,7 @@ from django.urls import path
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget
 
 from integrations.admin.checks import known_tiers, organization_problems
 from integrations.admin.flex_roles_field import FlexRolesField
@@ -25,7 +25,7 @@ from integrations.admin.shared_numbers import number_of, proposals
 from integrations.admin.tenancy import TenantAdmin, TenantForm, administered, changing
 from integrations.configuration.schema import in_full
 from integrations.models import Organization, TwilioAccount
-from integrations.models.organizations import default_languages, default_retention
+from integrations.models.organizations import STUDIO_SHARE, default_languages, default_retention
 from integrations.models.people import make_default_tiers
 
 _MAX_TOKENS = 5
@@ -35,6 +35,7 @@ _HELP = {
 
 
 _KEEP = "keep_"
+_SHARED = {"name": _("the name"), "email": _("the e-mail address, masked"), "customer": _("what else is basic of the client")}
 
 
 def _days(label: Any, kept: str) -> forms.IntegerField:
@@ -60,6 +61,16 @@ class OrganizationForm(TenantForm):
         help_text=_("Web addresses, like https://flex.twilio.com, with commas between."),
     )
 
+    studio_share = forms.MultipleChoiceField(
+        label=_("What Twilio Studio is sent of a caller"),
+        required=False,
+        choices=[(word, _SHARED[word]) for word in STUDIO_SHARE],
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_(
+            "Beside what calls are routed by and the panel's address. Studio's execution logs keep what is sent, where "
+            "everybody with access to the Twilio account can read it: where it is health data, send none of these."
+        ),
+    )
     keep_audit = _days(_("Keep the access trail"), "audit")
     keep_calls = _days(_("Keep calls"), "calls")
     keep_attempts = _days(_("Keep questions to systems"), "attempts")
@@ -112,7 +123,7 @@ class OrganizationAdmin(TenantAdmin):
     search_fields = ("name", "slug")
     fields = (
         "name", "slug", "timezone", "region", "currency", "languages", "identity_check", "shared_numbers", "origins",
-        "keep_audit", "keep_calls", "keep_attempts", "keep_deliveries", "flex_roles",
+        "studio_share", "keep_audit", "keep_calls", "keep_attempts", "keep_deliveries", "flex_roles",
     )  # fmt: skip
     formfield_overrides = {JSONField: {"widget": UnfoldAdminTextareaWidget(attrs={"rows": 3})}}
 
@@ -179,10 +190,16 @@ class TwilioAccountForm(TenantForm):
         widget=UnfoldAdminTextareaWidget,
         help_text=_("One a line, the newest first. They are never shown again; leave this empty to keep them."),
     )
+    secret = forms.CharField(
+        label=_("API key's secret"),
+        required=False,
+        widget=UnfoldAdminPasswordWidget,
+        help_text=_("It is never shown again; leave this empty to keep it."),
+    )
 
     def clean_tokens(self) -> list[str]:
         tokens: list[str] = self.cleaned_data["tokens"].split()
-        if not tokens and not self.instance.auth_tokens:
+        if not tokens and not self.instance.auth_tokens and not self.data.get("api_key_sid"):
             raise forms.ValidationError(
                 _("Enter the account's auth token: without it nothing that Twilio sends can be verified.")
             )
@@ -190,15 +207,26 @@ class TwilioAccountForm(TenantForm):
             raise forms.ValidationError(_("Enter at most five tokens."))
         return tokens
 
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        key = data.get("api_key_sid", "")
+        same = key == self.initial.get("api_key_sid", "") and bool(self.instance.api_secret)
+        if key and not data.get("secret") and not same:
+            self.add_error("secret", _("Enter the secret of this API key."))
+        return data
+
     def save(self, commit: bool = True) -> Any:
         if tokens := self.cleaned_data["tokens"]:
             # A configuration file's references no longer name what was typed over.
             self.instance.auth_tokens, self.instance.auth_token_refs = tokens, []
+        secret = self.cleaned_data["secret"]
+        if secret or not self.instance.api_key_sid:
+            self.instance.api_secret, self.instance.api_secret_ref = secret if self.instance.api_key_sid else "", ""
         return super().save(commit)
 
     class Meta:
         model = TwilioAccount
-        fields = ("organization", "account_sid", "workspace_sid")
+        fields = ("organization", "account_sid", "workspace_sid", "tier", "api_key_sid")
 
 
 @admin.register(TwilioAccount)
@@ -206,4 +234,4 @@ class TwilioAccountAdmin(TenantAdmin):
     form = TwilioAccountForm
     list_display = ("account_sid", "organization", "workspace_sid")
     search_fields = ("account_sid",)
-    fields = ("organization", "account_sid", "workspace_sid", "tokens")
+    fields = ("organization", "account_sid", "workspace_sid", "tier", "tokens", "api_key_sid", "secret")

@@ -66,7 +66,7 @@ def _write(state: State, steps: Iterable[Step], applied: Applied) -> Organizatio
     organization = Organization.objects.filter(slug=state.slug).first() or Organization(slug=state.slug)
     if any(step.section is None for step in steps):
         for name, value in state.facts.items():
-            setattr(organization, name, value)
+            setattr(organization, *(("studio_share", value["share"]) if name == "studio" else (name, value)))
         organization.save()
     writing = Writing(organization, state, applied.newcomers)
     written: dict[str, dict[str, Facts]] = {section.name: {} for section in sections.SECTIONS}

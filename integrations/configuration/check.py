@@ -63,6 +63,7 @@ def _wanted(reading: Reading) -> State:
         slug=table.slug,
         facts={
             **{name: getattr(table, name) for name in PLAIN},
+            "studio": table.studio.model_dump(),
             "retention_days": table.retention_days.model_dump(),
             "flex_roles": table.roles_among(wanted["tier"]),
         },

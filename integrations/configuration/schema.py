@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from integrations.models.connectors import field_name_validator, key_validator
 from integrations.models.keys import folded
 from integrations.models.organizations import (
+    STUDIO_SHARE,
     IdentityQuestion,
     default_flex_roles,
     default_languages,
@@ -160,6 +161,13 @@ class Retention(Table):
     deliveries: Days = default_retention()["deliveries"]
 
 
+class Studio(Table):
+    share: Annotated[
+        list[Annotated[str, _word(STUDIO_SHARE)]],
+        AfterValidator(lambda words: [word for word in STUDIO_SHARE if word in words]),
+    ] = list(STUDIO_SHARE)
+
+
 class FlexRole(Table):
     role: Annotated[str, _word(tuple(Role.values))]
     tier: NameOfTier
@@ -167,10 +175,25 @@ class FlexRole(Table):
 
 class Twilio(Table):
     account_sid: Annotated[str, _pattern(r"AC[0-9a-f]{32}", "An account SID is AC followed by 32 digits or letters a to f.")]
-    auth_tokens: Annotated[list[Reference], Field(min_length=1, max_length=5)]
+    auth_tokens: Annotated[list[Reference], Field(max_length=5)] = []
+    api_key: Annotated[str, _pattern(r"(SK[0-9a-f]{32})?", "An API key SID is SK followed by 32 digits or letters a to f.")] = (
+        ""
+    )
+    api_secret: Reference | None = None
+    tier: NameOfTier = ""
     workspace_sid: Annotated[
         str, _pattern(r"(WS[0-9a-f]{32})?", "A workspace SID is WS followed by 32 digits or letters a to f.")
     ] = ""
+
+    @model_validator(mode="after")
+    def _signs_in(self) -> Twilio:
+        if bool(self.api_key) != bool(self.api_secret):
+            raise ValueError("api_key and api_secret belong together. Give both, or neither.")
+        if not self.auth_tokens and not self.api_key:
+            raise ValueError(
+                "The account needs auth_tokens, or api_key with api_secret. What it signs is verified with its tokens."
+            )
+        return self
 
 
 class Tier(Table):
@@ -257,6 +280,7 @@ class Organization(Table):
     identity_check: Annotated[str, _word(tuple(IdentityQuestion.values))] = IdentityQuestion.OFF.value
     shared_numbers: Annotated[list[Annotated[str, AfterValidator(_shared_number)]], Field(max_length=500)] = []
     origins: list[Annotated[str, AfterValidator(_origin)]] = []
+    studio: Studio = Studio()
     retention_days: Retention = Retention()
     flex_roles: dict[str, FlexRole] | None = None
 

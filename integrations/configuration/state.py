@@ -35,6 +35,7 @@ def own_facts(organization: Organization) -> Facts:
     """The organisation's own keys as they are stored."""
     return {
         **{name: getattr(organization, name) for name in PLAIN},
+        "studio": {"share": organization.studio_share},
         "retention_days": organization.retention_days,
         "flex_roles": organization.flex_roles,
     }

@@ -9,9 +9,10 @@ from django.contrib.auth.models import AnonymousUser
 from integrations.disclosure import audit
 from integrations.disclosure.refusals import Refused, count
 from integrations.errors import AccessDenied
-from integrations.models import ActorKind, ApiKey, Channel, Event, Person, User
+from integrations.models import ActorKind, ApiKey, Channel, Event, Person, Tier, TwilioAccount, User
 
 UNRESTRICTED_TIER = "admin"
+ACCOUNT_TIER = "basic"
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,22 @@ def viewer_of_key(key: ApiKey, *, address: str) -> Viewer:
         channel=Channel.API,
         address=address,
         looks_up_every_caller="enrich" in key.scopes,
+    )
+
+
+def viewer_of_account(account: TwilioAccount, tier: Tier | None, *, address: str) -> Viewer:
+    """``account`` with its organisation loaded, as its Studio flows ask. Without a ``tier`` it is shown nothing."""
+    return Viewer(
+        organization_id=account.organization_id,
+        organization=account.organization.slug,
+        actor_kind=ActorKind.TWILIO,
+        actor_id=account.account_sid,
+        actor_label=f"Twilio {account}",
+        tier_id=tier.pk if tier else 0,
+        tier=tier.name if tier else "",
+        channel=Channel.STUDIO,
+        address=address,
+        looks_up_every_caller=True,
     )
 
 

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from integrations.models.audit import AccessEntry, ActorKind, AuditHead, Channel, Event
-from integrations.models.calls import Call, CallRecord, CallTask, IdentityCheck, IdentityTries, PanelOpening, Reservation
+from integrations.models.calls import (
+    Call,
+    CallRecord,
+    CallTask,
+    IdentityCheck,
+    IdentityTries,
+    PanelOpening,
+    Reservation,
+    Voicemail,
+)
 from integrations.models.connectors import Connector, CustomField, RestrictedRecord
 from integrations.models.deliveries import CallIntake, WebhookDelivery
 from integrations.models.directory import DirectoryKey, DirectoryList, DirectoryRow, DirectoryUpload
@@ -48,5 +57,6 @@ __all__ = [
     "TierRule",
     "TwilioAccount",
     "User",
+    "Voicemail",
     "WebhookDelivery",
 ]

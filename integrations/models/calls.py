@@ -155,6 +155,25 @@ class CallRecord(models.Model):
         return f"{self.connector_id}:{self.record_id}"
 
 
+class Voicemail(models.Model):
+    """A message that a call left. Its recording stays with Twilio; here is only by what to tell it apart."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    recording_sid = KeyField(max_length=34)
+    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="voicemails")
+    task_sid = KeyField(max_length=34, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [models.UniqueConstraint(fields=["organization", "recording_sid"], name="voicemail_once_per_recording")]
+        verbose_name = _("voicemail")
+        verbose_name_plural = _("voicemails")
+
+    def __str__(self) -> str:
+        return self.recording_sid
+
+
 class IdentityCheck(models.Model):
     """Whether it was checked that the call's caller is who they are taken for. The answers themselves are nowhere.
 

@@ -19,6 +19,9 @@ from integrations.storage.encryption import EncryptedJSONField, EncryptedTextFie
 SYSTEM_SLUG = "system"  # holds the audit chain of what belongs to no organisation
 RESERVED_SLUGS = frozenset({SYSTEM_SLUG, "session"})
 
+# What of a caller Twilio Studio may be sent beside what calls are routed by.
+STUDIO_SHARE = ("name", "email", "customer")
+
 slug_validator = RegexValidator(r"\A[a-z0-9-]{2,40}\Z", _("Use 2 to 40 lower-case letters, digits and hyphens."))
 
 
@@ -39,6 +42,10 @@ def default_retention() -> dict[str, int]:
 
 def default_languages() -> list[str]:
     return ["en"]
+
+
+def default_studio_share() -> list[str]:
+    return list(STUDIO_SHARE)
 
 
 def default_flex_roles() -> dict[str, dict[str, str]]:
@@ -134,6 +141,7 @@ class Organization(models.Model):
     origins = models.JSONField(
         _("who may frame the panel"), default=list, blank=True, help_text=_("Web addresses, like https://flex.twilio.com.")
     )
+    studio_share = models.JSONField(_("what Twilio Studio is sent"), default=default_studio_share, blank=True)
     retention_days = models.JSONField(_("days to keep"), default=default_retention)
     flex_roles = models.JSONField(_("Flex roles"), default=default_flex_roles, blank=True)
     hook_key = KeyField(_("webhook key"), max_length=32, unique=True, default=new_hook_key, editable=False)
@@ -172,6 +180,24 @@ class TwilioAccount(models.Model):
     )
     auth_tokens = EncryptedJSONField(_("auth tokens"), default=list, help_text=_("Newest first while rotating."))
     auth_token_refs = models.JSONField(default=list, blank=True, editable=False)
+    api_key_sid = KeyField(
+        _("API key SID"),
+        max_length=34,
+        blank=True,
+        validators=[RegexValidator(r"\ASK[0-9a-f]{32}\Z", _("An API key SID is SK followed by 32 digits or letters a to f."))],
+        help_text=_("With which the portal asks Twilio. Without one it takes the auth token."),
+    )
+    api_secret = EncryptedTextField(_("API key's secret"), blank=True, default="")
+    api_secret_ref = models.CharField(max_length=200, blank=True, default="", editable=False)
+    tier = models.ForeignKey(
+        "integrations.Tier",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="twilio_accounts",
+        verbose_name=_("tier"),
+        help_text=_("What this account's Studio flows may see of a caller. Empty: the tier basic."),
+    )
     workspace_sid = KeyField(
         _("workspace SID"),
         max_length=34,
@@ -186,3 +212,7 @@ class TwilioAccount(models.Model):
 
     def __str__(self) -> str:
         return f"…{self.account_sid[-6:]}"
+
+    def clean(self) -> None:
+        if self.tier and self.organization_id and self.tier.organization_id != self.organization_id:
+            raise ValidationError({"tier": _("Choose a tier of the same organisation.")})

@@ -13,7 +13,16 @@ from django.contrib.admin.models import LogEntry
 from django.db import models
 
 from integrations.models.audit import AccessEntry, AuditHead
-from integrations.models.calls import Call, CallRecord, CallTask, IdentityCheck, IdentityTries, PanelOpening, Reservation
+from integrations.models.calls import (
+    Call,
+    CallRecord,
+    CallTask,
+    IdentityCheck,
+    IdentityTries,
+    PanelOpening,
+    Reservation,
+    Voicemail,
+)
 from integrations.models.connectors import Connector, CustomField, RestrictedRecord
 from integrations.models.deliveries import CallIntake, WebhookDelivery
 from integrations.models.directory import DirectoryKey, DirectoryList, DirectoryRow, DirectoryUpload
@@ -77,7 +86,7 @@ def _listed(model: type[models.Model], bound: str) -> Entry:
 
 REGISTRY = (
     Entry(Organization, "pk", remembered=True, versioned=True, exported="organization"),
-    Entry(TwilioAccount, "organization", remembered=True, versioned=_NOT_KEPT, exported="twilio"),
+    Entry(TwilioAccount, "organization", remembered=True, versioned=True, exported="twilio"),
     Entry(Connector, "organization", remembered=True, versioned=True, exported="connector"),
     Entry(CustomField, "organization", remembered=True, versioned=True, exported="field"),
     Entry(Tier, "organization", remembered=True, versioned=True, exported="tier"),
@@ -108,6 +117,7 @@ REGISTRY = (
     _written(CallRecord, "call__organization"),
     _written(IdentityCheck, "call__organization"),
     _written(IdentityTries, "organization"),
+    _written(Voicemail, "organization"),
     _written(CallIntake, "organization"),
     _written(WebhookDelivery, "organization"),
     _written(PanelOpening, "call__organization"),

@@ -325,3 +325,36 @@ def test_a_rule_takes_the_organisations_own_fields_and_none_that_is_never_shown(
     assert 'value="financial"' in form
     assert 'value="ssn"' not in form
     assert 'value="never"' not in form
+
+
+def test_a_twilio_accounts_key_needs_its_secret_which_is_kept_until_another_is_entered(world: World, log_in: LogIn) -> None:
+    ann, add = log_in(world.ann), reverse("admin:integrations_twilioaccount_add")
+    facts = {"account_sid": "AC" + "7" * 32, "api_key_sid": "SK" + "7" * 32, "tokens": ""}
+    assert "secret" in ann.post(add, facts).context["adminform"].form.errors
+    assert ann.post(add, facts | {"secret": "one"}).status_code == 302
+    account = TwilioAccount.objects.get()
+    url = reverse("admin:integrations_twilioaccount_change", args=[account.pk])
+    page = ann.get(url).content.decode()
+    assert 'value="one"' not in page
+    for sent, kept in (({}, "one"), ({"secret": "two"}, "two"), ({"api_key_sid": "", "tokens": "token"}, "")):
+        assert ann.post(url, facts | sent).status_code == 302, sent
+        account.refresh_from_db()
+        assert account.api_secret == kept
+    assert "secret" in ann.post(url, facts).context["adminform"].form.errors
+
+
+def test_a_twilio_account_takes_no_tier_of_another_organisation(world: World, log_in: LogIn) -> None:
+    facts = {"account_sid": "AC" + "7" * 32, "tokens": "token", "tier": world.harbor.tiers.get(name="admin").pk}
+    answer = log_in(world.ann).post(reverse("admin:integrations_twilioaccount_add"), facts)
+    assert "tier" in answer.context["adminform"].form.errors
+
+
+def test_what_studio_is_sent_is_ticked_beside_a_warning(world: World, log_in: LogIn) -> None:
+    ann = log_in(world.ann)
+    url = reverse("admin:integrations_organization_change", args=[world.riverside.pk])
+    assert "execution logs keep what is sent" in " ".join(ann.get(url).content.decode().split())
+    for ticked in (["customer", "name"], []):
+        assert ann.post(url, ORGANIZATION | {"studio_share": ticked}).status_code == 302
+        world.riverside.refresh_from_db()
+        assert set(world.riverside.studio_share) == set(ticked)
+    assert "studio_share" in ann.post(url, ORGANIZATION | {"studio_share": ["phone"]}).context["adminform"].form.errors

@@ -220,7 +220,7 @@ def test_tiers_and_fields_go_when_unused_and_stay_with_a_note_when_used(world: W
     tiers = '[[organization.tier]]\nname = "admin"\nrules = { basic = "clear" }\n[organization.flex_roles]\n'
     done = run("config", "import", str(write(SMALL.split("[[organization.api_key]]")[0] + tiers)), "--yes")
     assert done.code == 0, done.err
-    assert "tier basic: kept, because people or API keys still have it" in done.out  # Bea, deactivated, has it
+    assert "tier basic: kept, because people, API keys or Twilio accounts still have it" in done.out  # Bea, deactivated, has it
     assert set(world.riverside.tiers.values_list("name", flat=True)) == {"admin", "basic"}
     assert not CustomField.objects.exists()
     assert world.harbor.tiers.count() == 3

@@ -14,17 +14,6 @@ from integrations.models import Organization
 # In the order in which they stand in an export and are written: what is referred to comes first.
 SECTIONS = (
     Section(
-        name="twilio",
-        key="account_sid",
-        words="Twilio account",
-        table=schema.Twilio,
-        check=twilio.check,
-        across=twilio.across,
-        wanted=twilio.wanted,
-        stored=twilio.stored,
-        write=twilio.write,
-    ),
-    Section(
         name="tier",
         key="name",
         words="tier",
@@ -35,6 +24,18 @@ SECTIONS = (
         absent=tiers.absent,
         write=tiers.write,
         retire=tiers.retire,
+    ),
+    Section(
+        name="twilio",
+        key="account_sid",
+        words="Twilio account",
+        table=schema.Twilio,
+        check=twilio.check,
+        across=twilio.across,
+        wanted=twilio.wanted,
+        stored=twilio.stored,
+        write=twilio.write,
+        unless_empty=("auth_tokens",),
     ),
     Section(
         name="field",

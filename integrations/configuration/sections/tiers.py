@@ -58,7 +58,7 @@ def absent(name: str, now: State, wanted: State) -> Action | Kept:
     ]
     workers = Organization.objects.get(slug=wanted.slug).people.filter(user__isnull=True, tier__name=name).exists()
     used = workers or any(facts.get("tier") == name for facts in left)
-    return Kept("people or API keys still have it") if used else Action.DELETE
+    return Kept("people, API keys or Twilio accounts still have it") if used else Action.DELETE
 
 
 def write(writing: Writing, name: str, facts: Facts) -> None:
