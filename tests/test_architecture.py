@@ -36,6 +36,7 @@ DELIVERY = [
     "integrations.configuration.{history,invitations}",
     "integrations.lists*",
     "integrations.presentation*",
+    "integrations.routing*",
 ]
 
 
@@ -113,9 +114,10 @@ RULES = [
             "integrations.webhooks*",
         ],
     ),
+    Rule("integrations.routing*", [*DOMAIN, "integrations.routing*"]),
     Rule("integrations.panel*", [*DELIVERY, "integrations.panel*"]),
     Rule("integrations.dashboard*", [*DELIVERY, "integrations.dashboard*"]),
-    Rule("integrations.api*", [*DELIVERY, "integrations.api*"]),
+    Rule("integrations.api*", [*DELIVERY, "integrations.twilio*", "integrations.api*"]),
     Rule("integrations.admin*", [*DELIVERY, "integrations.configuration*", "integrations.tasks", "integrations.admin*"]),
     Rule("integrations.sandbox*", ["integrations.sandbox*", "integrations.phone"], django=False),
     Rule("integrations.tasks", ["integrations.*"]),

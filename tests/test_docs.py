@@ -98,7 +98,7 @@ def endpoints() -> list[tuple[type[ApiView], str]]:
         view = getattr(page.callback, "view_class", None)
         if view and issubclass(view, ApiView):
             method = "GET" if "get" in view.http_method_names and hasattr(view, "get") else "POST"
-            found.append((view, f"## `{method} /api/{page.pattern}`"))
+            found.append((view, f"## `{method} /api/{re.sub(r'<[a-z]+:', '<', str(page.pattern))}`"))
     return found
 
 

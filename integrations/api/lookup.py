@@ -90,6 +90,7 @@ _REQUEST = LookupBody()
 
 class LookupView(ApiView):
     scope = "lookup"
+    takes_form = True
 
     @extend_schema(operation_id="lookup", request=LookupBody, responses={200: LookupAnswer}, tags=["lookup"])
     async def post(self, request: Any) -> HttpResponse:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, ClassVar
+from urllib.parse import parse_qsl
 
 import orjson
 import structlog
@@ -19,6 +20,8 @@ from integrations.api.keys import Client, Forbidden, Unauthenticated, authentica
 from integrations.errors import AuditUnavailable, TooManyUnknown
 
 MAX_BODY = 64 * 1024
+FORM = "application/x-www-form-urlencoded"
+_NOT_JSON = "The request body is not valid JSON."
 
 log = structlog.get_logger(__name__)
 
@@ -38,11 +41,12 @@ class ApiView(APIView):
     """
 
     scope: ClassVar[str]
+    takes_form: ClassVar[bool] = False
 
     async def post(self, request: HttpRequest) -> HttpResponse:
         """Authenticate first: a stranger learns nothing about what a body should hold."""
         client = await authenticate(request, self.scope)
-        return await self.answer(client, await read_object(request))
+        return await self.answer(client, await read_object(request, form=self.takes_form))
 
     async def answer(self, client: Client, body: dict[str, Any]) -> HttpResponse:
         raise NotImplementedError
@@ -74,25 +78,54 @@ class ApiView(APIView):
         return response
 
 
-async def read_object(request: HttpRequest) -> dict[str, Any]:
-    """The body as a JSON object. Raises BadRequest, for what can be told from the headers before anything is read."""
-    content_type = (request.content_type or "").lower()
-    if content_type != "application/json" and not content_type.endswith("+json"):
-        raise BadRequest("unsupported_media_type", "Send JSON with the header 'Content-Type: application/json'.")
+async def read_object(request: HttpRequest, *, form: bool = False) -> dict[str, Any]:
+    """The body as a JSON object, or, where it may be one, a form of the same names. Raises BadRequest, for what can be told
+    from the headers before anything is read."""
+    _check_type(request, form=form)
+    return fields_of(request, await read_body(request))
+
+
+def _check_type(request: HttpRequest, *, form: bool) -> None:
+    if not (_is_json(request) or (form and request.content_type == FORM)):
+        or_form = f", or a form as '{FORM}'" if form else ""
+        sentence = f"Send JSON with the header 'Content-Type: application/json'{or_form}."
+        raise BadRequest("unsupported_media_type", sentence)
     if _coding(request, "Content-Encoding") not in ("", "identity") or _coding(request, "Transfer-Encoding") not in (
         "",
         "chunked",
     ):
         raise BadRequest("unsupported_media_type", "Send the body as it is, without a content coding.")
+
+
+async def read_body(request: HttpRequest) -> bytes:
+    """The body as it came. Raises BadRequest."""
     try:
-        body = orjson.loads(await _read(request))
+        return await _read(request)
     except RequestDataTooBig:
         raise BadRequest("too_large", f"The request body is larger than {MAX_BODY // 1024} KiB.") from None
-    except (ValueError, RequestAborted, UnreadablePostError):
-        raise BadRequest("invalid_json", "The request body is not valid JSON.") from None
-    if not isinstance(body, dict):
+    except (RequestAborted, UnreadablePostError):
+        raise BadRequest("invalid_json", _NOT_JSON) from None
+
+
+def fields_of(request: HttpRequest, body: bytes) -> dict[str, Any]:
+    """What the body says, a form or a JSON object. What a form leaves empty it does not say. Raises BadRequest."""
+    if request.content_type == FORM:
+        try:
+            return dict(parse_qsl(body.decode(), errors="strict"))
+        except ValueError:
+            raise BadRequest("invalid_request", "The form is not written in UTF-8.") from None
+    try:
+        said = orjson.loads(body)
+    except ValueError:
+        raise BadRequest("invalid_json", _NOT_JSON) from None
+    if not isinstance(said, dict):
         raise BadRequest("invalid_request", "The request body must be a JSON object.")
-    return body
+    return said
+
+
+def _is_json(request: HttpRequest) -> bool:
+    content_type = (request.content_type or "").lower()
+    return content_type == "application/json" or content_type.endswith("+json")
 
 
 def _coding(request: HttpRequest, header: str) -> str:

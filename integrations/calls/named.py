@@ -1,4 +1,4 @@
-"""Calls that a program names in a lookup: written with the lookup's audit entry, so that they cost no commit of their own."""
+"""Calls that a program tells of: written with the lookup's audit entry, so that they cost no commit of their own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from integrations.disclosure.audit import Beside
 from integrations.models import Call, CallTask
 from integrations.models.calls import new_panel_key
 from integrations.phone import Number
-from integrations.storage.bulk import upsert
+from integrations.storage.bulk import insert, upsert
 
 type _Names = tuple[int, str]
 
@@ -30,7 +30,8 @@ _KNOWN_TASK = {"task_sid": "task_sid"}  # it stays as it is
 
 @dataclass(eq=False)
 class NamedCall(Beside):
-    """A call with a sid. ``key`` is its panel's once it is written, ``""`` before and where it cannot be."""
+    """A call; without a sid it is one of its own. ``key`` is its panel's once it is written, ``""`` before and where it cannot
+    be."""
 
     organization_id: int
     facts: CallFacts
@@ -51,6 +52,17 @@ class NamedCall(Beside):
 
     @classmethod
     def write(cls, several: Sequence[Self]) -> None:
+        cls._write_named([one for one in several if one.facts.call_sid])
+        cls._write_nameless([one for one in several if not one.facts.call_sid])
+
+    @classmethod
+    def _write_nameless(cls, several: Sequence[Self]) -> None:
+        insert(Call, _columns(Call), [_stored(one._call()) for one in several])
+        for one in several:
+            one.key = one._new_key
+
+    @classmethod
+    def _write_named(cls, several: Sequence[Self]) -> None:
         # Each once; of what is told about one call, what comes first counts, as if it were told one after the other.
         calls = {one._names: one for one in reversed(several)}
         calls |= {one._names: one for one in reversed(several) if one._number}
@@ -73,7 +85,8 @@ class NamedCall(Beside):
     def _call(self) -> Call:
         organization_id, sid = self._names
         direction = direction_of(self.facts)
-        call = Call(organization_id=organization_id, key=self._new_key, call_sid=sid, direction=direction, named_by_api=True)
+        call = Call(organization_id=organization_id, key=self._new_key, direction=direction, named_by_api=True)
+        call.call_sid = sid or None
         call.set_number(self._number)
         return call
 

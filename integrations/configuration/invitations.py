@@ -10,9 +10,8 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import gettext as _
 
+from integrations.calls.addresses import public_url
 from integrations.models import Organization, User
-
-_DEFAULT_PORT = 8000
 
 
 def invite(user: User, organization: Organization) -> str:
@@ -49,5 +48,4 @@ def _link(user: User) -> str:
             "token": default_token_generator.make_token(user),
         },
     )
-    base = settings.PUBLIC_URL or f"http://127.0.0.1:{settings.PORT or _DEFAULT_PORT}"
-    return f"{base}{path}"
+    return f"{public_url()}{path}"

@@ -28,6 +28,7 @@ from integrations.disclosure.matches import MatchCard, cards_of, marks_of, match
 from integrations.disclosure.policy import IdentityGate, Policy, policy_of
 from integrations.disclosure.probing import note_unknown, refuse_probing
 from integrations.disclosure.search import Found, allow_search, disclose_found
+from integrations.disclosure.selection import RECORD_ID, Selection
 from integrations.disclosure.viewers import Viewer
 from integrations.errors import AccessDenied
 from integrations.lookup.result import LookupResult, LookupStatus, SourceOutcome
@@ -43,6 +44,7 @@ __all__ = [
     "Disclosure",
     "Found",
     "MatchCard",
+    "Selection",
     "Showing",
     "Viewer",
     "allow_search",
@@ -82,6 +84,7 @@ class Disclosure:
     shared: bool = False  # many people have the number, so nobody was looked for by it
     matched_by: str = ""  # whose number it is, where it is not their own: ``the emergency contact``
     vocabulary: Mapping[str, Field] = field(default_factory=lambda: FIELDS)  # what the organisation calls its fields
+    record_id: str = ""  # in the system that a selection asks for
     people: frozenset[str] = frozenset()  # opaque marks of the records shown: without one in common it is somebody else
 
     @property
@@ -106,10 +109,17 @@ async def disclose(result: LookupResult, viewer: Viewer, context: Context) -> Di
 class DisclosureSession:
     """One showing of a caller, to which results come as they grow. What it has shown already needs no further entry.
 
-    ``beside`` is written with the first one.
+    ``beside`` is written with the first one. With a ``selection`` nothing else is shown, and so nothing else is on record.
     """
 
-    def __init__(self, viewer: Viewer, context: Context, beside: audit.Beside | None = None) -> None:
+    def __init__(
+        self,
+        viewer: Viewer,
+        context: Context,
+        beside: audit.Beside | None = None,
+        selection: Selection | None = None,
+    ) -> None:
+        self._selection = selection
         self.viewer = viewer
         self.context = context
         self._beside = beside
@@ -130,7 +140,11 @@ class DisclosureSession:
         one = None if result.undecided or not result.people else result.people[0]
         gate = gate_for(one, policy, self.viewer, self.context) if one else IdentityGate.CLOSED
         fields = disclosed_fields(one, policy, result.vocabulary, gate) if one else {}
-        matches = cards_of(result, policy) if result.undecided else ()
+        matches = cards_of(result, policy) if result.undecided and not self._selection else ()
+        source, record_id = "", ""
+        if self._selection:
+            fields = self._selection.of(fields, policy.region)
+            source, record_id = self._selection.record(one, result, policy) if one else ("", "")
         disclosure = Disclosure(
             status=result.status,
             number=result.number,
@@ -152,9 +166,11 @@ class DisclosureSession:
             set_aside=len(result.set_aside),
             matched_by=matched_by(one) if one else "",
             vocabulary=result.vocabulary,
+            record_id=record_id,
             people=marks_of(one, result.organization_id) if one else frozenset(),
         )
-        await self._record(result, choice_on_record(matches) or fields_on_record(fields))
+        told = ({"field": RECORD_ID, "effect": Effect.CLEAR.value, "sources": [source]},) if record_id else ()
+        await self._record(result, choice_on_record(matches) or (*fields_on_record(fields), *told))
         return disclosure
 
     async def _record(self, result: LookupResult, fields: tuple[dict[str, object], ...]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from integrations.lookup.asking import end_pause
-from integrations.lookup.engine import close_sources, look_up, so_far, stream
+from integrations.lookup.engine import close_sources, known_within, look_up, so_far, stream
 from integrations.lookup.result import Choice, LookupRequest, LookupResult, LookupStatus, Renewal, SourceOutcome, SourceStatus
 from integrations.lookup.warming import warm_up_sources
 
@@ -17,6 +17,7 @@ __all__ = [
     "SourceStatus",
     "close_sources",
     "end_pause",
+    "known_within",
     "look_up",
     "so_far",
     "stream",

@@ -11,14 +11,15 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-_tasks: set[asyncio.Task[object]] = set()
+_tasks: set[asyncio.Task[Any]] = set()
 
 
-def run_in_background(work: Coroutine[Any, Any, object]) -> None:
-    """Run to its end what nobody waits for."""
+def run_in_background[R](work: Coroutine[Any, Any, R]) -> asyncio.Task[R]:
+    """Run to its end what nobody waits for, or not to its end."""
     task = asyncio.create_task(work, context=contextvars.Context())
     _tasks.add(task)
     task.add_done_callback(_let_go)
+    return task
 
 
 async def cancel_background() -> None:
@@ -30,7 +31,7 @@ async def cancel_background() -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _let_go(task: asyncio.Task[object]) -> None:
+def _let_go(task: asyncio.Task[Any]) -> None:
     _tasks.discard(task)
     if not task.cancelled() and (problem := task.exception()):
         log.info("background.failed", problem=type(problem).__name__)

@@ -14,7 +14,7 @@ from integrations.connectors import close_clients
 from integrations.deadline import Deadline
 from integrations.lookup.backends import backends
 from integrations.lookup.background import cancel_background, run_in_background
-from integrations.lookup.result import LookupRequest, LookupResult
+from integrations.lookup.result import LookupRequest, LookupResult, cut_short
 from integrations.lookup.sources import plan_of, take_all
 from integrations.lookup.stages import Stages, shared, withheld
 from integrations.phone import Number
@@ -67,6 +67,19 @@ async def so_far(question: LookupRequest, seconds: float) -> LookupResult:
             async for _step in steps:
                 pass
     return lookup.result()
+
+
+async def known_within(question: LookupRequest, seconds: float) -> LookupResult:
+    """What is known ``seconds`` from now at the latest; who has not answered by then counts as timed out.
+
+    They are asked to the question's deadline all the same, and what they answer is kept for whoever asks next.
+    """
+    lookup = await _begin(question)
+    if isinstance(lookup, LookupResult):
+        return lookup
+    whole = run_in_background(lookup.to_its_end())
+    await asyncio.wait({whole}, timeout=seconds)
+    return whole.result() if whole.done() else cut_short(lookup.result())
 
 
 async def _begin(question: LookupRequest, *, follows: bool = False) -> Stages | LookupResult:

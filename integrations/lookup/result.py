@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from integrations.errors import ConfigurationError
+from integrations.errors import ConfigurationError, SourceTimeout
 from integrations.phone import CallerId, Number
 from integrations.profile import FIELDS, CallerProfile, Field, Ref
 from integrations.search_query import SearchQuery
@@ -159,6 +159,19 @@ def status_of(outcomes: tuple[SourceOutcome, ...], match_count: int) -> LookupSt
     if len(answered) < len(asked) or any(outcome.incomplete for outcome in asked):
         return LookupStatus.PARTIAL
     return LookupStatus.OK if match_count == 1 else LookupStatus.NOT_FOUND
+
+
+def cut_short(result: LookupResult) -> LookupResult:
+    """The same when nothing more is waited for: a source that is still being asked counts as timed out."""
+    outcomes = tuple(_given_up(outcome) if outcome.status is SourceStatus.PENDING else outcome for outcome in result.sources)
+    return replace(result, sources=outcomes, status=status_of(outcomes, len(result.people)))
+
+
+def _given_up(outcome: SourceOutcome) -> SourceOutcome:
+    by_number = outcome.by_number
+    if by_number and by_number.status.answered:
+        return replace(by_number, incomplete=True, message=SourceTimeout.public_message)
+    return replace(outcome, status=SourceStatus.TIMEOUT, message=SourceTimeout.public_message, by_number=None)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,156 @@
+"""``POST /api/v1/studio/<org>/enrich`` and ``…/voicemail``: who is calling, as a Studio flow can use it.
+
+The caller hears nothing while a flow waits, and an error costs the flow its answer. So whoever may ask gets 200 within seconds,
+with what is known by then; nothing of the caller where that cannot be put on record.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from django.db import Error as AnyDatabaseError
+from django.http import HttpRequest, HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+
+from integrations.api.errors import json_response
+from integrations.api.twilio_accounts import SCOPE, Asker, admit
+from integrations.api.views import ApiView, BadRequest, fields_of, read_body
+from integrations.calls import CallFacts
+from integrations.calls.addresses import panel_address, shell_address
+from integrations.calls.named import NamedCall
+from integrations.deadline import Deadline
+from integrations.disclosure import Context, DisclosureSession, audit, refuse_probing
+from integrations.errors import PortalError
+from integrations.lookup import LookupRequest, LookupStatus, known_within
+from integrations.models import Event
+from integrations.phone import CallerId, NotANumber, Withheld, classify
+from integrations.profile import JSON
+from integrations.routing.caller import caller_of, nobody, selected
+
+WITHIN_S = 4.5
+_SID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+log = structlog.get_logger(__name__)
+
+
+class EnrichRequest(serializers.Serializer[Any]):
+    """A form, as Studio's widget sends it, or JSON. Unknown fields are ignored."""
+
+    phone = serializers.CharField(required=False, help_text="The caller's id; {{trigger.call.From}}. Empty: withheld.")
+    From = serializers.CharField(required=False, help_text="The same, as Twilio names it.")
+    to = serializers.CharField(required=False)
+    call_sid = serializers.CharField(required=False, help_text="The call; each has one panel.")
+    flow_sid = serializers.CharField(required=False)
+    execution_sid = serializers.CharField(required=False)
+    stir_verstat = serializers.CharField(required=False)
+
+
+class EnrichAnswer(serializers.Serializer[Any]):
+    """Flat, without nulls. What is not known is left out, but for what is required here."""
+
+    found = serializers.BooleanField()
+    match_count = serializers.IntegerField()
+    lookup_status = serializers.ChoiceField(choices=[status.value for status in LookupStatus])
+    caller_name = serializers.CharField(help_text="Unknown where it is not known, or not shared.")
+    profile_url = serializers.CharField(help_text="The address of the call's panel.")
+    attributes = serializers.DictField(help_text="Ready for Send to Flex: {{widgets.NAME.parsed.attributes | to_json}}.")
+    customer = serializers.DictField()
+    timestamp = serializers.DateTimeField()
+    name = serializers.CharField(required=False)
+    first_name = serializers.CharField(required=False)
+    last_name = serializers.CharField(required=False)
+    caller_email = serializers.CharField(required=False, help_text="Masked.")
+    account_status = serializers.CharField(required=False)
+    vip_customer = serializers.BooleanField(required=False)
+    last_interaction = serializers.CharField(required=False)
+    preferred_agent = serializers.CharField(required=False)
+    language = serializers.CharField(required=False)
+    crmid = serializers.CharField(required=False, help_text="The record's id in the CRM.")
+    source = serializers.CharField(required=False, help_text="Keys of the systems that know the caller.")  # type: ignore[assignment]  # the contract's name shadows the base class's
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a flow says of a call, as far as it can be used."""
+
+    caller_id: CallerId
+    call_sid: str = ""
+
+    @property
+    def usable(self) -> CallerId:
+        """The caller's id; withheld where what came is none."""
+        return Withheld() if isinstance(self.caller_id, NotANumber) else self.caller_id
+
+
+class EnrichView(ApiView):
+    scope = SCOPE
+
+    @extend_schema(operation_id="enrich", request=EnrichRequest, responses={200: EnrichAnswer}, tags=["studio"])
+    async def post(self, request: HttpRequest, org: str = "") -> HttpResponse:
+        """Say who is calling while Studio waits: within 4.5 seconds what is known by then."""
+        ends = Deadline(WITHIN_S)
+        asker = await admit(request, org)
+        asked = Asked(Withheld())
+        try:
+            asked = asked_of(await _fields(request, asker), asker.organization.region)
+            return json_response(await enriched(asker, asked, ends))
+        except (BadRequest, PortalError, AnyDatabaseError) as problem:
+            log.warning("studio.without_caller", problem=type(problem).__name__)
+        except Exception as problem:
+            # The caller waits: a mistake of ours must not cost the call its way. Its text may hold data.
+            log.error("studio.crashed", problem=type(problem).__name__)
+        return json_response(failed(asker, asked))
+
+
+async def _fields(request: HttpRequest, asker: Asker) -> Mapping[str, Any]:
+    return fields_of(request, await read_body(request) if asker.body is None else asker.body)
+
+
+def asked_of(fields: Mapping[str, Any], region: str) -> Asked:
+    """An empty phone counts as withheld."""
+    phone = fields.get("phone", fields.get("From", ""))
+    is_empty = phone is None or (isinstance(phone, str) and not phone.strip())
+    return Asked(Withheld() if is_empty else classify(phone, region), sid_of(fields.get("call_sid", fields.get("CallSid"))))
+
+
+def sid_of(said: object) -> str:
+    """A SID as it can be kept; empty for what is none."""
+    return said if isinstance(said, str) and _SID.fullmatch(said) else ""
+
+
+async def enriched(asker: Asker, asked: Asked, ends: Deadline) -> dict[str, JSON]:
+    """Everything within one commit: the call, its panel's key, and the entry that the caller was shown."""
+    viewer, share = asker.viewer, asker.organization.studio_share
+    call = NamedCall(viewer.organization_id, CallFacts(asked.usable, asked.call_sid))
+    context = Context(call_sid=asked.call_sid)
+    if isinstance(asked.caller_id, NotANumber):
+        entry = viewer.entry(Event.LOOKUP, outcome="no number", **context.facts)
+        await audit.record(entry, call)
+        return nobody(LookupStatus.FAILED, address_of(asker, asked, call), asked.call_sid, _now())
+    refuse_probing(viewer)
+    showing = DisclosureSession(viewer, context, call, selected(share))
+    await showing.prepare()
+    question = LookupRequest(viewer.organization_id, asked.caller_id, with_restricted=viewer.with_restricted)
+    shown = await showing.disclose(await known_within(question, ends.left()))
+    return caller_of(shown, share, address_of(asker, asked, call), asked.call_sid)
+
+
+def address_of(asker: Asker, asked: Asked, call: NamedCall | None = None) -> str:
+    """The call's panel; while its key is not known, the page that opens the call by its facts."""
+    slug = asker.organization.slug
+    return panel_address(slug, call.key) if call and call.key else shell_address(slug, asked.caller_id, asked.call_sid)
+
+
+def failed(asker: Asker, asked: Asked) -> dict[str, JSON]:
+    """The answer that holds nothing of the caller."""
+    return nobody(LookupStatus.FAILED, address_of(asker, asked), asked.call_sid, _now())
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
