@@ -16,7 +16,7 @@ from bench.scenarios import FAILED, SCENARIOS, Row, run, shared
 from bench.servers import ROOT, stubs
 from tests.servers import MariaDb, MissingServer, mariadb, redis_server
 
-ON_MARIADB = ("cold", "crowd", "known", "one")
+ON_MARIADB = ("cold", "enrich", "crowd", "known", "one")
 NAMES = (*SCENARIOS, "shared")
 # A commit is on disk when it is answered, as in production; the tests' server trades that for speed.
 DURABLE = ("--innodb-flush-log-at-trx-commit=1", "--innodb-flush-method=fsync")

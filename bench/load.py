@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hmac
 import itertools
 import json
 import os
@@ -11,7 +13,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import parse_qsl, urlencode
 
+TOKEN = "a-bench-auth-token-of-twilios"  # with which the requests of a flow are signed
 TICK = os.sysconf("SC_CLK_TCK")
 Body = Callable[[int], bytes]
 
@@ -51,6 +55,7 @@ class Target:
     path: str
     pid: int
     headers: str = ""
+    public_url: str = ""  # what Twilio would sign; empty where nothing is signed
 
 
 _calls = itertools.count()
@@ -59,6 +64,20 @@ _calls = itertools.count()
 def phone_body(number: int) -> bytes:
     """A lookup for a call of its own, as all real ones are."""
     return json.dumps({"phone": f"+1415{2_000_000 + number:07d}", "call_sid": f"CA{next(_calls):032x}"}).encode()
+
+
+def form_body(number: int) -> bytes:
+    """What Studio's widget sends of a call."""
+    sent = {"phone": f"+1415{2_000_000 + number:07d}", "to": "+14155550100", "call_sid": f"CA{next(_calls):032x}"}
+    return urlencode({**sent, "flow_sid": f"FW{'1' * 32}", "execution_sid": f"FN{'2' * 32}"}).encode()
+
+
+def signed(target: Target, form: bytes) -> str:
+    """The headers of a form that Twilio signed."""
+    fields = "".join(name + value for name, value in sorted(parse_qsl(form.decode())))
+    text = f"{target.public_url}{target.path}{fields}".encode()
+    signature = base64.b64encode(hmac.digest(TOKEN.encode(), text, "sha1")).decode()
+    return f"Content-Type: application/x-www-form-urlencoded\r\nX-Twilio-Signature: {signature}\r\n"
 
 
 async def load(target: Target, count: int, concurrency: int, body: Body = phone_body) -> Figures:
@@ -89,10 +108,8 @@ async def _user(target: Target, numbers: Iterator[int], body: Body, figures: Fig
 
 async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: Target, content: bytes) -> bytes:
     """One answer's body."""
-    head = (
-        f"POST {target.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n{target.headers}"
-        f"Content-Length: {len(content)}\r\n\r\n"
-    )
+    kind = signed(target, content) if target.public_url else "Content-Type: application/json\r\n"
+    head = f"POST {target.path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{kind}{target.headers}Content-Length: {len(content)}\r\n\r\n"
     writer.write(head.encode() + content)
     answered = await reader.readuntil(b"\r\n\r\n")
     length = next(int(line[15:]) for line in answered.lower().split(b"\r\n") if line.startswith(b"content-length:"))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
@@ -18,8 +19,9 @@ django.setup(set_prefix=False)
 
 from django.core.management import call_command  # noqa: E402 -- Django is to be set up first
 
+from bench.load import TOKEN  # noqa: E402
 from bench.stubs import FIELDS  # noqa: E402
-from integrations.models import ApiKey, Connector, Organization, Person, User  # noqa: E402
+from integrations.models import ApiKey, Connector, Organization, Person, TwilioAccount, User  # noqa: E402
 from integrations.models.people import make_default_tiers, new_api_key  # noqa: E402
 
 PASSWORD = "a-long-bench-password"
@@ -47,6 +49,10 @@ def organization(slug: str, sources: list[dict[str, Any]]) -> str:
         )
     user = User.objects.create_user(f"agent-{slug}", password=PASSWORD)
     Person.objects.create(organization=row, user=user, tier=row.tiers.get(name="basic"))
+    sid = f"AC{hashlib.sha256(slug.encode()).hexdigest()[:32]}"
+    account = TwilioAccount(organization=row, account_sid=sid)
+    account.auth_tokens = [TOKEN]
+    account.save()
     key = new_api_key()
     issued = ApiKey(organization=row, name="bench", tier=row.tiers.get(name="basic"), scopes=["lookup"])
     issued.set_key(key)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 
 from bench.browser import chromium, first_field
-from bench.load import Body, Figures, Target, load, median, phone_body, resident_mb
+from bench.load import Body, Figures, Target, form_body, load, median, phone_body, resident_mb
 from bench.servers import Portal, Stubs, portals, reference, why_no_reference
 from tests.servers import MariaDb
 
@@ -58,11 +58,11 @@ Measure = Callable[[Figures], float]
 _first_number = 0
 
 
-def fresh_numbers(count: int) -> Body:
+def fresh_numbers(count: int, body: Body = phone_body) -> Body:
     """Numbers that nobody has asked for in this run."""
     global _first_number
     first, _first_number = _first_number, _first_number + count
-    return lambda number: phone_body(first + number)
+    return lambda number: body(first + number)
 
 
 def known_numbers(_count: int) -> Body:
@@ -129,6 +129,27 @@ async def cold(bench: Bench) -> list[Row]:
         both = await by_turns(bench.ours.target("cold"), theirs, 12, 1)
     what = "one at a time, p50 over the slowest of four"
     return [compared("cold", what, both, lambda figures: figures.percentile_ms(0.5) - max(COLD), " ms", "≤ 2", "≤ 1.5")]
+
+
+async def enrich(bench: Bench) -> list[Row]:
+    target = bench.ours.flow("cold")
+    new = await one_by_one(target, 40, lambda count: fresh_numbers(count, form_body))
+    kept = await one_by_one(target, 200, lambda _count: lambda number: form_body(7_000_000 + number % KNOWN))
+    what = "a form that Twilio signed, one at a time"
+    return [
+        Row("enrich", f"{what}: p50; p99, over the slowest of four", _both(new, max(COLD)), "", None),
+        Row("enrich", f"{what}, known numbers: p50; p99", _both(kept, 0), "", None),
+    ]
+
+
+async def one_by_one(target: Target, count: int, numbers: Callable[[int], Body]) -> list[Figures]:
+    """The rounds, after one that warms up."""
+    return [await load(target, count, 1, numbers(count)) for _round in range(ROUNDS + 1)][1:]
+
+
+def _both(rounds: list[Figures], over_ms: float) -> str:
+    p50, p99 = (median([figures.percentile_ms(share) for figures in rounds]) - over_ms for share in (0.5, 0.99))
+    return f"{p50:.1f} ms; {p99:.1f} ms"
 
 
 async def crowd(bench: Bench) -> list[Row]:
@@ -231,7 +252,8 @@ async def panel(bench: Bench) -> list[Row]:
 
 
 SCENARIOS: dict[str, Scenario] = {
-    "cold": cold, "crowd": crowd, "known": known, "hang": hang, "one": one, "slope": slope, "panel": panel, "memory": memory,
+    "cold": cold, "enrich": enrich, "crowd": crowd, "known": known, "hang": hang, "one": one, "slope": slope,
+    "panel": panel, "memory": memory,
 }  # fmt: skip
 
 

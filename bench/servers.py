@@ -148,6 +148,11 @@ class Portal:
     def target(self, organization: str) -> Target:
         return Target(self.port, "/api/v1/lookup", self.pid, f"Authorization: Bearer {self.keys[organization]}\r\n")
 
+    def flow(self, organization: str) -> Target:
+        """The same organisation as a flow of Twilio Studio asks it."""
+        path = f"/api/v1/studio/{organization}/enrich"
+        return Target(self.port, path, self.pid, public_url=f"http://127.0.0.1:{self.port}")
+
 
 @asynccontextmanager
 async def portals(
@@ -169,7 +174,7 @@ async def portals(
         keys = prepared(organizations, environment)
         found = []
         for port in (free_port() for _process in range(count)):
-            own = {**environment, "CONNIE_PORT": str(port)}
+            own = {**environment, "CONNIE_PORT": str(port), "CONNIE_PUBLIC_URL": f"http://127.0.0.1:{port}"}
             running = await stack.enter_async_context(process([sys.executable, "manage.py", "serve"], port, own))
             await told(port, "livez")  # it listens before it is ready
             found.append(Portal(port, running.pid, keys))
