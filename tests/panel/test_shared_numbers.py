@@ -63,7 +63,7 @@ def test_who_is_searched_for_by_name_is_shown_and_the_number_itself_finds_nobody
 
 def test_the_command_says_so(world: World, home: Source) -> None:
     code, out, _err = run("lookup_caller", "riverside", HOME, "--as-tier", "admin")
-    assert (code, "many people share this number" in out, "Rosa" in out) == (0, True, False)
+    assert (code, "Many people share this number" in out, "Rosa" in out) == (0, True, False)
 
 
 def test_nothing_is_shared_for_another_organisation(bea: Client, world: World, source: Source) -> None:
