@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from integrations import coercion
+from integrations import coercion, comparisons
 from integrations.configuration import schema
 from integrations.disclosure import masking
 from integrations.lookup import merge
@@ -20,6 +20,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "integrations"
 TABLES: dict[str, Mapping[FieldType, object]] = {
     "coercion.py: how a source's value is read": coercion._SHAPES,
     "coercion.py: what becomes of its digits": coercion._DIGITS,
+    "comparisons.py: what conditions ask of it": comparisons.COMPARISONS,
+    "comparisons.py: how a value is compared": comparisons._READ,
     "lookup/merge.py: whether two systems say the same": merge._SAME,
     "disclosure/masking.py: what a mask shows": masking._MASKS,
     "presentation/formatting.py: how people read it": formatting._LINES,
