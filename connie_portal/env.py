@@ -95,6 +95,14 @@ def env_web_address(name: str) -> str:
     raise EnvironmentProblem(f"{name} must look like https://portal.example.org, without a path, a name or a password.")
 
 
+def env_api_address(name: str, usual: str, *, plain: bool) -> str:
+    """The address at which an API is asked with our credentials: https unless ``plain`` allows http as well."""
+    address = env_web_address(name) or usual
+    if address.startswith("http://") and not plain:
+        raise EnvironmentProblem(f"{name} must begin with https://; http:// is for demos with CONNIE_ALLOW_PRIVATE=1 only.")
+    return address
+
+
 def as_sent(host: str) -> str:
     """A host as browsers send it: an IPv6 address short and in brackets, letters beyond ASCII in their ASCII form.
 

@@ -13,6 +13,7 @@ from django.utils.csp import CSP
 from connie_portal.database import database_files, database_settings
 from connie_portal.env import (
     as_sent,
+    env_api_address,
     env_bool,
     env_directory,
     env_hosts,
@@ -52,6 +53,8 @@ REDIS_URL = env_redis_url("CONNIE_REDIS_URL")
 ALLOWED_HOSTS = env_hosts("CONNIE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 if PUBLIC_URL:
     ALLOWED_HOSTS.append(as_sent(str(urlsplit(PUBLIC_URL).hostname)))
+TWILIO_TASKROUTER_URL = env_api_address("CONNIE_TWILIO_TASKROUTER_URL", "https://taskrouter.twilio.com", plain=ALLOW_PRIVATE)
+TWILIO_EVENTS_URL = env_api_address("CONNIE_TWILIO_EVENTS_URL", "https://events.twilio.com", plain=ALLOW_PRIVATE)
 HTTPS = PUBLIC_URL.startswith("https://")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None

@@ -95,8 +95,13 @@ RULES = [
         ],
     ),
     Rule("integrations.twilio*", [*NOUNS, "integrations.twilio*"], django=False),
+    Rule("integrations.calls.twilio", [*MODELS, "integrations.twilio.{client,taskrouter}"]),
     Rule("integrations.calls*", [*DOMAIN, *TOLD]),
     Rule("integrations.jobs*", [*MODELS, "integrations.jobs*"]),
+    Rule(
+        "integrations.configuration.twilio_setup",
+        [*MODELS, "integrations.calls.twilio", "integrations.twilio.{client,setup}"],
+    ),
     Rule("integrations.configuration*", [*DOMAIN, "integrations.configuration*"]),
     Rule(
         "integrations.lists*",

@@ -58,6 +58,8 @@ def test_a_missing_key_is_named(tmp_path: Path, missing: str) -> None:
         ("CONNIE_PUBLIC_URL", "https://portal.example.org/connie", "without a path"),
         ("CONNIE_PUBLIC_URL", "http://[::1", "CONNIE_PUBLIC_URL must look like"),
         ("CONNIE_PUBLIC_URL", "https://me:s3cret@portal.example.org", "without a path, a name or a password."),
+        ("CONNIE_TWILIO_EVENTS_URL", "http://events.example.com", "CONNIE_TWILIO_EVENTS_URL must begin with https://"),
+        ("CONNIE_TWILIO_TASKROUTER_URL", "events.example.com", "CONNIE_TWILIO_TASKROUTER_URL must look like"),
         ("CONNIE_PUBLIC_URL", "https://portal..example.org", "CONNIE_PUBLIC_URL must look like"),
         ("CONNIE_PUBLIC_URL", "https://[fe80::1%eth0]", "CONNIE_PUBLIC_URL must look like"),
         ("CONNIE_DATA_DIR", "/dev/null/connie", "CONNIE_DATA_DIR: the directory /dev/null/connie cannot be made"),

@@ -9,13 +9,14 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.db.models import JSONField
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
+from unfold.decorators import action as detail_action
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget
 
 from integrations.admin.checks import known_tiers, organization_problems
@@ -24,6 +25,7 @@ from integrations.admin.option_fields import ListField
 from integrations.admin.shared_numbers import number_of, proposals
 from integrations.admin.tenancy import TenantAdmin, TenantForm, administered, changing
 from integrations.configuration.schema import in_full
+from integrations.configuration.twilio_setup import set_up, standing_of, take_away
 from integrations.models import Organization, TwilioAccount
 from integrations.models.organizations import STUDIO_SHARE, default_languages, default_retention
 from integrations.models.people import make_default_tiers
@@ -235,3 +237,35 @@ class TwilioAccountAdmin(TenantAdmin):
     list_display = ("account_sid", "organization", "workspace_sid")
     search_fields = ("account_sid",)
     fields = ("organization", "account_sid", "workspace_sid", "tier", "tokens", "api_key_sid", "secret")
+    actions_detail = ("events",)
+
+    @detail_action(description=_("Set up Twilio"), url_path="events")  # type: ignore[untyped-decorator]
+    def events(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """A page that shows what would be set up at Twilio, does it, and can take it away again."""
+        account = self.get_object(request, object_id)
+        if account is None:
+            raise Http404
+        if request.method == "POST":
+            return self._events_changed(request, account)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _t("Have Twilio tell the portal of calls"),
+            "opts": self.opts,
+            "account": account,
+            "standing": standing_of(account),
+        }
+        return TemplateResponse(request, "admin/twilio_setup.html", context, headers={"Cache-Control": "no-store"})
+
+    def _events_changed(self, request: HttpRequest, account: TwilioAccount) -> HttpResponse:
+        if (work := {"set_up": set_up, "take_away": take_away}.get(request.POST.get("do", ""))) is None:
+            raise Http404
+        with changing(request):  # on record before anything is asked of Twilio, which may take its time
+            self.record_change(request, account, "changed", ["events, set up" if work is set_up else "events, taken away"])
+        after = work(account)
+        if after.problem:
+            self.message_user(request, after.problem, messages.ERROR)
+        elif work is set_up:
+            self.message_user(request, _t("Done. Twilio sends a test event now."))
+        else:
+            self.message_user(request, _t("Done. Twilio sends the portal nothing any more."))
+        return redirect(request.path)

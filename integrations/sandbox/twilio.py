@@ -64,7 +64,7 @@ class Task:
 class Twilio:
     """The simulator's data and routes.
 
-    ``lingers_s``: how long a task can still be read after its end. ``rate_limit``: requests until it says 429; None is no end.
+    ``lingers_s``: how long a task can still be read after its end. ``budget``: requests until it says 429; None is no end.
     """
 
     def __init__(self, switches: Switches) -> None:

@@ -63,7 +63,7 @@ def failed(message: str) -> web.Response:
 def page_of(request: web.Request, key: str, rows: list[dict[str, Any]]) -> web.Response:
     """A page of a list with Twilio's ``meta``."""
     try:
-        size, page = int(request.query.get("PageSize", 50)), int(request.query.get("CachePage", 0))
+        size, page = int(request.query.get("PageSize", 50)), int(request.query.get("Page", 0))
     except ValueError:
         return failed("PageSize and Page must be numbers.")
     if not 1 <= size <= 1000 or page < 0:

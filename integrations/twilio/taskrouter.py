@@ -178,6 +178,14 @@ class TaskRouter:
             raise InvalidResponse(TWILIO, "the task came without its version or its attributes")
         return Task(version, str(body.get("assignment_status")), attributes)
 
+    async def has_workspace(self, total_s: float = TOTAL_S) -> bool:
+        """Whether the account has the workspace that is set. Raises SourceError."""
+        async with self.client.open(total_s) as session:
+            answer = await session.get("v1", "Workspaces", self.client.access.workspace_sid)
+        if answer.status != 404:
+            raise_for(answer)
+        return answer.status != 404
+
     def _path(self, task_sid: str) -> tuple[str, ...]:
         return ("v1", "Workspaces", self.client.access.workspace_sid, "Tasks", task_sid)
 
