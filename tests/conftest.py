@@ -46,13 +46,13 @@ def process_state_forgotten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     from integrations.jobs import schedule
     from integrations.lookup import attempts
     from integrations.lookup.backends import backends
-    from integrations.models.snapshots import forget_configuration
+    from integrations.models.snapshots import _seen
 
     # A test that is about the log writes it when it wants to.
     monkeypatch.setattr(attempts, "FLUSH_EVERY_S", 3_600.0)
     # A process that has just started waits a while before it misses its runner.
     monkeypatch.setattr(schedule, "_awake_since", time.monotonic())
-    forget_configuration()
+    _seen.forget()
     backends.cache_clear()
     chain.audit_key.cache_clear()
     refusals._counts.clear()

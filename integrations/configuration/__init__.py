@@ -6,15 +6,13 @@ from integrations.configuration.apply import Applied, apply
 from integrations.configuration.check import Checked, check
 from integrations.configuration.difference import differences
 from integrations.configuration.export import export
-from integrations.configuration.problems import Problem, Problems, Source
+from integrations.configuration.problems import Problems
 from integrations.configuration.source import read_source
 
 __all__ = [
     "Applied",
     "Checked",
-    "Problem",
     "Problems",
-    "Source",
     "apply",
     "check",
     "differences",

@@ -27,7 +27,7 @@ from integrations.disclosure.masking import mask
 from integrations.disclosure.matches import MatchCard, cards_of, marks_of, match_id, matched_by
 from integrations.disclosure.policy import IdentityGate, Policy, policy_of
 from integrations.disclosure.probing import note_unknown, refuse_probing
-from integrations.disclosure.search import Found, allow_search, disclose_found
+from integrations.disclosure.search import allow_search, disclose_found
 from integrations.disclosure.selection import RECORD_ID, Selection
 from integrations.disclosure.viewers import Viewer
 from integrations.errors import AccessDenied
@@ -42,7 +42,6 @@ __all__ = [
     "Context",
     "Disclosed",
     "Disclosure",
-    "Found",
     "MatchCard",
     "Selection",
     "Showing",

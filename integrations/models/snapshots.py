@@ -119,8 +119,3 @@ def configuration_changed(**_signal: Any) -> None:
 for _model in versioned():
     post_save.connect(configuration_changed, sender=_model, dispatch_uid=f"version-{_model.__name__}-saved")
     post_delete.connect(configuration_changed, sender=_model, dispatch_uid=f"version-{_model.__name__}-deleted")
-
-
-def forget_configuration() -> None:
-    """Read the version anew next time."""
-    _seen.forget()

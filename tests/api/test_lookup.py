@@ -13,7 +13,7 @@ from django.utils import timezone
 from integrations.disclosure import audit
 from integrations.errors import AuditUnavailable
 from integrations.models import AccessEntry, ApiKey, Call, Connector, Organization
-from integrations.models.snapshots import forget_configuration
+from integrations.models.snapshots import _seen
 from tests.api.conftest import Api
 from tests.factories import World, make_api_key
 from tests.lookup.fakes import FakeConnector
@@ -111,7 +111,7 @@ async def test_fillers_and_hidden_callers_are_withheld(api: Api, phone: str) -> 
 
 async def test_a_shared_number_is_not_found_and_nobody_is_asked(api: Api) -> None:
     await Organization.objects.aupdate(shared_numbers=[PHONE["phone"]])
-    forget_configuration()
+    _seen.forget()
     body = (await api.post(PHONE)).json()
     assert (body["lookup_status"], body["match_count"], body["caller"], body["matches"], body["sources"]) == (
         "not_found", 0, {}, [], [],
