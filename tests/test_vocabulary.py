@@ -50,5 +50,5 @@ def test_nobody_else_puts_a_vocabulary_together_or_names_its_fields() -> None:
             makers.add(place)
         if re.search(r"\*\*FIELDS|dict\(FIELDS|FIELDS \||\| FIELDS|FIELDS\[[^\]]+\]\.label", text):
             namers.add(place)
-    assert makers == {"models/connectors.py", "configuration/check.py"}
+    assert makers == {"models/connectors.py", "configuration/sections/fields.py"}
     assert namers == {"profile.py"}
