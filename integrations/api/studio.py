@@ -21,9 +21,10 @@ from rest_framework import serializers
 from integrations.api.errors import json_response
 from integrations.api.twilio_accounts import SCOPE, Asker, admit
 from integrations.api.views import ApiView, BadRequest, fields_of, read_body
-from integrations.calls import CallFacts
+from integrations.calls import MAX_SID, MAX_TASK_SID, CallFacts
 from integrations.calls.addresses import panel_address, shell_address
 from integrations.calls.named import NamedCall
+from integrations.calls.voicemail import LeftMessage
 from integrations.deadline import Deadline
 from integrations.disclosure import Context, DisclosureSession, audit, refuse_probing
 from integrations.errors import PortalError
@@ -34,7 +35,7 @@ from integrations.profile import JSON
 from integrations.routing.caller import caller_of, nobody, selected
 
 WITHIN_S = 4.5
-_SID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_SID = re.compile(r"[A-Za-z0-9_-]+")
 
 log = structlog.get_logger(__name__)
 
@@ -81,6 +82,8 @@ class Asked:
 
     caller_id: CallerId
     call_sid: str = ""
+    task_sid: str = ""
+    recording_sid: str = ""
 
     @property
     def usable(self) -> CallerId:
@@ -88,24 +91,42 @@ class Asked:
         return Withheld() if isinstance(self.caller_id, NotANumber) else self.caller_id
 
 
-class EnrichView(ApiView):
+class StudioView(ApiView):
+    """An address whose askers are answered whatever happens. Sub-classes implement ``told()``."""
+
     scope = SCOPE
 
-    @extend_schema(operation_id="enrich", request=EnrichRequest, responses={200: EnrichAnswer}, tags=["studio"])
     async def post(self, request: HttpRequest, org: str = "") -> HttpResponse:
-        """Say who is calling while Studio waits: within 4.5 seconds what is known by then."""
         ends = Deadline(WITHIN_S)
         asker = await admit(request, org)
         asked = Asked(Withheld())
         try:
             asked = asked_of(await _fields(request, asker), asker.organization.region)
-            return json_response(await enriched(asker, asked, ends))
+            return json_response(await self.told(asker, asked, ends) | self.besides(asked))
         except (BadRequest, PortalError, AnyDatabaseError) as problem:
             log.warning("studio.without_caller", problem=type(problem).__name__)
         except Exception as problem:
             # The caller waits: a mistake of ours must not cost the call its way. Its text may hold data.
             log.error("studio.crashed", problem=type(problem).__name__)
-        return json_response(failed(asker, asked))
+        return json_response(failed(asker, asked) | self.besides(asked))
+
+    async def told(self, asker: Asker, asked: Asked, ends: Deadline) -> dict[str, JSON]:
+        raise NotImplementedError
+
+    def besides(self, asked: Asked) -> dict[str, JSON]:
+        """What an answer holds whatever is known of the caller."""
+        return {}
+
+
+class EnrichView(StudioView):
+    @extend_schema(operation_id="enrich", request=EnrichRequest, responses={200: EnrichAnswer}, tags=["studio"])
+    async def post(self, request: HttpRequest, org: str = "") -> HttpResponse:
+        """Say who is calling while Studio waits: within 4.5 seconds what is known by then."""
+        return await super().post(request, org)
+
+    async def told(self, asker: Asker, asked: Asked, ends: Deadline) -> dict[str, JSON]:
+        call = NamedCall(asker.viewer.organization_id, CallFacts(asked.usable, asked.call_sid))
+        return await enriched(asker, asked, ends, call)
 
 
 async def _fields(request: HttpRequest, asker: Asker) -> Mapping[str, Any]:
@@ -116,32 +137,41 @@ def asked_of(fields: Mapping[str, Any], region: str) -> Asked:
     """An empty phone counts as withheld."""
     phone = fields.get("phone", fields.get("From", ""))
     is_empty = phone is None or (isinstance(phone, str) and not phone.strip())
-    return Asked(Withheld() if is_empty else classify(phone, region), sid_of(fields.get("call_sid", fields.get("CallSid"))))
+    return Asked(
+        Withheld() if is_empty else classify(phone, region),
+        sid_of(fields.get("call_sid", fields.get("CallSid"))),
+        sid_of(fields.get("task_sid"), MAX_TASK_SID),
+        sid_of(fields.get("recording_sid"), MAX_TASK_SID),
+    )
 
 
-def sid_of(said: object) -> str:
+def sid_of(said: object, most: int = MAX_SID) -> str:
     """A SID as it can be kept; empty for what is none."""
-    return said if isinstance(said, str) and _SID.fullmatch(said) else ""
+    return said if isinstance(said, str) and _SID.fullmatch(said) and len(said) <= most else ""
 
 
-async def enriched(asker: Asker, asked: Asked, ends: Deadline) -> dict[str, JSON]:
-    """Everything within one commit: the call, its panel's key, and the entry that the caller was shown."""
+async def enriched(
+    asker: Asker, asked: Asked, ends: Deadline, call: NamedCall | LeftMessage, *, in_task: bool = True
+) -> dict[str, JSON]:
+    """Everything within one commit: the call, its panel's key, and the entry that the caller was shown.
+
+    ``in_task``: whether the call's SID belongs into its task.
+    """
     viewer, share = asker.viewer, asker.organization.studio_share
-    call = NamedCall(viewer.organization_id, CallFacts(asked.usable, asked.call_sid))
-    context = Context(call_sid=asked.call_sid)
+    context = Context(call_sid=asked.call_sid, task_sid=asked.task_sid)
+    sid = asked.call_sid if in_task else ""
     if isinstance(asked.caller_id, NotANumber):
-        entry = viewer.entry(Event.LOOKUP, outcome="no number", **context.facts)
-        await audit.record(entry, call)
-        return nobody(LookupStatus.FAILED, address_of(asker, asked, call), asked.call_sid, _now())
+        await audit.record(viewer.entry(Event.LOOKUP, outcome="no number", **context.facts), call)
+        return nobody(LookupStatus.FAILED, address_of(asker, asked, call), sid, _now())
     refuse_probing(viewer)
-    showing = DisclosureSession(viewer, context, call, selected(share))
-    await showing.prepare()
+    session = DisclosureSession(viewer, context, call, selected(share))
+    await session.prepare()
     question = LookupRequest(viewer.organization_id, asked.caller_id, with_restricted=viewer.with_restricted)
-    shown = await showing.disclose(await known_within(question, ends.left()))
-    return caller_of(shown, share, address_of(asker, asked, call), asked.call_sid)
+    shown = await session.disclose(await known_within(question, ends.left()))
+    return caller_of(shown, share, address_of(asker, asked, call), sid)
 
 
-def address_of(asker: Asker, asked: Asked, call: NamedCall | None = None) -> str:
+def address_of(asker: Asker, asked: Asked, call: NamedCall | LeftMessage | None = None) -> str:
     """The call's panel; while its key is not known, the page that opens the call by its facts."""
     slug = asker.organization.slug
     return panel_address(slug, call.key) if call and call.key else shell_address(slug, asked.caller_id, asked.call_sid)

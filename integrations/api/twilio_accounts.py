@@ -52,11 +52,12 @@ class Known:
 
 @dataclass(frozen=True)
 class Asker:
-    """The one who may ask. ``account`` is the Twilio account that signed; ``body`` what was read to find that out."""
+    """The one who may ask. ``accounts``: the Twilio account that signed, else all of the organisation; ``body``: what was read
+    to find that out."""
 
     viewer: Viewer
     organization: Organization
-    account: TwilioAccount | None = None
+    accounts: tuple[TwilioAccount, ...]
     body: bytes | None = None
 
 
@@ -78,7 +79,7 @@ async def admit(request: HttpRequest, slug: str) -> Asker:
 async def _by_key(request: HttpRequest, known: Known) -> Asker:
     client = await authenticate(request, SCOPE)
     await refuse_another_organization(client, {"org": known.organization.slug}, SCOPE)
-    return Asker(replace(client.viewer, channel=Channel.STUDIO), known.organization)
+    return Asker(replace(client.viewer, channel=Channel.STUDIO), known.organization, known.accounts)
 
 
 async def _by_signature(request: HttpRequest, known: Known) -> Asker:
@@ -88,7 +89,7 @@ async def _by_signature(request: HttpRequest, known: Known) -> Asker:
     accounts = [account for account in known.accounts if named in ("", account.account_sid)]
     verdict, account = _signed_by(request, body, accounts)
     if account:
-        return Asker(known.viewer(account, address), known.organization, account, body)
+        return Asker(known.viewer(account, address), known.organization, (account,), body)
     if named and not accounts:
         await _refuse_strangers_account(request, body, named, address)
     reason = verdict.reason

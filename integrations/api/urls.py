@@ -14,6 +14,7 @@ from integrations.api.availability import AvailabilityView
 from integrations.api.health import HealthView
 from integrations.api.lookup import LookupView
 from integrations.api.studio import EnrichView
+from integrations.api.voicemail import VoicemailView
 
 # Swagger UI styles its elements one by one.
 _DOCS_CSP: dict[str, Any] = {**settings.SECURE_CSP, "style-src": [CSP.SELF, CSP.UNSAFE_INLINE]}
@@ -21,6 +22,7 @@ _DOCS_CSP: dict[str, Any] = {**settings.SECURE_CSP, "style-src": [CSP.SELF, CSP.
 urlpatterns = [
     path("v1/lookup", LookupView.as_view(), name="api-lookup"),
     path("v1/studio/<slug:org>/enrich", EnrichView.as_view(), name="api-enrich"),
+    path("v1/studio/<slug:org>/voicemail", VoicemailView.as_view(), name="api-voicemail"),
     path("v1/availability", AvailabilityView.as_view(), name="api-availability"),
     path("v1/health", HealthView.as_view(), name="api-health"),
     path("schema", SpectacularAPIView.as_view(), name="api-schema"),

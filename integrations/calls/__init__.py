@@ -20,6 +20,7 @@ class CallFacts:
     call_sid: str = ""
     task_sid: str = ""
     direction: str = Direction.INBOUND.value
+    task_kind: str = CallTask.Kind.INBOUND.value
 
 
 def open_call(organization_id: int, facts: CallFacts, *, person_id: int | None = None) -> Call:

@@ -70,9 +70,12 @@ class NamedCall(Beside):
         rows = [_stored(calls[names]._call()) for names in sorted(calls)]
         named = upsert(Call, _columns(Call), rows, unique=_UNIQUE, update=_KNOWN_CALL, returning=(*_UNIQUE, "id", "key"))
         found = {(organization_id, sid): (pk, key) for organization_id, sid, pk, key in named}
-        tasks = {one._task_names: found[one._names][0] for one in reversed(several) if one.facts.task_sid}
+        tasks = {
+            one._task_names: (found[one._names][0], one.facts.task_kind) for one in reversed(several) if one.facts.task_sid
+        }
         rows = [
-            _stored(CallTask(call_id=pk, organization_id=names[0], task_sid=names[1])) for names, pk in sorted(tasks.items())
+            _stored(CallTask(call_id=pk, organization_id=names[0], task_sid=names[1], kind=kind))
+            for names, (pk, kind) in sorted(tasks.items())
         ]
         upsert(CallTask, _columns(CallTask), rows, unique=("organization_id", "task_sid"), update=_KNOWN_TASK)
         for one in several:

@@ -20,7 +20,7 @@ from twilio.request_validator import RequestValidator
 from integrations.api import studio
 from integrations.disclosure import audit
 from integrations.models import AccessEntry, Call, Connector, Organization, TwilioAccount
-from integrations.models.snapshots import forget_configuration
+from integrations.models.snapshots import _seen
 from tests.api.conftest import Api
 from tests.factories import World, make_api_key
 from tests.lookup.fakes import FakeConnector
@@ -276,7 +276,7 @@ async def test_without_a_tier_called_basic_nothing_is_told(flow: Twilio, world: 
 async def test_what_an_organisation_shares(flow: Twilio, share: list[str], there: set[str], gone: set[str]) -> None:
     await known()
     await Organization.objects.aupdate(studio_share=share)
-    forget_configuration()
+    _seen.forget()
     body = (await flow.post(usual())).json()
     assert there <= set(body)
     assert not gone & set(body)
@@ -302,7 +302,7 @@ async def test_the_id_in_the_crm(flow: Twilio, monkeypatch: pytest.MonkeyPatch) 
 async def test_several_people_are_counted_and_none_is_named(flow: Twilio) -> None:
     people = [{"id": "1", "name": "Rosa"}, {"id": "2", "name": "Luis"}]
     await Connector.objects.aupdate(options={"people": people}, version=2)
-    forget_configuration()
+    _seen.forget()
     body = (await flow.post(usual())).json()
     assert (body["found"], body["match_count"], body["lookup_status"], body["caller_name"]) == (
         False,

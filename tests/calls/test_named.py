@@ -210,3 +210,10 @@ async def test_a_call_that_another_transaction_holds_delays_no_entry(
     finally:
         await sync_to_async(hold.__exit__)(None, None, None)
     assert await sync_to_async(audit.verify)(world.riverside) == 1
+
+
+def test_without_a_sid_each_is_a_call_of_its_own(world: World) -> None:
+    several = [named(world, sid="") for _one in range(3)]
+    write(*several, named(world))
+    assert {one.key for one in several} == set(Call.objects.filter(call_sid=None).values_list("key", flat=True))
+    assert Call.objects.count() == 4

@@ -197,13 +197,6 @@ def test_a_system_of_another_kind_takes_no_list(world: World, ann: Viewer) -> No
         use(row, ann, FIRST)
 
 
-def test_a_list_that_is_not_in_use_is_not_read(row: Connector, ann: Viewer) -> None:
-    use(row, ann, FIRST)
-    DirectoryList.objects.update(current_for=None)
-    with pytest.raises(NoListYet):
-        StoredRows(row.pk)._rows([f"phone:{ROSA}"])
-
-
 def test_a_lookup_reads_no_other_row(row: Connector, ann: Viewer, django_assert_num_queries: Any) -> None:
     use(row, ann, FIRST)
     with django_assert_num_queries(2):

@@ -296,8 +296,8 @@ def packet(number: int, body: bytes) -> bytes:
 
 
 @asynccontextmanager
-async def pretender(answer: bytes) -> AsyncIterator[tuple[int, list[bytes]]]:
-    """A server that greets like MySQL's, answers the sign-in as told; its port, what it heard."""
+async def pretender(answer: bytes, further: bytes = b"") -> AsyncIterator[tuple[int, list[bytes]]]:
+    """A server that greets like MySQL's, answers the sign-in and then the first statement as told; its port, what it heard."""
     heard: list[bytes] = []
 
     async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -305,9 +305,10 @@ async def pretender(answer: bytes) -> AsyncIterator[tuple[int, list[bytes]]]:
         greeting = b"\x0a8.0.0\0" + b"\x01\0\0\0" + b"a" * 8 + b"\0" + flags.to_bytes(4, "little")[:2] + b"\x2d\x02\0"
         greeting += flags.to_bytes(4, "little")[2:] + b"\x15" + b"\0" * 10 + b"b" * 12 + b"\0mysql_native_password\0"
         writer.write(packet(0, greeting))
-        head = await reader.readexactly(4)
-        heard.append(await reader.readexactly(int.from_bytes(head[:3], "little")))
-        writer.write(packet(head[3] + 1, answer))
+        for body in (answer, further) if further else (answer,):
+            head = await reader.readexactly(4)
+            heard.append(await reader.readexactly(int.from_bytes(head[:3], "little")))
+            writer.write(packet(head[3] + 1, body))
         heard.append(await reader.read(1_000))
         writer.close()
 
@@ -325,13 +326,15 @@ async def test_a_server_that_wants_the_password_itself_is_not_told_it(tmp_path: 
     assert PASSWORD.encode() not in b"".join(heard)
 
 
-async def test_the_driver_sends_no_file_of_the_portals_own(server: Database) -> None:
+async def test_a_server_that_asks_for_a_file_is_not_sent_it(tmp_path: Path) -> None:
     """A statement may be answered with the name of a file that the client is to load from its own disk."""
-    connector = server.connector()
-    connector.sql._asked.deadline = Deadline(5)
-    with connector.sql._engine.connect() as connection:
-        assert connection.connection.driver_connection._local_infile is False  # type: ignore[union-attr]
-    await connector.close()
+    file = tmp_path / "keys"
+    file.write_text("the portal's own keys")
+    async with pretender(b"\0\0\0\x02\0\0\0", b"\xfb" + str(file).encode()) as (port, heard):
+        with pytest.raises((SourceError, RuntimeError)):
+            await find(Database(f"mysql://reader@127.0.0.1:{port}/clients", tmp_path).connector())
+    assert len(heard) == 3
+    assert b"keys" not in heard[2]
 
 
 def test_the_portals_own_server_is_refused_by_its_name_before_it_is_looked_for(tmp_path: Path) -> None:
