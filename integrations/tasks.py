@@ -10,12 +10,14 @@ from django.tasks import task
 from django.utils import timezone
 
 from integrations import lists
+from integrations.calls.stale import close_stale
 from integrations.jobs import inbox, schedule
 from integrations.jobs.retention import purge
 from integrations.lookup.backends import backends
 from integrations.lookup.rollups import roll_up
-from integrations.models import Connector
+from integrations.models import Connector, TwilioAccount
 from integrations.outbound.loop import on_loop
+from integrations.webhooks.catch_up import catch_up
 from integrations.webhooks.handlers import HANDLERS
 
 log = structlog.get_logger(__name__)
@@ -52,11 +54,26 @@ def read_sheets() -> None:
     lists.remove_abandoned()
 
 
+def read_events() -> None:
+    """Fetch what happened to calls and no webhook told."""
+    for account in TwilioAccount.objects.exclude(workspace_sid="").select_related("organization"):
+        for pk in catch_up(account, timezone.now()):
+            process_delivery.enqueue(pk)
+
+
+def end_stale_calls() -> None:
+    """Take for ended what nothing was heard of for longer than it can last."""
+    if ended := close_stale(timezone.now()):
+        log.info("calls.taken_for_ended", count=ended)
+
+
 # Work → how often, and what is done.
 RECURRING: Mapping[str, tuple[timedelta, Callable[[], None]]] = {
     "sweep": (timedelta(minutes=1), sweep_cache),
     "rollups": (timedelta(minutes=10), sum_up),
     "cleaning": (timedelta(hours=1), clean),
+    "events": (timedelta(minutes=10), read_events),
+    "stale calls": (timedelta(hours=1), end_stale_calls),
     "sheets": (timedelta(minutes=15), read_sheets),
 }
 

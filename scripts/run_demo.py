@@ -68,6 +68,8 @@ class Demo:
         urls = {"portal_url": address(portal), "sandbox_url": address(sandbox)}
         self.environment["CONNIE_SANDBOX_PORT"] = str(sandbox.getsockname()[1])
         self.environment["CONNIE_PUBLIC_URL"] = env_str("CONNIE_PUBLIC_URL") or urls["portal_url"]
+        for name in ("CONNIE_TWILIO_TASKROUTER_URL", "CONNIE_TWILIO_EVENTS_URL"):
+            self.environment.setdefault(name, urls["sandbox_url"])
         self.environment.setdefault("CONNIE_LOG_LEVEL", "WARNING")
         say(f"Preparing the demo in {self.data_dir}.")
         self._manage("migrate", "--verbosity", "0")
@@ -77,7 +79,8 @@ class Demo:
         self._spawn("portal", portal, "serve")
         self._await_answer("sandbox", urls["sandbox_url"], "/_control")
         self._await_answer("portal", urls["portal_url"], "/readyz")
-        addresses = {**urls, "panel_url": panel_url, "flex_url": urls["sandbox_url"]}
+        hooks_url = f"{urls['portal_url']}/hooks/{facts.pop('hook_key')}"
+        addresses = {**urls, "panel_url": panel_url, "flex_url": urls["sandbox_url"], "hooks_url": hooks_url}
         write_private(self.facts_file, json.dumps({**addresses, **facts}, ensure_ascii=False, indent=2))
         say(welcome({**addresses, **facts}))
 

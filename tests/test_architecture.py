@@ -123,7 +123,7 @@ RULES = [
     Rule("integrations.panel*", [*DELIVERY, "integrations.panel*"]),
     Rule("integrations.dashboard*", [*DELIVERY, "integrations.dashboard*"]),
     Rule("integrations.api*", [*DELIVERY, "integrations.twilio*", "integrations.api*"]),
-    Rule("integrations.admin*", [*DELIVERY, "integrations.configuration*", "integrations.tasks", "integrations.admin*"]),
+    Rule("integrations.admin*", [*DELIVERY, *TOLD, "integrations.configuration*", "integrations.tasks", "integrations.admin*"]),
     Rule("integrations.sandbox*", ["integrations.sandbox*", "integrations.phone"], django=False),
     Rule("integrations.tasks", ["integrations.*"]),
     Rule("integrations.management*", ["integrations.*", "connie_portal.*"]),

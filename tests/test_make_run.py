@@ -26,7 +26,7 @@ END_S = 10.0
 STALE = "what an earlier run left"
 FACTS = {
     *("portal_url", "panel_url", "sandbox_url", "flex_url"),
-    *("api_key", "organization", "users", "callers"),
+    *("api_key", "organization", "users", "callers", "hooks_url", "twilio"),
 }
 
 

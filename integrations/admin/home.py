@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from integrations.admin.incoming import Note, notes
 from integrations.admin.shared_numbers import FEW_LOOKUPS, proposals
 from integrations.admin.tenancy import administered
 from integrations.connectors import kinds
@@ -45,13 +46,15 @@ class Step:
 
 @dataclass(frozen=True)
 class Overview:
-    """One organisation at a glance. ``shared``: how many numbers met many people, where ``shared_link`` leads."""
+    """One organisation at a glance. ``shared``: how many numbers met many people, where ``shared_link`` leads. ``notes``:
+    what is wrong with what others tell."""
 
     name: str
     shared: int
     shared_link: str
     systems: list[System]
     steps: list[Step]
+    notes: list[Note]
 
     @property
     def next_step(self) -> Step | None:
@@ -78,7 +81,7 @@ def _overview(organization: Organization) -> Overview:
     systems = [_system(row, sources[row.pk]) for row in rows]
     link = reverse("admin:integrations_organization_shared", args=[organization.pk])
     shared = len(proposals(organization, FEW_LOOKUPS))
-    return Overview(organization.name, shared, link, systems, _steps(organization, rows))
+    return Overview(organization.name, shared, link, systems, _steps(organization, rows), notes(organization))
 
 
 def _steps(organization: Organization, rows: list[Connector]) -> list[Step]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import models
-from django.db.models import JSONField
+from django.db.models import JSONField, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import path
+from django.urls import path, reverse
+from django.utils.html import format_html_join
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
@@ -27,7 +29,7 @@ from integrations.admin.tenancy import TenantAdmin, TenantForm, administered, ch
 from integrations.configuration.schema import in_full
 from integrations.configuration.twilio_setup import set_up, standing_of, take_away
 from integrations.models import Organization, TwilioAccount
-from integrations.models.organizations import STUDIO_SHARE, default_languages, default_retention
+from integrations.models.organizations import STUDIO_SHARE, default_languages, default_retention, new_hook_key
 from integrations.models.people import make_default_tiers
 
 _MAX_TOKENS = 5
@@ -125,9 +127,28 @@ class OrganizationAdmin(TenantAdmin):
     search_fields = ("name", "slug")
     fields = (
         "name", "slug", "timezone", "region", "currency", "languages", "identity_check", "shared_numbers", "origins",
-        "studio_share", "keep_audit", "keep_calls", "keep_attempts", "keep_deliveries", "flex_roles",
+        "studio_share", "keep_audit", "keep_calls", "keep_attempts", "keep_deliveries", "flex_roles", "webhooks",
     )  # fmt: skip
     formfield_overrides = {JSONField: {"widget": UnfoldAdminTextareaWidget(attrs={"rows": 3})}}
+    actions = ("renew_webhook_key",)
+
+    @admin.display(description=_("Twilio tells of calls at"))
+    def webhooks(self, organization: Organization) -> str:
+        """The addresses to enter at Twilio; behind a key that may be renewed."""
+        if organization.pk is None or not settings.PUBLIC_URL:
+            return _t("Nowhere yet: the portal's own address is not set (CONNIE_PUBLIC_URL).") if organization.pk else "–"
+        names = ("hooks-event-streams", "hooks-task-events", "hooks-voice-status")
+        addresses = [(settings.PUBLIC_URL.rstrip("/") + reverse(name, args=[organization.hook_key]),) for name in names]
+        return format_html_join("", "<div>{}</div>", addresses)
+
+    @admin.action(description=_("Give the chosen organisations a new webhook key"))
+    def renew_webhook_key(self, request: HttpRequest, queryset: QuerySet[Organization]) -> None:
+        with changing(request):
+            for organization in queryset:
+                organization.hook_key = new_hook_key()
+                organization.save(update_fields=["hook_key"])
+                self.record_change(request, organization, "changed", ["hook_key"])
+        self.message_user(request, _t("The old addresses are unknown from now on. Give Twilio the new ones."), messages.WARNING)
 
     def get_urls(self) -> list[Any]:
         shared = self.admin_site.admin_view(self.shared_numbers_view)
@@ -177,7 +198,7 @@ class OrganizationAdmin(TenantAdmin):
         return False
 
     def get_readonly_fields(self, request: HttpRequest, obj: models.Model | None = None) -> tuple[str, ...]:
-        return ("slug",) if obj else ()
+        return ("slug", "webhooks") if obj else ("webhooks",)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)

@@ -27,11 +27,16 @@ _KINDS = ("inbound", "outbound", "callback", "voicemail")
 
 def apply(organization: Organization, event: CallEvent) -> None:
     """Apply one event, within the caller's transaction, in which the organisation's other events wait. (sync)"""
-    CallIntake.objects.select_for_update().get_or_create(organization=organization)
+    lock(organization.pk)
     if event.task_sid:
-        _settle(_of_task(organization, event))
+        settle(_of_task(organization, event))
     elif event.is_of_use:
-        _settle(_of_call(organization, event))
+        settle(_of_call(organization, event))
+
+
+def lock(organization_id: int) -> None:
+    """Let whatever else changes the organisation's calls by events wait until the caller's transaction ends."""
+    CallIntake.objects.select_for_update().get_or_create(organization_id=organization_id)
 
 
 def _of_call(organization: Organization, event: CallEvent) -> Call:
@@ -134,7 +139,7 @@ def _move(organization: Organization, task: CallTask, call: Call) -> None:
         return
     _bring(task, left, call)
     if not left.from_events or left.status_mark or _holds_anything(left):
-        _settle(left)
+        settle(left)
         return
     if left.number:
         _offer(call, left.number, left.number_at or left.created_at, organization.region)
@@ -165,7 +170,7 @@ def _offer(call: Call, number: str, at: datetime, region: str) -> None:
         call.save()
 
 
-def _settle(call: Call) -> None:
+def settle(call: Call) -> None:
     """What follows from a call's tasks and its voice call together."""
     tasks = list(call.tasks.filter(~Q(state="") | Q(began_at__isnull=False)))
     if call.from_events and tasks:

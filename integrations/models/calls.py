@@ -56,7 +56,7 @@ class Call(models.Model):
         indexes = [
             models.Index(fields=["organization", "-touched_at"], name="calls_recent"),
             models.Index(fields=["organization", "named_by_api", "-touched_at"], name="calls_named"),
-            models.Index(fields=["ended_at", "status_at"], name="calls_open"),
+            models.Index(fields=["status", "status_at"], name="calls_by_status"),
         ]
         verbose_name = _("call")
         verbose_name_plural = _("calls")

@@ -8,8 +8,10 @@ from typing import Any
 from django.db import models
 from django.test import Client
 from django.urls import reverse
+from pytest_django.fixtures import Settings
 
-from integrations.models import Person, WebhookDelivery
+from integrations.models import CallIntake, ConfigurationChange, Person, WebhookDelivery
+from integrations.twilio.events import SLOWED
 from tests.admin.conftest import NUMBER, admin_changes
 from tests.factories import World
 
@@ -22,10 +24,8 @@ def process_again(client: Client, *rows: WebhookDelivery) -> Any:
 
 
 def given_up(world: World, **facts: Any) -> WebhookDelivery:
-    facts = {"key": "event:1", "payload": {"from": NUMBER}, "state": "dead", "attempts": 8, "error": "It failed."} | facts
-    return WebhookDelivery.objects.create(
-        organization=world.riverside, source="twilio/task-events", kind="task.created", **facts
-    )
+    facts = {"key": "event:1", "kind": "task.created", "payload": {"from": NUMBER}, "state": "dead", "attempts": 8} | facts
+    return WebhookDelivery.objects.create(organization=world.riverside, source="twilio/task-events", **facts)
 
 
 def test_what_was_sent_is_on_no_page(
@@ -55,3 +55,45 @@ def test_an_admin_has_one_processed_again_on_record(world: World, log_in: Callab
     row.refresh_from_db()
     assert (row.state, row.attempts, row.error) == ("waiting", 0, "")
     assert [change["object"] for change in admin_changes(world.riverside)] == [str(row.pk)]
+
+
+def test_the_first_page_tells_what_is_wrong_with_what_others_tell(world: World, log_in: Callable[[Person], Client]) -> None:
+    page = log_in(world.ann).get(reverse("admin:index")).content.decode()
+    assert "given up" not in page
+    given_up(world)
+    given_up(world, key="event:2", kind=SLOWED, payload=None, state="ignored", error="")
+    problem = "This system refuses our sign-in."
+    CallIntake.objects.create(organization=world.riverside, problems={"AC" + "5" * 32: problem})
+    page = log_in(world.ann).get(reverse("admin:index")).content.decode()
+    assert "1 delivery could not be processed and was given up." in page
+    assert "Twilio said 1 time within the last day that TaskRouter is asked too often." in page
+    assert f"What happened to calls could not be fetched from Twilio: {problem}" in page
+    assert "given up" not in log_in(world.cy).get(reverse("admin:index")).content.decode()
+
+
+def renew(client: Client, world: World) -> Any:
+    chosen = {"action": "renew_webhook_key", "_selected_action": [world.riverside.pk]}
+    return client.post(reverse("admin:integrations_organization_changelist"), chosen, follow=True)
+
+
+def test_only_its_own_admin_gives_an_organisation_a_new_webhook_key(
+    world: World, log_in: Callable[[Person], Client], settings: Settings
+) -> None:
+    settings.PUBLIC_URL = "https://portal.example.org"
+    old = world.riverside.hook_key
+    page = reverse("admin:integrations_organization_change", args=[world.riverside.pk])
+    for person in (world.cy, world.bea):
+        renew(log_in(person), world)
+        assert old not in log_in(person).get(page, follow=True).content.decode()
+    world.riverside.refresh_from_db()
+    assert world.riverside.hook_key == old
+    ann = log_in(world.ann)
+    assert f"https://portal.example.org/hooks/{old}/twilio/event-streams" in ann.get(page).content.decode()
+    renew(ann, world)
+    world.riverside.refresh_from_db()
+    assert world.riverside.hook_key != old
+    (change,) = admin_changes(world.riverside)
+    assert change["changed"] == ["hook_key"]
+    told = ConfigurationChange.objects.get(organization=world.riverside)
+    assert old not in str(told.__dict__)
+    assert world.riverside.hook_key not in str(told.__dict__)

@@ -122,6 +122,16 @@ def test_lost_events_that_are_told_later_give_the_same_calls(two_worlds: World, 
     assert picture(world.harbor) == picture(world.riverside)
 
 
+def test_a_reservation_goes_on_whatever_its_times_say(world: World) -> None:
+    made = Story()
+    made.accepted(TASK, ATTRIBUTES, WORKER, until="accepted")
+    reservation = made.told[-1].facts["reservation_sid"]
+    made.now -= timedelta(seconds=30)  # told to the second, or by another clock
+    made.task("reservation.wrapup", TASK, ATTRIBUTES, reservation_sid=reservation, worker_sid=WORKER)
+    take_in(world.riverside, made.told)
+    assert Reservation.objects.get().state == "wrapping"
+
+
 def test_an_earlier_call_by_its_panels_key_takes_the_call_back_with_it(world: World) -> None:
     call = open_call(world.riverside.pk, CallFacts(classify("+14155550123", "US"), call_sid=CALL))
     address = f"https://portal.example/panel/riverside/{call.key}/"
@@ -204,6 +214,16 @@ def test_tasks_that_name_each_other_as_parents_end_in_one_call(world: World) -> 
         story.task("task.created", sid("WT", own), {"parentTask": sid("WT", other)}, "pending")
     take_in(world.riverside, story.told)
     assert Call.objects.filter(tasks__task_sid=sid("WT", 1)).get().tasks.count() == 2
+
+
+def test_a_task_that_names_two_calls_belongs_to_the_same_one_in_whatever_order(world: World) -> None:
+    story = Story()
+    for number in (1, 2):
+        story.task("task.updated", TASK, {"from": "+14155550123", "call_sid": sid("CA", number)}, "pending")
+    take_in(world.riverside, story.told)
+    take_in(world.harbor, reversed(story.told))
+    assert picture(world.riverside) == picture(world.harbor)
+    assert CallTask.objects.filter(call__call_sid=sid("CA", 1)).count() == 2
 
 
 def test_an_event_of_no_use_changes_nothing(world: World) -> None:

@@ -39,7 +39,7 @@ def seeded() -> dict[str, Any]:
 
 def test_the_facts_have_the_shape_that_demo_json_promises() -> None:
     facts = seeded()
-    assert set(facts) == {"api_key", "organization", "users", "callers"}
+    assert set(facts) == {"api_key", "organization", "users", "callers", "hook_key", "twilio"}
     assert set(facts["users"]) == {"agent", "supervisor", "admin"}
     for user in facts["users"].values():
         assert User.objects.get(username=user["username"]).check_password(user["password"])

@@ -52,13 +52,14 @@ def portal(world: World, stubs: int, redis: RedisServer) -> Portal:
         make_connector(world.riverside, name, "rest", options=options, allow_private=True, cache={"fresh_s": 5, "stale_s": 10})
 
     @contextmanager
-    def serving(*layout: str, family: int) -> Iterator[Serving]:
-        port = free_port()
+    def serving(*layout: str, family: int, port: int = 0, **settings: str) -> Iterator[Serving]:
+        port = port or free_port()
         more = {
             "CONNIE_REDIS_URL": redis.url,
             "CONNIE_PORT": str(port),
             "CONNIE_ALLOW_PRIVATE": "1",
             "CONNIE_LOG_LEVEL": "ERROR",
+            **settings,
         }
         command = [sys.executable, "manage.py", "serve", *layout]
         process = subprocess.Popen(command, cwd=ROOT, env={**environment(), **more}, stdout=subprocess.DEVNULL)

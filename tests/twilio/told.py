@@ -78,10 +78,10 @@ class Told:
 class Story:
     """Events of calls, in the order in which they happened."""
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, began: datetime = BEGAN) -> None:
         self.dice = random.Random(seed)
         self.told: list[Told] = []
-        self.now = BEGAN
+        self.now = began
         self._count = seed * 1_000
 
     def new(self, prefix: str) -> str:
@@ -123,9 +123,9 @@ class Story:
         return str(facts["reservation_sid"])
 
 
-def stories(seed: int) -> Story:
+def stories(seed: int, began: datetime = BEGAN) -> Story:
     """A few calls of every sort, happening one after the other and at once."""
-    story = Story(seed)
+    story = Story(seed, began)
     calls = [_call(story) for _number in range(story.dice.randint(1, 3))]
     while calls:
         one = story.dice.choice(calls)
@@ -156,6 +156,12 @@ def _call(story: Story) -> Iterator[bool]:
     else:
         story.task("task.updated", task, {**attributes, "name": "Rosa"}, "pending")
         story.accepted(task, {**attributes, "name": "Rosa"}, worker, until=dice.choice(["accepted", "wrapping", "completed"]))
+        if dice.random() < 0.5:
+            # The agent asks somebody else meanwhile.
+            other, dialled = story.new("WT"), {"direction": "outbound", "outbound_to": "+14155550188", "parentTask": task}
+            yield True
+            story.task("task.created", other, dialled, "pending")
+            story.accepted(other, dialled, worker)
     yield True
     story.voice(call, dice.choice(["completed", "canceled"]), 2, CallDuration=str(dice.randint(1, 900)), **facts)
 

@@ -12,9 +12,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import models, transaction
 
-from integrations.models import ApiKey, Connector, Organization, Person, Role, Tier, TierRule, User
+from integrations.models import ApiKey, Connector, Organization, Person, Role, Tier, TierRule, TwilioAccount, User
 from integrations.models.people import API_SCOPES, DEFAULT_TIERS
-from integrations.sandbox import care, hubspot, people, salesforce
+from integrations.sandbox import care, hubspot, people, salesforce, twilio
 from integrations.sandbox.clients import FILE_NAME, write_client_database
 
 ORGANIZATION, OTHER_ORGANIZATION = "riverside", "harbor"
@@ -53,11 +53,14 @@ def seed() -> dict[str, Any]:
         _connect_clients(riverside)
         _connect_services(riverside)
         api_key = _api_key(riverside)
+        _connect_twilio(riverside)
         harbor = _organization(OTHER_ORGANIZATION, "Harbor Food Pantry", OTHER_STAFF)
         _connect_clients(harbor)
     return {
         "api_key": api_key,
         "organization": ORGANIZATION,
+        "hook_key": riverside.hook_key,
+        "twilio": {"account_sid": twilio.ACCOUNT_SID, "auth_token": twilio.AUTH_TOKEN},
         "users": {role.value: {"username": name, "password": _password(name)} for name, _, _, role, _ in STAFF},
         "callers": [{"phone": caller.phone, "name": caller.name, "what": caller.what} for caller in people.CALLERS],
     }
@@ -127,6 +130,11 @@ def _api_key(organization: Organization) -> str:
     values = {"hash": issued.hash, "hint": issued.hint, "tier": tier, "scopes": list(API_SCOPES), "active": True}
     _ensure(ApiKey, {"organization": organization, "name": "demo"}, values)
     return key
+
+
+def _connect_twilio(organization: Organization) -> None:
+    facts = {"organization": organization, "auth_tokens": [twilio.AUTH_TOKEN], "workspace_sid": twilio.WORKSPACE_SID}
+    _ensure(TwilioAccount, {"account_sid": twilio.ACCOUNT_SID}, facts)
 
 
 def _sandbox() -> str:
