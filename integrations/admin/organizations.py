@@ -286,7 +286,7 @@ class TwilioAccountAdmin(TenantAdmin):
         if after.problem:
             self.message_user(request, after.problem, messages.ERROR)
         elif work is set_up:
-            self.message_user(request, _t("Done. Twilio sends a test event now."))
+            self.message_user(request, _t("Done. %(arrival)s") % {"arrival": after.told[-1]})
         else:
             self.message_user(request, _t("Done. Twilio sends the portal nothing any more."))
         return redirect(request.path)

@@ -4,19 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
+from time import sleep
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from integrations.calls.twilio import event_streams, task_router
+from integrations.deadline import Deadline
 from integrations.errors import AuthFailed, ConfigurationError, MissingScope, SourceError
 from integrations.models import Organization, TwilioAccount
 from integrations.sentences import in_language
 from integrations.twilio.client import TwilioClient, in_sync
-from integrations.twilio.setup import TOTAL_S, Action, Refused, Step, Survey, Wanted, carry_out, look, plan, plan_to_undo
+from integrations.twilio.setup import (
+    TOTAL_S,
+    Action,
+    Refused,
+    Step,
+    Survey,
+    Wanted,
+    carry_out,
+    look,
+    plan,
+    plan_to_undo,
+    plan_with_test,
+)
 
+ARRIVAL_S, LOOK_AGAIN_S = 6.0, 0.3
+TEST_EVENT = "eventstreams.test-event"  # as deliveries call Twilio's
 _LOCAL = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 
 
@@ -54,8 +72,24 @@ def standing_of(account: TwilioAccount) -> Standing:
 
 
 def set_up(account: TwilioAccount) -> Standing:
-    """Do what is missing; returns what stands then."""
-    return _tried(account, plan)
+    """Do what is missing, and have a test event sent; returns what stands then and whether the event arrived."""
+    began = timezone.now()
+    standing = _tried(account, plan_with_test)
+    if standing.problem:
+        return standing
+    return replace(standing, told=(*standing.told, _about_arrival(account.organization, began)))
+
+
+def _about_arrival(organization: Organization, since: datetime) -> str:
+    waited = Deadline(ARRIVAL_S)
+    while not organization.deliveries.filter(kind=TEST_EVENT, received_at__gte=since).exists():
+        if not waited.left():
+            late = _(
+                "The test event has not arrived yet. Does %(address)s lead here from the internet, and is the portal running?"
+            )
+            return late % {"address": settings.PUBLIC_URL}
+        sleep(LOOK_AGAIN_S)
+    return _("The test event arrived.")
 
 
 def take_away(account: TwilioAccount) -> Standing:

@@ -141,7 +141,8 @@ def _of_stream(raw: Mapping[str, Json]) -> CallEvent:
     payload = _table(data.get("payload")) or data
     facts = {"timestamp": data.get("timestamp") or raw.get("time"), "account_sid": data.get("account_sid"), **payload}
     own = next((sid for sid in (payload.get("sid"), data.get("sid")) if _is_event_sid(sid)), None)
-    return _of_task(facts, kind, own or raw.get("id"))
+    # The id of a test event is the account's, each time the same.
+    return _of_task(facts, kind, own or data.get("test_id") or raw.get("id"))
 
 
 def _of_task(facts: Mapping[str, Json], kind: Json, sid: Json) -> CallEvent:

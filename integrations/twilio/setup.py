@@ -153,6 +153,11 @@ def plan(survey: Survey) -> tuple[Step, ...]:
     return (*steps, Step(Action.TEST, survey.sink.sid if survey.sink else "")) if steps else ()
 
 
+def plan_with_test(survey: Survey) -> tuple[Step, ...]:
+    """The plan, and a test event also where nothing else is to be done."""
+    return plan(survey) or ((Step(Action.TEST, survey.sink.sid),) if survey.sink else ())
+
+
 def plan_to_undo(survey: Survey) -> tuple[Step, ...]:
     """What takes everything of ours away again."""
     return tuple(_removal(survey, [*survey.outdated, *([survey.sink] if survey.sink else [])]))

@@ -74,11 +74,6 @@ def merged(theirs: Mapping[str, JSON], own: Mapping[str, JSON]) -> dict[str, JSO
     return result
 
 
-def holds(theirs: Mapping[str, JSON], own: Mapping[str, JSON]) -> bool:
-    """Whether our keys stand there already, as in the event that tells of our own write."""
-    return _written(merged(theirs, own)) == _written(theirs)
-
-
 def _without_nulls(value: JSON) -> JSON:
     if value is None:
         return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import sleep
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from integrations.calls.twilio import access_of, event_streams, task_router
+from integrations.configuration import twilio_setup
 from integrations.configuration.twilio_setup import set_up, shown_address, standing_of, take_away, wanted_for
 from integrations.errors import AuditUnavailable, ConfigurationError
 from integrations.models import AccessEntry, Organization, Person, TwilioAccount
@@ -16,6 +18,12 @@ from integrations.sandbox.twilio import ACCOUNT_SID, API_KEY, API_SECRET, AUTH_T
 from tests.factories import World
 from tests.test_commands import run
 from tests.twilio.conftest import Platform
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for an event that goes to an address that is nobody's."""
+    monkeypatch.setattr(twilio_setup, "ARRIVAL_S", 0.0)
 
 
 @pytest.fixture
@@ -68,7 +76,8 @@ def test_an_admin_sees_it_first_does_it_and_takes_it_away(world: World, account:
     assert platform.twilio.streams.sinks == {}, "looking changes nothing"
 
     done = ann.post(page(account), {"do": "set_up"}, follow=True).content.decode()
-    assert "Twilio sends a test event now" in done
+    assert "Done. The test event has not arrived yet." in done
+    assert "Send a test event" in done
     assert "It is set up" in done
     assert "This would be done</h2>" not in done
     (sink,) = platform.twilio.streams.sinks.values()
@@ -133,7 +142,8 @@ def test_the_command_shows_and_does_and_undoes(world: World, account: TwilioAcco
     assert len(platform.twilio.streams.sinks) == 1
     assert run("twilio_setup", "riverside", "--undo", "--apply")[0] == 0
     assert platform.twilio.streams.sinks == {}
-    assert changes(world.riverside) == [("operator", "events, set up"), ("operator", "events, taken away")]
+    made, gone = ("operator", "events, set up"), ("operator", "events, taken away")
+    assert changes(world.riverside) == [made, made, gone]
     for text in (out, _err):
         assert AUTH_TOKEN not in text
         assert world.riverside.hook_key not in text
@@ -211,3 +221,33 @@ def test_what_is_missing_of_an_account_is_said(account: TwilioAccount) -> None:
     account.auth_tokens = []
     with pytest.raises(ConfigurationError, match="auth token"):
         access_of(account)
+
+
+# -- From the simulator to the portal --------------------------------------------------------------------------------
+
+
+def told_of(organization: Organization, kind: str) -> int:
+    for _turn in range(100):
+        if found := organization.deliveries.filter(kind=kind).count():
+            return found
+        sleep(0.05)
+    return 0
+
+
+def test_what_twilio_is_set_up_to_tell_arrives(
+    account: TwilioAccount, platform: Platform, live_server: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two real sockets: the sink is made, the simulator signs what it delivers, and the portal takes it."""
+    monkeypatch.setattr(twilio_setup, "ARRIVAL_S", 10.0)
+    settings.PUBLIC_URL, settings.ALLOW_PRIVATE = live_server.url, True
+    assert set_up(account).told[-1] == "The test event arrived."
+    assert set_up(account).told[-1] == "The test event arrived.", "each test event is one of its own"
+    platform.create({"type": "inbound", "from": "+14155550100"})
+    assert told_of(account.organization, "task.created") == 1
+    assert {status for _destination, status in platform.twilio.streams.deliveries} == {204}
+
+    account.auth_tokens = ["another"]
+    account.api_key_sid, account.api_secret = API_KEY, API_SECRET
+    account.save()
+    monkeypatch.setattr(twilio_setup, "ARRIVAL_S", 1.0)
+    assert "has not arrived yet" in set_up(account).told[-1], "it is signed with a token that is not entered"

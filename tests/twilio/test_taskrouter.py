@@ -16,7 +16,7 @@ import structlog
 from integrations.errors import SourceUnavailable
 from integrations.sandbox.twilio import Task
 from integrations.twilio.client import TwilioClient
-from integrations.twilio.taskrouter import MAX_ATTRIBUTES, MAX_WRITES, Merged, Outcome, TaskRouter, holds, merged, size_of
+from integrations.twilio.taskrouter import MAX_ATTRIBUTES, MAX_WRITES, Merged, Outcome, TaskRouter, merged, size_of
 from tests.twilio.conftest import ACCESS, Platform
 from tests.twilio.test_client import Waited
 
@@ -60,8 +60,10 @@ def test_what_is_merged_into_is_not_changed() -> None:
         ({"a": [1, 2]}, {"a": [1]}, False),
     ],
 )
-def test_an_echo_of_our_own_write_is_recognised(theirs: dict[str, Any], own: dict[str, Any], there: bool) -> None:
-    assert holds(theirs, own) is there
+async def test_an_echo_of_our_own_write_is_recognised(theirs: dict[str, Any], own: dict[str, Any], there: bool) -> None:
+    router, requests, _waited = scripted(task_answer(theirs), task_answer({}))
+    assert ((await router.merge_attributes(TASK, own)).outcome is Outcome.UNCHANGED) is there
+    assert (len(requests) == 1) is there
 
 
 # -- What Twilio answers -------------------------------------------------------------------------------------------

@@ -39,10 +39,11 @@ class Command(PortalCommand):
         before = standing_of(account)
         steps = before.undo if undo else before.steps
         self._tell(before, steps)
-        if before.problem or not steps:
+        if before.problem or (undo and not steps):
             return not before.problem
         if not apply:
-            self.stdout.write("  Nothing was changed. Run it again with --apply to do this.")
+            if steps:
+                self.stdout.write("  Nothing was changed. Run it again with --apply to do this.")
             return True
         self._on_record(account.organization, undo=undo)
         return self._done(account, undo=undo)
