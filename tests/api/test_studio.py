@@ -314,6 +314,17 @@ async def test_several_people_are_counted_and_none_is_named(flow: Twilio) -> Non
     assert [entry.fields for entry in await entries(event="lookup")] == [[]]
 
 
+async def test_whatever_a_system_holds_the_answer_is_short_and_breaks_nothing(flow: Twilio) -> None:
+    await known(name='Rosa "R" {{flow.variables.x}} <b>\u2028\x00\\ ' * 60, status="\U0001f469\u200d\U0001f467" * 900)
+    answer = await flow.post(usual())
+    body = answer.json()
+    assert len(answer.content) < 8_000
+    assert len(json.dumps(body["attributes"])) <= 700
+    assert body["name"].startswith("Rosa 'R' ((flow.variables.x)) (b)")
+    assert len(body["name"]) <= 200
+    assert body["attributes"]["profile_url"] == body["profile_url"]
+
+
 @pytest.mark.parametrize("phone", ["", "  ", "anonymous", "+266696687", "Restricted"])
 async def test_a_hidden_number_is_withheld_and_has_a_panel(flow: Twilio, phone: str) -> None:
     body = (await flow.post(usual(phone=phone))).json()
