@@ -6,7 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
 import structlog
@@ -58,7 +58,7 @@ class Asker:
     viewer: Viewer
     organization: Organization
     accounts: tuple[TwilioAccount, ...]
-    body: bytes | None = None
+    body: bytes | None = field(default=None, repr=False)
 
 
 async def admit(request: HttpRequest, slug: str) -> Asker:
