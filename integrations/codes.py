@@ -42,6 +42,7 @@ _STAGES = {
     "marketingqualifiedlead": "marketing qualified lead",
     "salesqualifiedlead": "sales qualified lead",
 }
+_LANGUAGE_FIELDS = frozenset({"language", "interpreter"})
 _CODED = frozenset({"status", "lifecycle_stage", "deal_stage"})
 _CODE = re.compile(r"[A-Za-z0-9]{1,30}(?:[_-][A-Za-z0-9]{1,30}){0,6}")
 
@@ -56,7 +57,7 @@ def language_of(text: str) -> str:
 
 def decoded(field: str, text: str) -> str:
     """A field's text as people say it: ``spa`` is Spanish, ``ON_HOLD`` is on hold. What is no code is left as it is."""
-    if field == "language":
+    if field in _LANGUAGE_FIELDS:
         return _NAMES.get(language_of(text), text)
     if field not in _CODED or not _CODE.fullmatch(text):
         return text

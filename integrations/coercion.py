@@ -9,7 +9,7 @@ from datetime import UTC, tzinfo
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 
-from integrations import days, figures, money
+from integrations import consents, days, figures, money
 from integrations.emails import address_in
 from integrations.profile import JSON, Field, FieldType, Sensitivity
 from integrations.redaction import REMOVED, is_never, scrub
@@ -32,6 +32,7 @@ class Habits:
     currency: str = ""
 
 
+_NOT_ASKED: dict[str, JSON] = {"answer": consents.NOT_ASKED}
 _FLOAT = re.compile(r"\+?[0-9]{7,15}\.0{1,6}")
 _NO_HABITS = Habits()
 _NAMES = frozenset({"name", "first_name", "last_name"})
@@ -53,7 +54,9 @@ class Reader:
         name, kind = definition.name, definition.type
         self._definition = definition
         self._is_never = definition.sensitivity is Sensitivity.NEVER or is_never(name)
-        self._is_flag = kind is FieldType.FLAG
+        self._may_be_false = kind in (FieldType.FLAG, FieldType.CONSENT)
+        # A box that nobody ticked does not say that somebody may be rung up; it says nothing of one who may not be.
+        self._unsaid = _NOT_ASKED if kind is FieldType.CONSENT and name != "do_not_call" else None
         self._shape = _OWN_SHAPES.get(name) or _SHAPES[kind]
         self._digits = _DIGITS[kind]
         self._is_key = name == "account_id"
@@ -62,8 +65,8 @@ class Reader:
     def __call__(self, raw: JSON, habits: Habits) -> JSON:
         """Read one value, as ``coerce()`` does."""
         if raw is None or self._is_never:
-            return None
-        if raw is False and not self._is_flag:
+            return None if self._is_never or self._unsaid is None else dict(self._unsaid)
+        if raw is False and not self._may_be_false:
             return None  # how a well-known ERP answers for a field of any type that is not set
         try:
             value = self._shape(raw, habits)
@@ -140,6 +143,37 @@ def _email(raw: JSON, habits: Habits) -> str:
 
 def _flag(raw: JSON, _habits: Habits) -> bool | None:
     return truth(raw)
+
+
+def _consent(raw: JSON, habits: Habits) -> dict[str, JSON]:
+    return consents.consent(raw, habits.zone, habits.region)
+
+
+def _consents(raw: JSON, habits: Habits) -> list[JSON]:
+    return consents.consents(raw, habits.zone, habits.region)
+
+
+def _do_not_call(raw: JSON, habits: Habits) -> dict[str, JSON] | None:
+    """An answer, or nothing where nothing stands; a day alone is when they asked for it."""
+    if isinstance(raw, str) and is_nothing(raw):
+        return None
+    told = _consent(raw, habits)
+    if told["answer"] != consents.NOT_ASKED or not isinstance(raw, str):
+        return told
+    try:
+        day = _day(raw, habits)
+    except (TypeError, ValueError, OverflowError):
+        return told
+    return {"answer": consents.YES, "date": day} if day else told
+
+
+def _interpreter(raw: JSON, habits: Habits) -> str:
+    """``yes``, ``no``, or the language."""
+    try:
+        said = truth(raw)
+    except ValueError:
+        return _said(raw, habits)
+    return "" if said is None else consents.YES if said else consents.NO
 
 
 def _deceased(raw: JSON, habits: Habits) -> bool | str | None:
@@ -258,9 +292,16 @@ _DIGITS: dict[FieldType, _Digits] = {
     FieldType.TEXTS: _Digits.SCRUBBED,
     FieldType.APPOINTMENTS: _Digits.SCRUBBED,
     FieldType.ORDERS: _Digits.SCRUBBED,
+    FieldType.CONSENT: _Digits.SCRUBBED,
+    FieldType.CONSENTS: _Digits.SCRUBBED,
 }
 # Fields that are read otherwise than others of their type.
-_OWN_SHAPES: dict[str, Callable[[JSON, Habits], JSON]] = {"date_of_birth": _birthday, "deceased": _deceased}
+_OWN_SHAPES: dict[str, Callable[[JSON, Habits], JSON]] = {
+    "date_of_birth": _birthday,
+    "deceased": _deceased,
+    "do_not_call": _do_not_call,
+    "interpreter": _interpreter,
+}
 _SHAPES: dict[FieldType, Callable[[JSON, Habits], JSON]] = {
     FieldType.TEXT: _text,
     FieldType.PHONE: _phone,
@@ -274,4 +315,6 @@ _SHAPES: dict[FieldType, Callable[[JSON, Habits], JSON]] = {
     FieldType.TEXTS: _texts,
     FieldType.APPOINTMENTS: _appointments,
     FieldType.ORDERS: _orders,
+    FieldType.CONSENT: _consent,
+    FieldType.CONSENTS: _consents,
 }

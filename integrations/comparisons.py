@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from integrations import money
+from integrations.consents import ANSWERS, YES
 from integrations.profile import JSON, FieldType
 from integrations.sentences import Sentence, gettext_noop
 
@@ -61,6 +62,8 @@ COMPARISONS: Mapping[FieldType, tuple[Comparison, ...]] = {
     FieldType.TEXTS: (_C.CONTAINS, _C.ONE_OF),
     FieldType.APPOINTMENTS: _OF_DAY,
     FieldType.ORDERS: _OF_DAY,
+    FieldType.CONSENT: (_C.IS, _C.IS_NOT, _C.ONE_OF),
+    FieldType.CONSENTS: (_C.CONTAINS, _C.ONE_OF),
 }
 ABOUT_ITSELF = (_C.KNOWN, _C.UNKNOWN)
 
@@ -98,6 +101,12 @@ def _wanted_text(written: JSON, _currency: str) -> str:
     if not isinstance(written, str) or not written.strip() or len(written) > MAX_TEXT:
         raise Unfit(gettext_noop("Give a text of 1 to %(count)d characters."), count=MAX_TEXT)
     return folded(written)
+
+
+def _wanted_answer(written: JSON, _currency: str) -> str:
+    if written not in ANSWERS:
+        raise Unfit(gettext_noop("Give the answer: yes, no or not_asked."))
+    return str(written)
 
 
 def _wanted_flag(written: JSON, _currency: str) -> bool:
@@ -151,6 +160,8 @@ _WANTED: Mapping[FieldType, Callable[[JSON, str], Any]] = {
     FieldType.MOMENT: _wanted_day,
     FieldType.APPOINTMENTS: _wanted_day,
     FieldType.ORDERS: _wanted_day,
+    FieldType.CONSENT: _wanted_answer,
+    FieldType.CONSENTS: _wanted_text,
 }
 
 
@@ -212,6 +223,10 @@ def _last_order(value: JSON, now: datetime) -> Days | None:
     return max((_days(one["date"], now) for one in value if one.get("date")), default=None)
 
 
+def _agreed_purposes(value: JSON, _now: datetime) -> frozenset[str]:
+    return frozenset(folded(one["purpose"]) for one in value if one["answer"] == YES and one.get("purpose"))
+
+
 _READ: Mapping[FieldType, Callable[[JSON, datetime], Any]] = {
     FieldType.TEXT: lambda value, _now: folded(value) or None,
     FieldType.PHONE: lambda value, _now: folded(value) or None,
@@ -225,6 +240,8 @@ _READ: Mapping[FieldType, Callable[[JSON, datetime], Any]] = {
     FieldType.TEXTS: _texts,
     FieldType.APPOINTMENTS: _next_appointment,
     FieldType.ORDERS: _last_order,
+    FieldType.CONSENT: lambda value, _now: value["answer"],
+    FieldType.CONSENTS: _agreed_purposes,
 }
 
 
@@ -285,6 +302,8 @@ _COMPARED: Mapping[FieldType, Callable[[Comparison, Any, Any, date], Verdict]] =
     FieldType.MOMENT: _compare_days,
     FieldType.APPOINTMENTS: _compare_days,
     FieldType.ORDERS: _compare_days,
+    FieldType.CONSENT: _compare_texts,
+    FieldType.CONSENTS: _compare_texts,
 }
 
 

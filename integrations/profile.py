@@ -62,6 +62,8 @@ class FieldType(StrEnum):
     MONEY = "money"  # {"amount_minor", "currency"}, or a list of them where there are several currencies
     TEXTS = "texts"  # list of text
     APPOINTMENTS = "appointments"  # list of {"id","start","end","title","status","location","url"}
+    CONSENT = "consent"  # {"answer": "yes" | "no" | "not_asked", "purpose"?, "date"?}
+    CONSENTS = "consents"  # list of them
     ORDERS = "orders"  # list of {"id","description","date"}
 
 
@@ -95,6 +97,12 @@ def _table() -> Iterable[Field]:
             ("vip_status", gettext_noop("VIP"), s.IDENTITY, t.FLAG),
             ("restricted", gettext_noop("Restricted record"), s.ACCOUNT, t.FLAG),
             ("deceased", gettext_noop("Deceased"), s.IDENTITY, t.FLAG),  # or the day, where that is what the system keeps
+            ("voicemail_ok", gettext_noop("Message may be left"), s.CONTACT, t.CONSENT),
+            ("may_identify", gettext_noop("May say who is calling"), s.CONTACT, t.CONSENT),
+            ("do_not_call", gettext_noop("Do not call"), s.CONTACT, t.CONSENT),
+            ("consents", gettext_noop("Agreed to"), s.CONTACT, t.CONSENTS),
+            ("best_time", gettext_noop("Best time to call"), s.CONTACT, t.TEXT),
+            ("interpreter", gettext_noop("Interpreter"), s.CONTACT, t.TEXT),  # yes, no, or the language
             ("member_since", gettext_noop("Member since"), s.ACCOUNT, t.DATE),
             ("last_contact", gettext_noop("Last contact"), s.ACCOUNT, t.MOMENT),
             ("last_visit", gettext_noop("Last visit"), s.ACCOUNT, t.DATE),

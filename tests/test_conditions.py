@@ -94,7 +94,8 @@ def test_a_value_is_compared_by_its_type(field: str, comparison: str, wanted: An
 
 
 WANTED: dict[FieldType, Any] = {
-    **dict.fromkeys((FieldType.TEXT, FieldType.EMAIL, FieldType.TEXTS), "x"),
+    **dict.fromkeys((FieldType.TEXT, FieldType.EMAIL, FieldType.TEXTS, FieldType.CONSENTS), "x"),
+    FieldType.CONSENT: "yes",
     **dict.fromkeys((FieldType.DATE, FieldType.MOMENT, FieldType.APPOINTMENTS, FieldType.ORDERS), "today"),
     FieldType.FLAG: True,
     FieldType.NUMBER: 0,

@@ -62,4 +62,6 @@ _MASKS: dict[FieldType, Callable[[JSON, str], str]] = {
     FieldType.TEXTS: _hidden,
     FieldType.APPOINTMENTS: _hidden,
     FieldType.ORDERS: _hidden,
+    FieldType.CONSENT: _hidden,
+    FieldType.CONSENTS: _hidden,
 }

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from integrations.codes import decoded, language_of
+from integrations.consents import NOT_ASKED
 from integrations.emails import identity
 from integrations.money import amounts
 from integrations.profile import JSON, CallerProfile, Field, FieldType, Provenance, SourceRecord, Value
@@ -84,6 +85,9 @@ def _outdated(
 
 
 def _value(definition: Field, holders: Sequence[SourceRecord], region: str, origins: Mapping[int, Provenance]) -> Value:
+    if definition.type is FieldType.CONSENT:
+        # Whoever asked knows more than whoever did not.
+        holders = sorted(holders, key=lambda record: _is_unasked(record.fields[definition.name]))
     first = holders[0]
     chosen = first.fields[definition.name]
     conflicts: dict[str, JSON] = {}
@@ -114,6 +118,15 @@ def _same_day(one: JSON, other: JSON, _region: str) -> bool:
 
 def _folded(text: str) -> str:
     return " ".join(text.casefold().split())
+
+
+def _is_unasked(value: JSON) -> bool:
+    return bool(value["answer"] == NOT_ASKED)
+
+
+def _same_answer(one: JSON, other: JSON, _region: str) -> bool:
+    """A system that did not ask does not say otherwise."""
+    return bool(one["answer"] == other["answer"]) or _is_unasked(other)
 
 
 type _Same = Callable[[JSON, JSON, str], bool]
@@ -153,4 +166,6 @@ _SAME: dict[FieldType, _Same] = {
     FieldType.TEXTS: _by(_spelling),
     FieldType.APPOINTMENTS: _by(_spelling),
     FieldType.ORDERS: _by(_spelling),
+    FieldType.CONSENT: _same_answer,
+    FieldType.CONSENTS: _by(_spelling),
 }

@@ -7,15 +7,15 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from integrations.codes import decoded
 from integrations.disclosure import Disclosed, Disclosure
 from integrations.lookup.result import LookupStatus, Renewal
 from integrations.models.people import Effect
-from integrations.money import amounts
+from integrations.presentation.attention import attention_of
 from integrations.presentation.endings import heading_of, sentence_of
-from integrations.presentation.formatting import ValueFormatter, age, money
+from integrations.presentation.formatting import ValueFormatter, age
 from integrations.presentation.systems import Missing, SourceMark, mark_of, missing_among
 from integrations.presentation.translation import translated
 from integrations.profile import Section, label_of
@@ -124,7 +124,7 @@ def build_panel(shown: Disclosure, formatter: ValueFormatter) -> PanelView:
         vip=_plain(shown, "vip_status") == "True",
         standing=standing,
         standing_tone=_tone(standing),
-        attention=_attention(shown, formatter),
+        attention=attention_of(shown, formatter),
         columns=_columns(shown, rows),
         complete=shown.complete,
         matches=shown.matches,
@@ -207,26 +207,6 @@ def _plain(shown: Disclosure, name: str) -> str:
 def _tone(standing: str) -> str:
     word = standing.casefold()
     return "good" if word in _GOOD_STANDING else "bad" if word in _BAD_STANDING else "plain"
-
-
-def _attention(shown: Disclosure, formatter: ValueFormatter) -> list[str]:
-    """What calls for attention: only what this viewer sees in the clear."""
-    clear = {name: item.value for name, item in shown.fields.items() if item.effect is Effect.CLEAR}
-    notes = []
-    if died := clear.get("deceased"):
-        on = {"day": formatter.moment(died)} if isinstance(died, str) else {}
-        notes.append(_("This person died on %(day)s.") % on if on else _("This person has died."))
-    if shown.restricted:
-        notes.append(_("Restricted record: only administrators see it"))
-    balances = amounts(clear["outstanding_balance"]) if clear.get("outstanding_balance") else []
-    if owed := [money(amount) for amount in balances if int(amount["amount_minor"]) > 0]:
-        notes.append(_("Balance %(amount)s open") % {"amount": ", ".join(owed)})
-    for appointment in clear.get("appointments", []):
-        if appointment["status"] in {"scheduled", "confirmed"} and formatter.is_today(appointment["start"]):
-            notes.append(_("Appointment today: %(what)s") % {"what": formatter.appointment(appointment)})
-    if cases := clear.get("open_cases"):
-        notes.append(ngettext("%(n)d open case", "%(n)d open cases", len(cases)) % {"n": len(cases)})
-    return notes
 
 
 def _unreadable(shown: Disclosure) -> list[str]:

@@ -26,6 +26,8 @@ _APPOINTMENT_WORDS = {
     "no_show": gettext_lazy("did not come"),
 }
 
+_CONSENT_WORDS = {"yes": gettext_lazy("Yes"), "no": gettext_lazy("No"), "not_asked": gettext_lazy("Not asked")}
+
 
 @contextmanager
 def at_home(zone: ZoneInfo, region: str) -> Iterator[None]:
@@ -77,6 +79,10 @@ class ValueFormatter:
         parts = [item.get("description") or item.get("id"), self.moment(item["date"]) if item.get("date") else ""]
         return " · ".join(part for part in parts if part)
 
+    def consent(self, item: dict[str, str]) -> str:
+        parts = [_CONSENT_WORDS[item["answer"]], item.get("purpose"), self.moment(item["date"]) if item.get("date") else ""]
+        return " · ".join(str(part) for part in parts if part)
+
     def is_today(self, moment: str) -> bool:
         try:
             begins = datetime.fromisoformat(moment)
@@ -100,6 +106,8 @@ _LINES: dict[FieldType, Callable[[ValueFormatter, JSON], list[str]]] = {
     FieldType.TEXTS: lambda _own, value: [str(item) for item in value],
     FieldType.APPOINTMENTS: lambda own, value: [own.appointment(item) for item in value],
     FieldType.ORDERS: lambda own, value: [own.order(item) for item in value],
+    FieldType.CONSENT: lambda own, value: [own.consent(value)],
+    FieldType.CONSENTS: lambda own, value: [own.consent(item) for item in value],
 }
 
 

@@ -16,6 +16,7 @@ _TABLES = {
         "id INTEGER PRIMARY KEY, first_name TEXT, last_name TEXT, email TEXT, phone TEXT, mobile TEXT, account_id TEXT, "
         "vip INTEGER, language TEXT, preferred_agent TEXT, address TEXT, date_of_birth TEXT, member_since TEXT, programs TEXT, "
         "notes TEXT, dietary_restrictions TEXT, primary_care_provider TEXT, primary_caregiver TEXT, emergency_contact TEXT, "
+        "voicemail TEXT, say_who TEXT, do_not_call INTEGER, agreed_to TEXT, best_time TEXT, interpreter TEXT, "
         "outstanding_balance TEXT, last_payment TEXT, payment_method TEXT, auto_pay_enabled INTEGER, "
         "ssn TEXT, credit_card TEXT, password_hash TEXT, bank_account TEXT"
     ),

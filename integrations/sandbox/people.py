@@ -40,13 +40,21 @@ CALLERS = (
         "Margaret Whitfield",
         "In HubSpot, in Salesforce and in the client database, linked by e-mail: one rich panel.",
     ),
-    Caller("+14155550101", "José Núñez-Øster", "In all three systems. Accents, and Spanish as the language."),
+    Caller(
+        "+14155550101",
+        "José Núñez-Øster",
+        "In all three systems. Accents, Spanish as the language, and an interpreter is needed.",
+    ),
     Caller("+14155550102", "Harold and Edith Lindqvist", "A household: two people on one number; the agent picks."),
     Caller(
         "+14155550103", "Denise Okafor", "In both systems with different e-mails: shown as two people, never merged by guess."
     ),
     Caller("+14155550104", "Priya Raman", "Only in HubSpot: a donor with a company and two open deals."),
-    Caller("+14155550105", "Walter Kowalczyk", "Only in the client database: balance, diet and doctor."),
+    Caller(
+        "+14155550105",
+        "Walter Kowalczyk",
+        "Only in the client database: balance, diet and doctor. No message may be left for him.",
+    ),
     Caller("+14155550106", "Rosa", "A record with almost nothing in it."),
     Caller("+14155550107", "Thomas Brennan", "The systems disagree on name, phone and language; both values are shown."),
     Caller("+14155550108", "Golden Oaks Residence", "A care home: four residents share one number."),
@@ -248,6 +256,9 @@ CUSTOMERS: tuple[Row, ...] = (
         "address": "12 Harbour View, San Francisco, CA 94111",
         "date_of_birth": "1941-05-03",
         "member_since": "2019-03-12",
+        "voicemail": "Yes – 2025-01-14",
+        "say_who": "Y",
+        "best_time": "Mornings",
         "programs": "Meals on Wheels;Home care",
         "notes": "Hard of hearing: speak slowly. Prefers mornings.",
         "dietary_restrictions": "No nuts, low sodium",
@@ -270,6 +281,9 @@ CUSTOMERS: tuple[Row, ...] = (
         "address": "9 Calle Peña, San Francisco, CA 94110",
         "date_of_birth": "1950-12-24",
         "member_since": "2021-07-01",
+        "voicemail": "Y",
+        "say_who": "Y",
+        "interpreter": "Spanish",
         "programs": "Transport",
         "notes": "Lunes y miércoles: diálisis.",
         "outstanding_balance": "0",
@@ -313,6 +327,10 @@ CUSTOMERS: tuple[Row, ...] = (
         "address": "Apt 4, 77 Mission Row, San Francisco, CA 94103",
         "date_of_birth": "1946-01-08",
         "member_since": "2023-02-20",
+        "voicemail": "No – 2025-06-02",
+        "say_who": "",
+        "best_time": "After 4 p.m.",
+        "agreed_to": "Letters",
         "programs": "Meals on Wheels;Transport",
         "notes": "Key is with the neighbour in apartment 5.",
         "dietary_restrictions": "Kosher",
@@ -375,18 +393,3 @@ ACCOUNTS: tuple[Row, ...] = (
     {"customer_id": 13, "status": "closed", "last_visit": "2025-12-01"},
     {"customer_id": 14, "status": "active", "last_visit": "2026-11-02"},
 )
-
-# A second organisation knows one of the same people, and differently: nothing of it may cross over.
-HARBOR_CUSTOMERS: tuple[Row, ...] = (
-    {
-        "id": 1,
-        "first_name": "Maggie",
-        "last_name": "Whitfield",
-        "email": "margaret.whitfield@example.org",
-        "phone": "415-555-0100",
-        "account_id": "HF-7",
-        "notes": "Collects on Fridays at the harbor pantry.",
-    },
-    {"id": 2, "first_name": "Silas", "last_name": "Marsh", "phone": "415-555-0190", "account_id": "HF-8"},
-)
-HARBOR_ACCOUNTS: tuple[Row, ...] = ({"customer_id": 1, "status": "pantry member", "last_visit": "2026-11-13"},)

@@ -41,6 +41,8 @@ def field(kind: FieldType) -> Field:
         (FieldType.TEXTS, ["Meals", "Rides"], DOTS),
         (FieldType.APPOINTMENTS, [{"id": "1"}], DOTS),
         (FieldType.ORDERS, [{"id": "1"}], DOTS),
+        (FieldType.CONSENT, {"answer": "no", "date": "2024-03-01"}, DOTS),
+        (FieldType.CONSENTS, [{"answer": "yes", "purpose": "Text"}], DOTS),
     ],
 )
 def test_a_mask_shows_so_much_of_a_value_and_no_more(kind: FieldType, value: JSON, shown: str) -> None:

@@ -15,6 +15,7 @@ from django.db import models, transaction
 from integrations.models import ApiKey, Connector, Organization, Person, Role, Tier, TierRule, TwilioAccount, User
 from integrations.models.people import API_SCOPES, DEFAULT_TIERS
 from integrations.sandbox import care, hubspot, people, salesforce, twilio
+from integrations.sandbox import harbor as people_of_harbor
 from integrations.sandbox.clients import FILE_NAME, write_client_database
 
 ORGANIZATION, OTHER_ORGANIZATION = "riverside", "harbor"
@@ -45,7 +46,7 @@ class Command(BaseCommand):
 def seed() -> dict[str, Any]:
     """Make what is missing and put right what differs; returns the seed's part of demo.json."""
     write_client_database(settings.SOURCES_DIR / ORGANIZATION, people.CUSTOMERS, people.ACCOUNTS)
-    write_client_database(settings.SOURCES_DIR / OTHER_ORGANIZATION, people.HARBOR_CUSTOMERS, people.HARBOR_ACCOUNTS)
+    write_client_database(settings.SOURCES_DIR / OTHER_ORGANIZATION, people_of_harbor.CUSTOMERS, people_of_harbor.ACCOUNTS)
     with transaction.atomic():
         riverside = _organization(ORGANIZATION, "Riverside Senior Services", STAFF)
         _connect_crm(riverside)
@@ -188,6 +189,16 @@ def _connect_salesforce(organization: Organization) -> None:
     _ensure(Connector, {"organization": organization, "key": "salesforce"}, values)
 
 
+BEFORE_CALLING = {
+    "voicemail_ok": "voicemail",
+    "may_identify": "say_who",
+    "do_not_call": "do_not_call",
+    "consents": "agreed_to",
+    "best_time": "best_time",
+    "interpreter": "interpreter",
+}
+
+
 def _connect_clients(organization: Organization) -> None:
     join = {"table": "customer_accounts", "key": "customer_id", "columns": ["status", "last_visit"]}
     values = {
@@ -202,6 +213,7 @@ def _connect_clients(organization: Organization) -> None:
             "phone_columns": ["phone", "mobile"],
             "join": join,
         },
+        "fields": BEFORE_CALLING,
         "enabled": True,
     }
     _ensure(Connector, {"organization": organization, "key": "clients"}, values)
