@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-import uvicorn
 from django.conf import settings
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from connie_portal.asgi import application
 from tests.factories import PASSWORD, World
 from tests.known_callers import Source, install_fake_kind
+from tests.served import portal_served
 
 INSTALL = "apt-get install -y --no-install-recommends chromium-headless-shell fonts-dejavu-core"
 
@@ -46,16 +43,8 @@ def source(world: World, monkeypatch: pytest.MonkeyPatch) -> Source:
 def address(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The address where the portal answers, served as in production but within the test's process."""
     monkeypatch.setattr(settings, "ALLOWED_HOSTS", ["127.0.0.1"])
-    listener = socket.create_server(("127.0.0.1", 0))
-    options = uvicorn.Config(application, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=2)
-    server = uvicorn.Server(options)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # signals belong to the main thread
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
-    thread.join(10)
-    listener.close()
+    with portal_served() as served:
+        yield served
 
 
 @dataclass
