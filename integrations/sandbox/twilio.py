@@ -185,10 +185,14 @@ class Twilio:
 
     async def _act(self, request: web.Request) -> web.Response:
         """Take what the page that plays Flex sends: ``{"task_sid", "action", "worker_sid"}``."""
-        wanted = await request.json()
+        try:
+            wanted = dict(await request.json())
+        except (ValueError, TypeError):
+            return web.json_response({"error": "The body is not a JSON object."}, status=400)
         task = self.found(str(wanted.get("task_sid")))
         if task is None or wanted.get("action") not in ACTIONS:
-            return web.json_response({"error": f"action must be one of: {', '.join(ACTIONS)}."}, status=400)
+            problem = f"task_sid must be of a task that is there, action one of: {', '.join(ACTIONS)}."
+            return web.json_response({"error": problem}, status=400)
         self.act(task, wanted["action"], str(wanted.get("worker_sid") or task.worker or sid("WK")))
         return web.json_response({"status": task.status, "reservation_sid": task.reservation})
 

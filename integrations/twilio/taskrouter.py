@@ -189,7 +189,10 @@ class TaskRouter:
         return in_sync(self.events(since, until, total_s))
 
     async def events(self, since: datetime, until: datetime, total_s: float = TOTAL_S) -> list[dict[str, Any]]:
-        """What happened in the workspace, as Twilio lists it: kept there for 30 days. Raises SourceError."""
+        """What happened in the workspace, as Twilio lists it: kept there for 30 days.
+
+        Raises SourceError, also where there are more than 5,000 events: ask for a shorter time then.
+        """
         query = {"StartDate": _moment(since), "EndDate": _moment(until), "PageSize": str(EVENTS_PER_PAGE)}
         path = ("v1", "Workspaces", self.client.access.workspace_sid, "Events")
         async with self.client.open(total_s) as session, aclosing(session.pages(*path, key="events", query=query)) as pages:

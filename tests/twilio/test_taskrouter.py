@@ -277,7 +277,10 @@ def test_writers_at_once_lose_nobodys_key(platform: Platform, seed: int) -> None
     chance = random.Random(seed)
     theirs = some_attributes(chance)
     task = platform.create({"theirs": theirs})
-    rounds = [[{f"w{writer}_{number}": some_attributes(chance)} for number in range(5)] for writer in range(2)]
+    rounds = [
+        [{f"w{writer}_{number}": some_attributes(chance), "portal": {f"w{writer}": number}} for number in range(5)]
+        for writer in range(2)
+    ]
 
     def write(own: list[dict[str, Any]]) -> list[Outcome]:
         return [platform.router.merge_attributes_in_sync(task.sid, keys).outcome for keys in own]
@@ -295,6 +298,7 @@ def test_writers_at_once_lose_nobodys_key(platform: Platform, seed: int) -> None
     for own in rounds:
         for keys in own:
             expected |= keys
+    expected["portal"] = {"w0": 4, "w1": 4}  # one object, in which each has a key of its own
     assert json.loads(task.attributes) == expected
 
 
