@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from integrations.codes import language_of
 from integrations.comparisons import ABOUT_ITSELF, COMPARISONS, Comparison, Unfit, Verdict, compared, value_of, wanted_of
 from integrations.profile import JSON, FieldType
 from integrations.sentences import Sentence, gettext_noop
@@ -47,7 +48,7 @@ class Test:
 
     def decide(self, values: Mapping[str, JSON], now: datetime) -> Verdict:
         """``values`` by field, without those that are not known; ``now`` in the organisation's zone."""
-        value = value_of(self.type, values.get(self.field), now)
+        value = value_of(self.type, _alike(self.field, self.comparison, values.get(self.field)), now)
         if self.comparison in ABOUT_ITSELF:
             return (value is not None) is (self.comparison is Comparison.KNOWN)
         return None if value is None else compared(self.type, self.comparison, value, self.wanted, now.date())
@@ -84,9 +85,26 @@ class Group:
 type Condition = Test | Group
 
 
+def _alike(name: str, comparison: Comparison, value: JSON) -> JSON:
+    """A value as its field is compared: a language is the same, however a system writes it."""
+    if name != "language" or comparison is Comparison.CONTAINS:
+        return value
+    if isinstance(value, list):
+        return [_alike(name, comparison, one) for one in value]
+    return (language_of(value) or value) if isinstance(value, str) else value
+
+
 def fields_of(condition: Condition) -> frozenset[str]:
     """The fields that decide about it."""
     return frozenset(test.field for test in condition.tests)
+
+
+def fields_named(raw: JSON) -> frozenset[str]:
+    """The fields that a condition names as it is stored, whether it can be used or not."""
+    if isinstance(raw, dict):
+        own = frozenset([raw["field"]] if isinstance(raw.get("field"), str) else [])
+        return own.union(*(fields_named(part) for part in raw.values()))
+    return frozenset().union(*map(fields_named, raw)) if isinstance(raw, list) else frozenset()
 
 
 # -- Reading a condition ------------------------------------------------------------------------------------------
@@ -137,7 +155,7 @@ def _test(raw: Mapping[str, JSON], types: Mapping[str, FieldType], currency: str
         raise BadCondition((*place, comparison), sentence, name=name, known=", ".join(fitting))
     written = raw[comparison]
     try:
-        wanted = wanted_of(type_, comparison, written, currency)
+        wanted = wanted_of(type_, comparison, _alike(name, comparison, written), currency)
     except Unfit as problem:
         raise BadCondition((*place, comparison), problem.sentence.pattern, **problem.sentence.values) from None
     return Test(name, type_, comparison, wanted, written)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "integrations"
-READY = "what is there for calls and menu rules before they ask for it"
+READY = "what Twilio tells of calls, which live panels and task attributes will ask"
 # What is found by its name, or stands ready, and by whom or for what.
 FOUND_BY_NAME = {
     "Command": "Django, in management/commands",
@@ -16,8 +16,6 @@ FOUND_BY_NAME = {
     "integrations.apps.IntegrationsConfig": "Django",
     "integrations.dashboard.session_store.SessionStore": "Django, in the module that SESSION_ENGINE names",
     "integrations.calls.holding.holder_of": READY,
-    "integrations.conditions.fields_of": READY,
-    "integrations.conditions.parse": READY,
     "integrations.calls.progress.ASSIGNED": READY,
     "integrations.calls.progress.CALL_OPEN": READY,
     "integrations.twilio.events.SLOWED": READY,

@@ -33,6 +33,7 @@ from integrations.models import Event
 from integrations.phone import CallerId, NotANumber, Withheld, classify
 from integrations.profile import JSON
 from integrations.routing.caller import caller_of, nobody, selected
+from integrations.routing.menu import menu_for, rules_of
 
 WITHIN_S = 4.5
 _SID = re.compile(r"[A-Za-z0-9_-]+")
@@ -72,6 +73,12 @@ class EnrichAnswer(serializers.Serializer[Any]):
     last_interaction = serializers.CharField(required=False)
     preferred_agent = serializers.CharField(required=False)
     language = serializers.CharField(required=False)
+    interpreter = serializers.CharField(required=False, help_text="yes or no.")
+    menu_option = serializers.CharField(required=False, help_text="The first of menu_options.")
+    menu_options = serializers.CharField(required=False, help_text="In their order, with commas between.")
+    menu_greeting = serializers.CharField(required=False)
+    menu_queue = serializers.CharField(required=False)
+    menu_priority = serializers.IntegerField(required=False)
     crmid = serializers.CharField(required=False, help_text="The record's id in the CRM.")
     source = serializers.CharField(required=False, help_text="Keys of the systems that know the caller.")  # type: ignore[assignment]  # the contract's name shadows the base class's
 
@@ -160,15 +167,16 @@ async def enriched(
     viewer, share = asker.viewer, asker.organization.studio_share
     context = Context(call_sid=asked.call_sid, task_sid=asked.task_sid)
     sid = asked.call_sid if in_task else ""
+    rules = await rules_of(viewer.organization_id)
     if isinstance(asked.caller_id, NotANumber):
         await audit.record(viewer.entry(Event.LOOKUP, outcome="no number", **context.facts), call)
-        return nobody(LookupStatus.FAILED, address_of(asker, asked, call), sid, _now())
+        return nobody(LookupStatus.FAILED, address_of(asker, asked, call), sid, _now(), menu_for({}, rules))
     refuse_probing(viewer)
-    session = DisclosureSession(viewer, context, call, selected(share))
+    session = DisclosureSession(viewer, context, call, selected(share, rules.fields))
     await session.prepare()
     question = LookupRequest(viewer.organization_id, asked.caller_id, with_restricted=viewer.with_restricted)
     shown = await session.disclose(await known_within(question, ends.left()))
-    return caller_of(shown, share, address_of(asker, asked, call), sid)
+    return caller_of(shown, share, address_of(asker, asked, call), sid, menu_for(shown.fields, rules))
 
 
 def address_of(asker: Asker, asked: Asked, call: NamedCall | LeftMessage | None = None) -> str:

@@ -28,6 +28,8 @@ from integrations.models.organizations import (
     validate_timezone,
 )
 from integrations.models.people import API_SCOPES, Effect, Role
+from integrations.models.routing import MAX_OPTIONS, language_validator, option_validator, plain_validator, short_validator
+from integrations.models.routing import MenuRule as MenuRuleRow
 from integrations.money import currency_of
 from integrations.outbound.network import checked_host, checked_private
 from integrations.phone import UNUSABLE, NotANumber, Number, Withheld, classify
@@ -266,6 +268,20 @@ class ApiKey(Table):
     tier: NameOfTier
     scopes: Annotated[list[Annotated[str, _word(API_SCOPES)]], Field(min_length=1)]
     expires: Annotated[str | None, BeforeValidator(_moment)] = None
+
+
+class MenuRule(Table):
+    name: Annotated[Name, Field(max_length=80), _FOLDED]
+    enabled: bool = True
+    position: Annotated[int, Field(ge=0, le=2_147_483_647)] = 100
+    conditions: dict[str, JsonValue] = {}
+    greeting: Annotated[str, Field(max_length=200), _by_django(plain_validator)] = ""
+    options: Annotated[list[Annotated[str, _by_django(option_validator)]], Field(max_length=MAX_OPTIONS)] = []
+    queue: Annotated[str, _by_django(plain_validator), _by_django(short_validator)] = ""
+    priority: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    preferred_agent: Annotated[str, _by_django(plain_validator), _by_django(short_validator)] = ""
+    language: Annotated[str, Field(max_length=20), _by_django(lambda code: code and language_validator(code))] = ""
+    interpreter: Annotated[str, _word(("", *MenuRuleRow.Interpreter.values))] = ""
 
 
 class Organization(Table):

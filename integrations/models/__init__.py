@@ -20,6 +20,7 @@ from integrations.models.health import Attempt, AttemptRollup, PeriodicRun, Slow
 from integrations.models.history import ConfigurationChange
 from integrations.models.organizations import Organization, TwilioAccount
 from integrations.models.people import ApiKey, Person, Role, Tier, TierRule, User
+from integrations.models.routing import MenuRule
 from integrations.models.snapshots import ConfigurationVersion
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "Event",
     "IdentityCheck",
     "IdentityTries",
+    "MenuRule",
     "Organization",
     "PanelOpening",
     "PeriodicRun",

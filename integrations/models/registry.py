@@ -30,6 +30,7 @@ from integrations.models.health import Attempt, AttemptRollup
 from integrations.models.history import ConfigurationChange
 from integrations.models.organizations import Organization, TwilioAccount
 from integrations.models.people import ApiKey, Person, Tier, TierRule, User
+from integrations.models.routing import MenuRule
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ REGISTRY = (
         exported="person",
     ),
     Entry(ApiKey, "organization", remembered=True, versioned=True, exported="api_key"),
+    Entry(MenuRule, "organization", remembered=True, versioned=True, exported="menu_rule"),
     Entry(
         RestrictedRecord,
         "organization",

@@ -30,7 +30,7 @@ _KEPT: dict[str, int] = {
     "vip_customer": 8,
     "language": 24,
     "interpreter": 24,
-    "menu_queue": 40,
+    "menu_queue": 60,
     "menu_priority": 12,
     "menu_option": 30,
     "preferred_agent": 60,

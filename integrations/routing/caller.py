@@ -9,6 +9,7 @@ from integrations.disclosure import Disclosure, Selection
 from integrations.lookup import LookupStatus, SourceStatus
 from integrations.profile import JSON
 from integrations.routing.attributes import plain, task_attributes
+from integrations.routing.menu import NO_MENU, Menu
 
 NOBODY = "Unknown"
 MAX_ITEMS = 20
@@ -34,14 +35,17 @@ _SHARES: Mapping[str, tuple[str, ...]] = {"name": tuple(_NAMES), "email": ("emai
 _CRM_KINDS = frozenset({"hubspot", "salesforce"})
 
 
-def selected(share: Collection[str]) -> Selection:
-    """What is disclosed for it. The e-mail address is masked whatever the tier may see: many read a task."""
-    fields = frozenset(chain(_ROUTED, *(_SHARES[word] for word in share)))
+def selected(share: Collection[str], asked: Collection[str] = ()) -> Selection:
+    """What is disclosed for it, and for the menu's rules, which have ``asked`` for more. The e-mail address is masked whatever
+    the tier may see: many read a task."""
+    fields = frozenset(chain(_ROUTED, asked, *(_SHARES[word] for word in share)))
     return Selection(fields, masked=frozenset({"email"}), record_of=_CRM_KINDS if "customer" in share else frozenset())
 
 
-def caller_of(shown: Disclosure, share: Collection[str], profile_url: str, call_sid: str) -> dict[str, JSON]:
-    """The answer that holds what was ``selected()``."""
+def caller_of(
+    shown: Disclosure, share: Collection[str], profile_url: str, call_sid: str, menu: Menu = NO_MENU
+) -> dict[str, JSON]:
+    """The answer that holds what was ``selected()``, and the menu's values. A rule's word counts more than a system's."""
     clear = {name: field.value for name, field in shown.fields.items() if not field.withheld}
     values = {told: _value(name, clear[name]) for name, told in _ROUTED.items() if name in clear}
     if "name" in share:
@@ -57,7 +61,7 @@ def caller_of(shown: Disclosure, share: Collection[str], profile_url: str, call_
     return _answer(
         shown.status,
         shown.match_count,
-        {**values, "caller_name": _full_name(values), "caller_email": email, "source": sources},
+        {**values, **menu.values, "caller_name": _full_name(values), "caller_email": email, "source": sources},
         {name: value for name, value in customer.items() if value not in ("", None, [])},
         profile_url,
         call_sid,
@@ -65,9 +69,9 @@ def caller_of(shown: Disclosure, share: Collection[str], profile_url: str, call_
     )
 
 
-def nobody(status: LookupStatus, profile_url: str, call_sid: str, at: str) -> dict[str, JSON]:
+def nobody(status: LookupStatus, profile_url: str, call_sid: str, at: str, menu: Menu = NO_MENU) -> dict[str, JSON]:
     """The answer where nothing may, or can, be said of the caller: the call goes on."""
-    return _answer(status, 0, {}, {}, profile_url, call_sid, at=at)
+    return _answer(status, 0, menu.values, {}, profile_url, call_sid, at=at)
 
 
 def _answer(

@@ -19,7 +19,7 @@ from twilio.request_validator import RequestValidator
 
 from integrations.api import studio
 from integrations.disclosure import audit
-from integrations.models import AccessEntry, Call, Connector, Organization, TwilioAccount
+from integrations.models import AccessEntry, Call, Connector, MenuRule, Organization, TwilioAccount
 from integrations.models.snapshots import _seen
 from tests.api.conftest import Api
 from tests.factories import World, make_api_key
@@ -438,3 +438,68 @@ async def test_a_lookup_may_come_as_a_form(api: Api) -> None:
     for body in ("phone=", "phone=%ff", "call_sid=CA1"):
         assert (await api.post(body, content_type=FORM)).status_code == 400
     assert (await api.post(urlencode(fields), path="/api/v1/availability", content_type=FORM)).status_code == 415
+
+
+# -- The menu ------------------------------------------------------------------------------------------------------
+
+
+async def ruled(world: World) -> None:
+    """Spanish first for who speaks it; whoever owes something to a queue."""
+    gives = {"options": ["spanish", "billing"], "greeting": "Bienvenidos.", "language": "es", "preferred_agent": "Bea"}
+    spanish = {"field": "language", "is": "Spanish"}
+    await MenuRule.objects.acreate(organization=world.riverside, name="spanish", conditions=spanish, **gives)
+    owes = {"field": "outstanding_balance", "above": 0}
+    await MenuRule.objects.acreate(organization=world.riverside, name="owes", conditions=owes, queue="Billing", priority=5)
+    await Connector.objects.filter(key="clients").aupdate(fields={name: name for name in ("language", "preferred_agent")})
+
+
+MENU = {"menu_option", "menu_options", "menu_greeting", "menu_queue", "menu_priority"}
+
+
+async def test_a_flow_gets_flat_values_of_the_rules_that_fit(flow: Twilio, world: World) -> None:
+    await ruled(world)
+    await known(language="Spanish", preferred_agent="Sam", outstanding_balance="42.50")
+    account = await TwilioAccount.objects.aget(account_sid=OURS)
+    account.tier = await world.riverside.tiers.aget(name="advanced")
+    await account.asave()
+    answer = (await flow.post(usual())).json()
+    assert {name: answer[name] for name in (*MENU, "language", "preferred_agent")} == {
+        "menu_option": "spanish",
+        "menu_options": "spanish,billing",
+        "menu_greeting": "Bienvenidos.",
+        "menu_queue": "Billing",
+        "menu_priority": 5,
+        "language": "es",
+        "preferred_agent": "Bea",
+    }
+    assert answer["attributes"]["menu_queue"] == "Billing"
+    # It decided, which is on record; it is not in the answer.
+    assert "42" not in json.dumps(answer)
+    (entry,) = await entries(event="lookup")
+    assert {"outstanding_balance"} <= {shown["field"] for shown in entry.fields}
+
+
+async def test_what_the_tier_does_not_see_in_the_clear_routes_nobody(flow: Twilio, world: World) -> None:
+    await ruled(world)
+    await known(outstanding_balance="42.50")
+    assert MENU.isdisjoint((await flow.post(usual())).json())
+
+
+async def test_a_rule_for_everybody_fits_whoever_calls(flow: Twilio, world: World) -> None:
+    await MenuRule.objects.acreate(organization=world.riverside, name="all", greeting="Welcome.")
+    for phone in (PHONE, "", "anonymous", "not a number"):
+        assert (await flow.post(usual(phone=phone))).json()["menu_greeting"] == "Welcome."
+
+
+async def test_a_bad_rule_never_breaks_the_answer(flow: Twilio, world: World) -> None:
+    await ruled(world)
+    await MenuRule.objects.acreate(organization=world.riverside, name="bad", queue="X", conditions={"all": "nonsense"})
+    await known(language="Spanish")
+    answer = (await flow.post(usual())).json()
+    assert (answer["found"], answer["menu_option"]) == (True, "spanish")
+    assert "menu_queue" not in answer
+
+
+async def test_rules_of_another_organisation_route_nobody_here(flow: Twilio, world: World) -> None:
+    await MenuRule.objects.acreate(organization=world.harbor, name="all", greeting="Welcome to Harbor.")
+    assert MENU.isdisjoint((await flow.post(usual())).json())

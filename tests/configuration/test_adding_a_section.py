@@ -130,7 +130,7 @@ def test_its_mistakes_are_told_where_they_stand(greetings: type[models.Model], r
     assert done.code == 2
     lines = [line.rsplit("portal.toml:")[-1] for line in done.err.splitlines()]
     assert lines[0].startswith("4: organization[riverside].colour: This key is not known.")
-    assert lines[0].endswith(", api_key, greeting.")
+    assert lines[0].endswith(", api_key, menu_rule, greeting.")
     assert lines[1:] == [
         "8: organization[riverside].greeting[Welcome].words: Nobody is shouted at. Use small letters.",
         "12: organization[riverside].greeting[welcome].name: welcome stands here twice. Remove one, or give it another name.",

@@ -6,7 +6,7 @@ A new one is a table in ``schema.py``, a module of functions here, an entry belo
 from __future__ import annotations
 
 from integrations.configuration import schema
-from integrations.configuration.sections import api_keys, connectors, fields, people, tiers, twilio
+from integrations.configuration.sections import api_keys, connectors, fields, menu_rules, people, tiers, twilio
 from integrations.configuration.sections.section import Section
 from integrations.configuration.state import Facts, State, own_facts
 from integrations.models import Organization
@@ -92,6 +92,19 @@ SECTIONS = (
         write=api_keys.write,
         retire=api_keys.retire,
         moments=("expires",),
+    ),
+    Section(
+        name="menu_rule",
+        key="name",
+        words="menu rule",
+        table=schema.MenuRule,
+        check=menu_rules.check,
+        wanted=menu_rules.wanted,
+        stored=menu_rules.stored,
+        absent=menu_rules.absent,
+        write=menu_rules.write,
+        retire=menu_rules.retire,
+        unless_empty=("options",),
     ),
 )
 
