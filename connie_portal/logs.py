@@ -143,6 +143,9 @@ def configure(options: dict[str, Any]) -> None:
                 "axes": {"level": "ERROR"},
                 "aiohttp.access": {"level": "WARNING"},
                 "huey": {"level": "WARNING"},
+                # Nor those to Twilio, whose addresses name tasks, and headers at the level DEBUG.
+                "httpx": {"level": "WARNING"},
+                "httpcore": {"level": "WARNING"},
             },
         }
     )

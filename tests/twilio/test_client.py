@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -297,6 +298,14 @@ async def test_nobody_at_the_address_is_unavailable() -> None:
     stub = Stub(port=9)
     with pytest.raises(SourceUnavailable):
         await got(TwilioClient(ACCESS, stub.url), 1)
+
+
+async def test_what_is_asked_is_not_logged_at_any_level(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with stub_server() as stub:
+        stub.answer(reply({}))
+        await got(TwilioClient(ACCESS, stub.url))
+    assert [record.name for record in caplog.records if record.name.startswith("http")] == []
 
 
 async def test_a_wrong_key_is_refused_by_the_stand_in(platform: Platform) -> None:
