@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Coroutine
 from contextlib import closing
 from io import BytesIO
 from typing import Any
@@ -23,12 +23,11 @@ from django.http import HttpResponse  # noqa: E402
 from django.urls import resolve, set_script_prefix  # noqa: E402
 
 from connie_portal.bodies import BodyRefused, Incoming, Receive, Scope, taken_whole  # noqa: E402
+from connie_portal.request_ids import Send, identified  # noqa: E402
 from connie_portal.turns import TooBusy, refuse_crowd, turn  # noqa: E402
 from integrations.api.errors import STATUS_OF, error_response  # noqa: E402
 from integrations.connectors import warm_up  # noqa: E402
 from integrations.phone import classify  # noqa: E402
-
-Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 THIN_PATHS = ("/api/v1/", "/hooks/")
 STATIC_PATH = "/static/"
@@ -110,7 +109,9 @@ gc.set_threshold(400_000, 20, 20)
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """One of the three, by path."""
-    path = scope["path"] if scope["type"] == "http" else ""
+    path = ""
+    if scope["type"] == "http":
+        path, send = scope["path"], identified(scope, send)
     if path.startswith(THIN_PATHS) or path in HEALTH_PATHS:
         await thin_application(scope, receive, send)
     elif path.startswith(STATIC_PATH):

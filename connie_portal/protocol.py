@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from django.conf import settings
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from connie_portal.request_ids import NAME, made
 from integrations.api.errors import error_response
 
 
@@ -143,6 +144,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self.transport.abort()
             return
         answer = error_response(code, message)
+        answer[NAME] = made()
         lines = [f"HTTP/1.1 {answer.status_code} {answer.reason_phrase}", f"Content-Length: {len(answer.content)}"]
         lines += [*(f"{name}: {value}" for name, value in answer.items()), "Connection: close", "", ""]
         self.transport.write("\r\n".join(lines).encode("latin-1") + answer.content)

@@ -245,10 +245,23 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Connie portal",
     "DESCRIPTION": "Caller context for Twilio Studio and scripts.",
-    "VERSION": "1",
+    "VERSION": "1.1",
     "SERVE_INCLUDE_SCHEMA": False,
-    "SECURITY": [{"key": []}],
-    "APPEND_COMPONENTS": {"securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}},
+    "ENFORCE_NON_BLANK_FIELDS": True,
+    "ENUM_NAME_OVERRIDES": {"ErrorCode": "integrations.api.schema.CODES"},
+    "SECURITY": [{"bearer": []}, {"basic": []}],
+    "APPEND_COMPONENTS": {
+        "securitySchemes": {
+            "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
+            "basic": {"type": "http", "scheme": "basic", "description": "An API key as the password; any user name."},
+            "twilio": {
+                "type": "apiKey",
+                "in": "header",
+                "name": "X-Twilio-Signature",
+                "description": "Twilio's signature, made with the auth token of one of the organisation's accounts.",
+            },
+        }
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

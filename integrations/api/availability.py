@@ -6,11 +6,12 @@ from dataclasses import asdict
 from typing import Any
 
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 
 from integrations.api.errors import json_response
+from integrations.api.examples import AVAILABILITY_ANSWERED, AVAILABILITY_ASKED
 from integrations.api.keys import Client, refuse_another_organization
+from integrations.api.schema import described
 from integrations.api.views import ApiView, validated
 from integrations.disclosure import audit
 from integrations.lookup.availability import Free, what_is_free
@@ -28,10 +29,12 @@ class AvailabilityRequest(serializers.Serializer[Any]):
 
 
 class OptionAnswer(serializers.Serializer[Any]):
-    service = serializers.CharField()
-    location = serializers.CharField()
-    next_at = serializers.CharField(help_text="As the system writes it; empty where it does not say.")
-    note = serializers.CharField()
+    """Texts as the system writes them; empty where it does not say."""
+
+    service = serializers.CharField(allow_blank=True)
+    location = serializers.CharField(allow_blank=True)
+    next_at = serializers.CharField(allow_blank=True)
+    note = serializers.CharField(allow_blank=True)
 
 
 class AvailabilityAnswer(serializers.Serializer[Any]):
@@ -41,7 +44,9 @@ class AvailabilityAnswer(serializers.Serializer[Any]):
     available = serializers.BooleanField(required=False)
     options = OptionAnswer(many=True)
     as_of = serializers.DateTimeField()
-    source = serializers.CharField(help_text="Keys of the systems that answered, with commas between; empty if none did.")  # type: ignore[assignment]  # the contract's name shadows the base class's
+    source = serializers.CharField(  # type: ignore[assignment]  # the contract's name shadows the base class's
+        allow_blank=True, help_text="Keys of the systems that answered, with commas between; empty if none did."
+    )
 
 
 _REQUEST = AvailabilityRequest()
@@ -50,8 +55,12 @@ _REQUEST = AvailabilityRequest()
 class AvailabilityView(ApiView):
     scope = "availability"
 
-    @extend_schema(
-        operation_id="availability", request=AvailabilityRequest, responses={200: AvailabilityAnswer}, tags=["availability"]
+    @described(
+        "availability",
+        AvailabilityAnswer,
+        request=AvailabilityRequest,
+        asked=AVAILABILITY_ASKED,
+        answered=AVAILABILITY_ANSWERED,
     )
     async def post(self, request: Any) -> HttpResponse:
         """Ask every system that knows services whether one can be had."""

@@ -38,7 +38,8 @@ def error_response(code: str, message: str, fields: Mapping[str, list[str]] | No
     """An error with the status that belongs to ``code``; ``message`` says what to change."""
     response = json_response({"error": {"code": code, "message": message, "fields": dict(fields or {})}}, STATUS_OF[code])
     if code == "unauthenticated":
-        response["WWW-Authenticate"] = 'Bearer realm="connie"'
+        # Basic too: Twilio sends the name and password of an address only where it is asked for them.
+        response["WWW-Authenticate"] = 'Basic realm="connie", Bearer realm="connie"'
     return response
 
 

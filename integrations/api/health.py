@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 
 from integrations.api.errors import json_response
+from integrations.api.examples import HEALTH_ANSWERED
 from integrations.api.keys import authenticate
+from integrations.api.schema import described
 from integrations.api.views import ApiView
 from integrations.lookup.probes import Probe, overall_of, probe
 
@@ -35,7 +36,7 @@ class HealthView(ApiView):
     scope = "health"
     http_method_names = ["get"]
 
-    @extend_schema(operation_id="health", responses={200: HealthAnswer}, tags=["health"])
+    @described("health", HealthAnswer, answered=HEALTH_ANSWERED)
     async def get(self, request: HttpRequest) -> HttpResponse:
         """Probe every connected system; what was found in the last 15 seconds is told again."""
         client = await authenticate(request, self.scope)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 
 from integrations.api.errors import json_response
+from integrations.api.examples import LOOKUP_ANSWERED, LOOKUP_ASKED
 from integrations.api.keys import Client, refuse_another_organization
+from integrations.api.schema import described
 from integrations.api.views import ApiView, BadRequest, validated
 from integrations.calls import CallFacts
 from integrations.calls.named import NamedCall
@@ -21,20 +22,19 @@ DEFAULT_DEADLINE_MS = 6_000
 
 
 class LookupBody(serializers.Serializer[Any]):
-    """The body of a lookup; unknown fields are ignored."""
+    """Unknown fields are ignored. What is not known is left out, or null; an empty text is refused."""
 
     phone = serializers.CharField(
         max_length=MAX_RAW_LENGTH, help_text="The caller's number or id as the phone system sends it."
     )
-    call_sid = serializers.CharField(max_length=64, required=False, allow_null=True, allow_blank=True)
-    task_sid = serializers.CharField(max_length=34, required=False, allow_null=True, allow_blank=True)
+    call_sid = serializers.CharField(max_length=64, required=False, allow_null=True)
+    task_sid = serializers.CharField(max_length=34, required=False, allow_null=True)
     deadline_ms = serializers.IntegerField(min_value=100, max_value=DEFAULT_DEADLINE_MS, required=False, allow_null=True)
     refresh = serializers.BooleanField(required=False, allow_null=True, default=False)
     reason = serializers.CharField(
         max_length=500,
         required=False,
         allow_null=True,
-        allow_blank=True,
         help_text="Recorded in the audit trail; reveals nothing.",
     )
 
@@ -56,9 +56,9 @@ class FieldAnswer(serializers.Serializer[Any]):
 
 class MatchAnswer(serializers.Serializer[Any]):
     match_id = serializers.CharField()
-    name = serializers.CharField()
-    disambiguator = serializers.CharField()
-    why = serializers.CharField()
+    name = serializers.CharField(allow_blank=True)
+    disambiguator = serializers.CharField(allow_blank=True)
+    why = serializers.CharField(allow_blank=True)
     sources = serializers.ListField(child=serializers.CharField())
 
 
@@ -90,9 +90,15 @@ _REQUEST = LookupBody()
 
 class LookupView(ApiView):
     scope = "lookup"
-    takes_form = True
 
-    @extend_schema(operation_id="lookup", request=LookupBody, responses={200: LookupAnswer}, tags=["lookup"])
+    @described(
+        "lookup",
+        LookupAnswer,
+        request=LookupBody,
+        asked=LOOKUP_ASKED,
+        answered=LOOKUP_ANSWERED,
+        errors=("invalid_phone", "throttled"),
+    )
     async def post(self, request: Any) -> HttpResponse:
         """Find the caller in every connected system at once."""
         return await super().post(request)

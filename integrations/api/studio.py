@@ -15,12 +15,14 @@ from typing import Any
 import structlog
 from django.db import Error as AnyDatabaseError
 from django.http import HttpRequest, HttpResponse
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.parsers import FormParser, JSONParser
 
 from integrations.api.errors import json_response
+from integrations.api.examples import ENRICH_ANSWERED, ENRICH_ASKED
+from integrations.api.schema import described_for_studio
 from integrations.api.twilio_accounts import SCOPE, Asker, admit
-from integrations.api.views import ApiView, BadRequest, fields_of, read_body
+from integrations.api.views import ApiView, BadRequest, fields_of, read_body, refuse_coded
 from integrations.calls import MAX_SID, MAX_TASK_SID, CallFacts
 from integrations.calls.addresses import panel_address, shell_address
 from integrations.calls.named import NamedCall
@@ -44,13 +46,15 @@ log = structlog.get_logger(__name__)
 class EnrichRequest(serializers.Serializer[Any]):
     """A form, as Studio's widget sends it, or JSON. Unknown fields are ignored."""
 
-    phone = serializers.CharField(required=False, help_text="The caller's id; {{trigger.call.From}}. Empty: withheld.")
-    From = serializers.CharField(required=False, help_text="The same, as Twilio names it.")
-    to = serializers.CharField(required=False)
-    call_sid = serializers.CharField(required=False, help_text="The call; each has one panel.")
-    flow_sid = serializers.CharField(required=False)
-    execution_sid = serializers.CharField(required=False)
-    stir_verstat = serializers.CharField(required=False)
+    phone = serializers.CharField(
+        required=False, allow_blank=True, help_text="The caller's id; {{trigger.call.From}}. Empty: withheld."
+    )
+    From = serializers.CharField(required=False, allow_blank=True, help_text="The same, as Twilio names it.")
+    to = serializers.CharField(required=False, allow_blank=True)
+    call_sid = serializers.CharField(required=False, allow_blank=True, help_text="The call; each has one panel.")
+    flow_sid = serializers.CharField(required=False, allow_blank=True)
+    execution_sid = serializers.CharField(required=False, allow_blank=True)
+    stir_verstat = serializers.CharField(required=False, allow_blank=True)
 
 
 class EnrichAnswer(serializers.Serializer[Any]):
@@ -79,6 +83,9 @@ class EnrichAnswer(serializers.Serializer[Any]):
     menu_greeting = serializers.CharField(required=False)
     menu_queue = serializers.CharField(required=False)
     menu_priority = serializers.IntegerField(required=False)
+    voicemail_ok = serializers.CharField(required=False, help_text="yes, no or not_asked.")
+    may_identify = serializers.CharField(required=False, help_text="yes, no or not_asked.")
+    do_not_call = serializers.CharField(required=False, help_text="yes or no.")
     crmid = serializers.CharField(required=False, help_text="The record's id in the CRM.")
     source = serializers.CharField(required=False, help_text="Keys of the systems that know the caller.")  # type: ignore[assignment]  # the contract's name shadows the base class's
 
@@ -102,6 +109,7 @@ class StudioView(ApiView):
     """An address whose askers are answered whatever happens. Sub-classes implement ``told()``."""
 
     scope = SCOPE
+    parser_classes = [FormParser, JSONParser]
 
     async def post(self, request: HttpRequest, org: str = "") -> HttpResponse:
         ends = Deadline(WITHIN_S)
@@ -126,7 +134,7 @@ class StudioView(ApiView):
 
 
 class EnrichView(StudioView):
-    @extend_schema(operation_id="enrich", request=EnrichRequest, responses={200: EnrichAnswer}, tags=["studio"])
+    @described_for_studio("enrich", EnrichAnswer, request=EnrichRequest, asked=ENRICH_ASKED, answered=ENRICH_ANSWERED)
     async def post(self, request: HttpRequest, org: str = "") -> HttpResponse:
         """Say who is calling while Studio waits: within 4.5 seconds what is known by then."""
         return await super().post(request, org)
@@ -137,6 +145,7 @@ class EnrichView(StudioView):
 
 
 async def _fields(request: HttpRequest, asker: Asker) -> Mapping[str, Any]:
+    refuse_coded(request)
     return fields_of(request, await read_body(request) if asker.body is None else asker.body)
 
 

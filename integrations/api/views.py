@@ -12,15 +12,18 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 from rest_framework.exceptions import ValidationError
+from rest_framework.parsers import FormParser, JSONParser
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from integrations.api.errors import error_response
 from integrations.api.keys import Client, Forbidden, Unauthenticated, authenticate
+from integrations.api.schema import FORM, JSON
 from integrations.errors import AuditUnavailable, TooManyUnknown
 
 MAX_BODY = 64 * 1024
-FORM = "application/x-www-form-urlencoded"
+_UTF_8 = frozenset({"", "utf-8", "utf8", "us-ascii", "ascii"})
+_MARK = b"\xef\xbb\xbf"  # what some editors begin a text in UTF-8 with
 _NOT_JSON = "The request body is not valid JSON."
 
 log = structlog.get_logger(__name__)
@@ -41,12 +44,12 @@ class ApiView(APIView):
     """
 
     scope: ClassVar[str]
-    takes_form: ClassVar[bool] = False
+    parser_classes = [JSONParser, FormParser]
 
     async def post(self, request: HttpRequest) -> HttpResponse:
         """Authenticate first: a stranger learns nothing about what a body should hold."""
         client = await authenticate(request, self.scope)
-        return await self.answer(client, await read_object(request, form=self.takes_form))
+        return await self.answer(client, await read_object(request))
 
     async def answer(self, client: Client, body: dict[str, Any]) -> HttpResponse:
         raise NotImplementedError
@@ -78,18 +81,20 @@ class ApiView(APIView):
         return response
 
 
-async def read_object(request: HttpRequest, *, form: bool = False) -> dict[str, Any]:
-    """The body as a JSON object, or, where it may be one, a form of the same names. Raises BadRequest, for what can be told
-    from the headers before anything is read."""
-    _check_type(request, form=form)
+async def read_object(request: HttpRequest) -> dict[str, Any]:
+    """The body as a JSON object, or as a form of the same names. Raises BadRequest, for what can be told from the headers
+    before anything is read."""
+    if not (_is_json(request) or request.content_type == FORM):
+        sentence = f"Send JSON with the header 'Content-Type: {JSON}', or a form as '{FORM}'."
+        raise BadRequest("unsupported_media_type", sentence)
+    refuse_coded(request)
     return fields_of(request, await read_body(request))
 
 
-def _check_type(request: HttpRequest, *, form: bool) -> None:
-    if not (_is_json(request) or (form and request.content_type == FORM)):
-        or_form = f", or a form as '{FORM}'" if form else ""
-        sentence = f"Send JSON with the header 'Content-Type: application/json'{or_form}."
-        raise BadRequest("unsupported_media_type", sentence)
+def refuse_coded(request: HttpRequest) -> None:
+    """Raises BadRequest for a body that is compressed, or in another character set than UTF-8."""
+    if (request.content_params or {}).get("charset", "").strip().lower() not in _UTF_8:
+        raise BadRequest("unsupported_media_type", "Send the body in UTF-8; another 'charset' is not read.")
     if _coding(request, "Content-Encoding") not in ("", "identity") or _coding(request, "Transfer-Encoding") not in (
         "",
         "chunked",
@@ -111,11 +116,11 @@ def fields_of(request: HttpRequest, body: bytes) -> dict[str, Any]:
     """What the body says, a form or a JSON object. What a form leaves empty it does not say. Raises BadRequest."""
     if request.content_type == FORM:
         try:
-            return dict(parse_qsl(body.decode(), errors="strict"))
+            return dict(parse_qsl(body.removeprefix(_MARK).decode(), errors="strict"))
         except ValueError:
             raise BadRequest("invalid_request", "The form is not written in UTF-8.") from None
     try:
-        said = orjson.loads(body)
+        said = orjson.loads(body.removeprefix(_MARK))
     except ValueError:
         raise BadRequest("invalid_json", _NOT_JSON) from None
     if not isinstance(said, dict):
@@ -125,7 +130,7 @@ def fields_of(request: HttpRequest, body: bytes) -> dict[str, Any]:
 
 def _is_json(request: HttpRequest) -> bool:
     content_type = (request.content_type or "").lower()
-    return content_type == "application/json" or content_type.endswith("+json")
+    return content_type == JSON or content_type.endswith("+json")
 
 
 def _coding(request: HttpRequest, header: str) -> str:

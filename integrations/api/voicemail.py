@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 
+from integrations.api.examples import VOICEMAIL_ANSWERED, VOICEMAIL_ASKED
+from integrations.api.schema import described_for_studio
 from integrations.api.studio import Asked, EnrichAnswer, StudioView, enriched
 from integrations.api.twilio_accounts import Asker
 from integrations.calls import CallFacts
@@ -28,11 +29,15 @@ MERGE_S = 3.0
 class VoicemailRequest(serializers.Serializer[Any]):
     """A form or JSON. What else comes, like the recording's address, is not read."""
 
-    phone = serializers.CharField(required=False, help_text="The caller's id. Empty: withheld.")
-    call_sid = serializers.CharField(required=False)
-    task_sid = serializers.CharField(required=False, help_text="The task that the message is in, if there is one already.")
-    recording_sid = serializers.CharField(required=False, help_text="Tells the message apart: told of twice, it is one.")
-    recording_url = serializers.CharField(required=False)
+    phone = serializers.CharField(required=False, allow_blank=True, help_text="The caller's id. Empty: withheld.")
+    call_sid = serializers.CharField(required=False, allow_blank=True)
+    task_sid = serializers.CharField(
+        required=False, allow_blank=True, help_text="The task that the message is in, if there is one already."
+    )
+    recording_sid = serializers.CharField(
+        required=False, allow_blank=True, help_text="Tells the message apart: told of twice, it is one."
+    )
+    recording_url = serializers.CharField(required=False, allow_blank=True)
     duration_s = serializers.IntegerField(required=False)
 
 
@@ -41,7 +46,9 @@ class VoicemailAnswer(EnrichAnswer):
 
 
 class VoicemailView(StudioView):
-    @extend_schema(operation_id="voicemail", request=VoicemailRequest, responses={200: VoicemailAnswer}, tags=["studio"])
+    @described_for_studio(
+        "voicemail", VoicemailAnswer, request=VoicemailRequest, asked=VOICEMAIL_ASKED, answered=VOICEMAIL_ANSWERED
+    )
     async def post(self, request: HttpRequest, org: str = "") -> HttpResponse:
         """Say who left a message, and put it into the message's task."""
         return await super().post(request, org)
