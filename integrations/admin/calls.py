@@ -14,10 +14,10 @@ from integrations.presentation.endings import WORDS
 
 @admin.register(Call)
 class CallAdmin(ReadOnlyAdmin):
-    list_display = ("caller", "call_sid", "direction", "created_at")
-    list_filter = ("direction", "created_at")
+    list_display = ("caller", "call_sid", "direction", "status", "ended_at", "created_at")
+    list_filter = ("direction", "status", "created_at")
     search_fields = ("call_sid",)
-    fields = ("organization", "caller", "call_sid", "direction", "created_at", "touched_at")
+    fields = ("organization", "caller", "call_sid", "direction", "status", "ended_at", "duration_s", "created_at", "touched_at")
 
     @admin.display(description=gettext_lazy("caller"))
     def caller(self, call: Call) -> str:
@@ -28,11 +28,11 @@ class CallAdmin(ReadOnlyAdmin):
 
 @admin.register(CallTask)
 class CallTaskAdmin(ReadOnlyAdmin):
-    list_display = ("task_sid", "call", "kind", "channel", "created_at")
-    list_filter = ("kind",)
+    list_display = ("task_sid", "call", "kind", "channel", "state", "ended_at", "created_at")
+    list_filter = ("kind", "state")
     list_select_related = ("call",)
     search_fields = ("task_sid", "call__call_sid")
-    fields = ("organization", "call", "task_sid", "kind", "channel", "parent", "created_at")
+    fields = ("organization", "call", "task_sid", "kind", "channel", "parent", "state", "began_at", "ended_at", "created_at")
 
 
 @admin.register(Reservation)

@@ -14,7 +14,7 @@ from integrations.storage.encryption import EncryptedJSONField
 class WebhookDelivery(models.Model):
     """One event of one source, stored before it was acknowledged. ``key`` is the source's own name for it.
 
-    ``payload`` is the event as it came; null where the portal has no use for it. ``due_at``: not tried before;
+    ``payload`` is what is read of it; null where the portal has no use for it. ``due_at``: not tried before;
     ``claimed_at``: when the runner took it that works on it.
     """
 

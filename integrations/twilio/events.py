@@ -12,12 +12,14 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any
 from urllib.parse import parse_qsl
+
+from integrations.twilio.task_facts import of_use
 
 type Json = Any
 
@@ -97,6 +99,16 @@ class CallEvent:
     def is_of_use(self) -> bool:
         """Whether it tells of a call, or of a task of one. A leg is a part of a call, like the one to an agent."""
         return bool(self.task_sid or (self.call_sid and not self.is_leg))
+
+    def to_store(self) -> dict[str, Json]:
+        """All that the portal reads of it, as JSON: of the task's attributes no transcript, of the worker no name."""
+        attributes = None if self.attributes is None else of_use(self.attributes)
+        return {**asdict(self), "at": self.at.isoformat(), "attributes": attributes}
+
+    @classmethod
+    def stored(cls, facts: Mapping[str, Json]) -> CallEvent:
+        """The event of which ``facts`` were stored."""
+        return cls(**{**facts, "at": datetime.fromisoformat(facts["at"])})
 
 
 def parts(form: Form, body: bytes) -> list[Mapping[str, Json]]:

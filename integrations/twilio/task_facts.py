@@ -13,6 +13,19 @@ _PANEL = re.compile(r"https?://[^\s?#]{1,200}/panel/[a-z0-9-]{2,40}/([0-9a-f]{32
 LATER = ("callback", "voicemail")
 
 
+# All that is read of a task's attributes here. The rest, like the transcript of a voicemail, is nobody's business to keep.
+_READ = ("taskType", "direction", "client_call", "from", "to", "outbound_to", "call_sid", "parentTask", "profile_url")
+
+
+def of_use(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes that this module reads, and no others."""
+    kept = {name: attributes[name] for name in _READ if isinstance(attributes.get(name), str | bool)}
+    later = attributes.get("callBackData")
+    if isinstance(later, dict) and isinstance(later.get("numberToCall"), str):
+        kept["callBackData"] = {"numberToCall": later["numberToCall"]}
+    return kept
+
+
 def kind_of(attributes: Mapping[str, Any]) -> str:
     """``inbound``, ``outbound``, ``callback`` or ``voicemail``."""
     if attributes.get("taskType") in LATER:

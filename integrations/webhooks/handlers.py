@@ -8,7 +8,7 @@ from typing import Any
 from integrations.calls.apply import apply
 from integrations.jobs.inbox import Arrived, Handler
 from integrations.models import WebhookDelivery
-from integrations.twilio.events import Form, Unreadable, digest_of, read
+from integrations.twilio.events import CallEvent, Form, Unreadable, digest_of, read
 
 _TWILIO = "twilio/"
 UNREADABLE = "unreadable"
@@ -28,11 +28,11 @@ def arrived(form: Form, events: Iterable[Mapping[str, Any]], account_sids: Colle
             yield Arrived(digest_of(raw), UNREADABLE)
             continue
         ours = not event.account_sid or event.account_sid in account_sids
-        yield Arrived(event.key, event.kind, raw if ours and event.is_of_use else None)
+        yield Arrived(event.key, event.kind, event.to_store() if ours and event.is_of_use else None)
 
 
 def _take_in_call_event(row: WebhookDelivery) -> None:
-    apply(row.organization, read(Form(row.source.removeprefix(_TWILIO)), row.payload))
+    apply(row.organization, CallEvent.stored(row.payload))
 
 
 HANDLERS: Mapping[str, Handler] = {source_of(form): _take_in_call_event for form in Form}

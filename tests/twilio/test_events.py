@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -149,6 +150,26 @@ def test_what_a_task_belongs_to_is_read_in_its_own_shape_only() -> None:
     others = {"call_sid": "a b", "parentTask": "WT1", "profile_url": f"https://p.example/other/{KEY}"}
     for bad in ({}, others, {"call_sid": 1, "parentTask": None, "profile_url": ["x"]}):
         assert (call_sid_of(bad), parent_of(bad), panel_key_of(bad)) == ("", "", "")
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_what_is_stored_of_an_event_is_the_event(seed: int) -> None:
+    for one in stories(seed).told:
+        event = one.event()
+        again = CallEvent.stored(json.loads(json.dumps(event.to_store())))
+        assert again == replace(event, attributes=again.attributes)
+        for read_of in (kind_of, number_of, call_sid_of, parent_of, panel_key_of):
+            assert read_of(again.attributes or {}) == read_of(event.attributes or {})
+
+
+def test_neither_a_transcript_nor_a_name_is_stored() -> None:
+    data = {"numberToCall": "+14155550123", "transcriptText": "My heart hurts", "recordingUrl": "https://api.twilio.com/RE1"}
+    story = Story()
+    story.task("task.created", sid("WT", 1), {"taskType": "voicemail", "name": "Rosa", "callBackData": data}, worker_name="Bea")
+    for form in story.told[0].forms:
+        stored = json.dumps(story.told[0].event(form).to_store())
+        assert "+14155550123" in stored
+        assert not [word for word in ("heart", "recording", "Rosa", "Bea") if word in stored]
 
 
 def test_an_event_says_nothing_by_itself() -> None:
