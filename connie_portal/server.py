@@ -8,7 +8,7 @@ import socket
 import uvicorn
 
 from connie_portal.runner import Runner
-from integrations.lookup import warm_up_sources
+from integrations.lookup import close_sources, warm_up_sources
 
 
 class Server(uvicorn.Server):
@@ -18,6 +18,14 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if not self.should_exit:
             warm_up_sources()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._stop(sockets)
+        await close_sources()
+
+    async def _stop(self, sockets: list[socket.socket] | None) -> None:
+        """Answer what is under way, and take nothing new."""
+        await super().shutdown(sockets)
 
 
 class ServerWithRunner(Server):
@@ -32,5 +40,5 @@ class ServerWithRunner(Server):
         if not self.should_exit:
             self._runner.start(asyncio.get_running_loop())
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await asyncio.gather(asyncio.to_thread(self._runner.stop), super().shutdown(sockets))
+    async def _stop(self, sockets: list[socket.socket] | None) -> None:
+        await asyncio.gather(asyncio.to_thread(self._runner.stop), super()._stop(sockets))

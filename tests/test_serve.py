@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
+import uvicorn
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError
 from django.test import Client
@@ -15,6 +16,7 @@ from pytest_django.fixtures import Settings
 from connie_portal import health
 from connie_portal.env import EnvironmentProblem
 from connie_portal.process import Port, address, listen
+from connie_portal.server import Server, ServerWithRunner
 from integrations.management.commands.serve import Layout
 
 
@@ -51,6 +53,24 @@ def test_a_portal_without_its_database_is_not_ready(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(health, "connection", SimpleNamespace(cursor=refuse))
     response = Client().get("/readyz")
     assert (response.status_code, response.content.decode().strip()) == (503, health.NO_DATABASE)
+
+
+@pytest.mark.parametrize("kind", [Server, ServerWithRunner])
+async def test_a_server_lets_go_of_its_connections_when_it_ends(kind: type[Server], monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+
+    async def answered(_self: object, _sockets: object) -> None:
+        done.append("answered")
+
+    async def closed() -> None:
+        done.append("closed")
+
+    monkeypatch.setattr(uvicorn.Server, "shutdown", answered)
+    monkeypatch.setattr("connie_portal.server.close_sources", closed)
+    monkeypatch.setattr("connie_portal.runner.Runner.stop", lambda _self: done.append("runner"))
+    await kind(uvicorn.Config("nothing:app")).shutdown()
+    assert done[-1] == "closed"
+    assert set(done[:-1]) >= {"answered"}
 
 
 NOWHERE = "redis://127.0.0.1:1/0"

@@ -327,7 +327,7 @@ class Connector(ABC):
             connector=self.key,
             record_id=own_id,
             fields=fields,
-            matched=tuple(replace(match, stored=scrub(match.stored)) for match in matched),
+            matched=tuple(map(_scrubbed, matched)),
             external_id=shared if scrub(shared) == shared else "",
             unreadable=unreadable,
             **extra,
@@ -348,6 +348,11 @@ class Connector(ABC):
             return self._external_id.search(raw) if self._external_id else None
         except JMESPathError:
             return None  # it links this record to no other
+
+
+def _scrubbed(match: Match) -> Match:
+    stored = scrub(match.stored)
+    return match if stored == match.stored else replace(match, stored=stored)
 
 
 class UnusableRecord(InvalidResponse):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import ClassVar
 
 from integrations.connectors.base import (
@@ -27,7 +27,7 @@ from integrations.connectors.rest.steps import MappedStep, lookup_steps, sampled
 from integrations.deadline import Deadline
 from integrations.errors import InvalidResponse
 from integrations.phone import Number
-from integrations.profile import JSON, SourceRecord
+from integrations.profile import JSON, Match, SourceRecord
 from integrations.search_query import MAX_HITS, By, SearchQuery
 
 
@@ -84,7 +84,7 @@ class RestConnector(Connector):
         if not self.steps:  # it knows services and nobody
             return []
         (first, mapping), trusted = self.steps[0], self.options.phone.trusted
-        finding = Finding(self.asking, self.steps, lambda raw: self._record(first, mapping, raw), self.settings.region, trusted)
+        finding = Finding(self.asking, self.steps, partial(self._record, first, mapping), self.settings.region, trusted)
         found: list[SourceRecord] = []
         for inputs in phone_inputs(number, self.options.phone, self._named):
             found += await finding.people(number, inputs, deadline)
@@ -103,7 +103,7 @@ class RestConnector(Connector):
         (first, mapping), *rest = self.steps
         known_id = inputs["customer_id"] or inputs["account_id"] or inputs["email"]
         raws = await self.asking.records(first, inputs, deadline)
-        records = [self._record(first, mapping, raw, known_id) for raw in raws[:2]]
+        records = [self._record(first, mapping, raw, known_id=known_id) for raw in raws[:2]]
         if len(records) > 1:  # such as a couple with one e-mail address: what belongs to whom cannot be told
             raise InvalidResponse(self.key, "several records where one person's was asked for")
         return [await self.asking.more(record, rest[0], inputs, deadline) if rest else record for record in records]
@@ -130,7 +130,7 @@ class RestConnector(Connector):
 
     def read_sample(self, sample: JSON) -> list[SourceRecord]:
         step, mapping, raws = sampled(self.steps, sample, self.key)
-        return [self._record(step, mapping, raw, "sample") for raw in raws]
+        return [self._record(step, mapping, raw, known_id="sample") for raw in raws]
 
     async def health(self, deadline: Deadline) -> Health:
         described = self.options.health
@@ -143,6 +143,8 @@ class RestConnector(Connector):
     async def close(self) -> None:
         await self.door.close()
 
-    def _record(self, step: Step, mapping: FieldMapping, raw: JSON, known_id: str = "") -> SourceRecord:
+    def _record(
+        self, step: Step, mapping: FieldMapping, raw: JSON, matched: tuple[Match, ...] = (), known_id: str = ""
+    ) -> SourceRecord:
         record_id = own_id(step, raw, self.key) or known_id
-        return self.record(raw, record_id, mapping=mapping, url=page_of(step, raw, self.key))
+        return self.record(raw, record_id, mapping=mapping, matched=matched, url=page_of(step, raw, self.key))

@@ -30,7 +30,7 @@ _NOT_MAPPED = gettext_noop(
 )
 _UNCHECKED = gettext_noop("It does not say which number whom it names has, so that could not be checked.")
 _TOO_MANY = gettext_noop("It names more people than can be held against the number, so somebody may be missing.")
-Read = Callable[[dict[str, JSON]], SourceRecord]
+Read = Callable[..., SourceRecord]  # of a raw record, and of the numbers that it was found by
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Finding:
             return await self._unchecked(raws, inputs, deadline)
         held = [(raw, self._numbers(mapping, raw)) for raw in raws[:MAX_CANDIDATES]]
         known = [(raw, why) for raw, stored in held if (why := self._why(mapping, stored, number))]
-        people = usable(lambda one: replace(self.read(one[0]), matched=one[1]), known)
+        people = usable(lambda one: self.read(one[0], one[1]), known)
         people = sorted(people, key=is_left_out)[:MAX_RECORDS]
         if people or not later or not any(name in later[0][1] for name in PHONES):
             if not people and any(not self._comparable(stored) for _raw, stored in held):
