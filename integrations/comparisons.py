@@ -18,6 +18,7 @@ from integrations import money
 from integrations.consents import ANSWERS, YES
 from integrations.profile import JSON, FieldType
 from integrations.sentences import Sentence, gettext_noop
+from integrations.words import truth
 
 MAX_CHOICES = 50
 MAX_TEXT = 200
@@ -163,6 +164,39 @@ _WANTED: Mapping[FieldType, Callable[[JSON, str], Any]] = {
     FieldType.CONSENT: _wanted_answer,
     FieldType.CONSENTS: _wanted_text,
 }
+
+
+def typed(type_: FieldType, comparison: Comparison, text: str) -> JSON:
+    """What somebody typed into a form, as a condition is written; what cannot be read stays, to be refused."""
+    if comparison in ABOUT_ITSELF:
+        return True
+    if comparison is _C.ONE_OF:
+        return [one.strip() for one in text.split(",") if one.strip()]
+    if type_ is FieldType.FLAG:
+        return _truth(text)
+    return _figure(text) if type_ in (FieldType.NUMBER, FieldType.MONEY) else text
+
+
+def as_typed(written: JSON) -> str:
+    """The same the other way round."""
+    if isinstance(written, bool):
+        return "yes" if written else "no"
+    return ", ".join(map(str, written)) if isinstance(written, list) else str(written)
+
+
+def _truth(text: str) -> JSON:
+    try:
+        return text if (said := truth(text)) is None else said
+    except ValueError:
+        return text
+
+
+def _figure(text: str) -> JSON:
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return int(number) if number.is_integer() else number
 
 
 # -- Reading a value ----------------------------------------------------------------------------------------------

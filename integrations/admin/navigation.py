@@ -22,7 +22,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         {"items": [{"title": _("Back to the dashboard"), "link": "/", "active": False}]},
         _group(_("People and access"), people),
         _group(_("Systems"), ["connector", "slowsystem", "attempt", "customfield", "twilioaccount"]),
-        _group(_("Calls"), ["call", "calltask", "reservation", "panelopening", "webhookdelivery"]),
+        _group(_("Calls"), ["menurule", "call", "calltask", "reservation", "panelopening", "webhookdelivery"]),
         _group(_("Audit"), ["accessentry", "configurationchange"]),
     ]
 

@@ -22,6 +22,7 @@ from integrations.models import (
     ConfigurationChange,
     Connector,
     CustomField,
+    MenuRule,
     Organization,
     Person,
     Tier,
@@ -163,6 +164,7 @@ def test_every_model_of_the_configuration_is_remembered(world: World, filled: Fi
         (filled[CustomField], {"label": "Animal"}),
         (filled[ApiKey], {"expires_at": timezone.now()}),
         (world.riverside.tiers.get(name="basic"), {"name": "plain"}),
+        (filled[MenuRule], {"queue": "Care team"}),
         (world.bea, {"team": "night"}),
     )
     with recorded("Ann", ConfigurationChange.By.ADMIN):

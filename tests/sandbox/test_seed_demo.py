@@ -13,7 +13,7 @@ import pytest
 from django.core.management import call_command
 from pytest_django.fixtures import Settings
 
-from integrations.models import ApiKey, Connector, Organization, Person, User
+from integrations.models import ApiKey, Connector, MenuRule, Organization, Person, User
 from integrations.models.people import API_SCOPES, hash_api_key
 from integrations.phone import Number, Withheld, classify
 from integrations.redaction import scrub
@@ -56,9 +56,13 @@ def test_the_api_key_has_all_scopes_and_the_basic_tier() -> None:
 
 def test_seeding_again_changes_nothing() -> None:
     first = seeded()
-    before = [list(model.objects.order_by("pk").values()) for model in (Organization, Person, User, ApiKey, Connector)]
+    before = [
+        list(model.objects.order_by("pk").values()) for model in (Organization, Person, User, ApiKey, Connector, MenuRule)
+    ]
     assert seeded() == first
-    assert [list(model.objects.order_by("pk").values()) for model in (Organization, Person, User, ApiKey, Connector)] == before
+    assert [
+        list(model.objects.order_by("pk").values()) for model in (Organization, Person, User, ApiKey, Connector, MenuRule)
+    ] == before
 
 
 def test_what_someone_changed_is_put_right() -> None:
@@ -75,6 +79,16 @@ def test_what_someone_changed_is_put_right() -> None:
 def test_cy_belongs_to_the_other_organisation_only() -> None:
     seeded()
     assert list(Person.objects.filter(user__username="cy").values_list("organization__slug", flat=True)) == ["harbor"]
+
+
+def test_the_demo_has_two_rules_of_the_menu_that_can_be_used() -> None:
+    seeded()
+    for rule in MenuRule.objects.all():
+        rule.full_clean()
+    assert list(MenuRule.objects.values_list("organization__slug", "name")) == [
+        ("riverside", "spanish first"),
+        ("riverside", "vip or balance due"),
+    ]
 
 
 def test_the_client_database_holds_planted_secrets_and_mixed_notations(sources: Path) -> None:

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import models, transaction
 
-from integrations.models import ApiKey, Connector, Organization, Person, Role, Tier, TierRule, TwilioAccount, User
+from integrations.models import ApiKey, Connector, MenuRule, Organization, Person, Role, Tier, TierRule, TwilioAccount, User
 from integrations.models.people import API_SCOPES, DEFAULT_TIERS
 from integrations.sandbox import care, hubspot, people, salesforce, twilio
 from integrations.sandbox import harbor as people_of_harbor
@@ -53,6 +53,7 @@ def seed() -> dict[str, Any]:
         _connect_salesforce(riverside)
         _connect_clients(riverside)
         _connect_services(riverside)
+        _menu(riverside)
         api_key = _api_key(riverside)
         _connect_twilio(riverside)
         harbor = _organization(OTHER_ORGANIZATION, "Harbor Food Pantry", OTHER_STAFF)
@@ -136,6 +137,23 @@ def _api_key(organization: Organization) -> str:
 def _connect_twilio(organization: Organization) -> None:
     facts = {"organization": organization, "auth_tokens": [twilio.AUTH_TOKEN], "workspace_sid": twilio.WORKSPACE_SID}
     _ensure(TwilioAccount, {"account_sid": twilio.ACCOUNT_SID}, facts)
+
+
+def _menu(organization: Organization) -> None:
+    """Spanish first for whoever speaks it; who is important, or owes something, to a queue of their own."""
+    important = [{"field": "vip_status", "is": True}, {"field": "outstanding_balance", "above": 0}]
+    rules: dict[str, dict[str, Any]] = {
+        "spanish first": {
+            "position": 10,
+            "conditions": {"all": [{"field": "language", "is": "es"}]},
+            "greeting": "Bienvenidos a Riverside Senior Services.",
+            "options": ["spanish", "appointments", "billing"],
+            "language": "es",
+        },
+        "vip or balance due": {"position": 20, "conditions": {"any": important}, "queue": "Care team", "priority": 10},
+    }
+    for name, values in rules.items():
+        _ensure(MenuRule, {"organization": organization, "name": name}, values)
 
 
 def _sandbox() -> str:
