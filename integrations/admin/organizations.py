@@ -23,6 +23,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminPasswordWid
 
 from integrations.admin.checks import known_tiers, organization_problems
 from integrations.admin.flex_roles_field import FlexRolesField
+from integrations.admin.flows import flow_page
 from integrations.admin.option_fields import ListField
 from integrations.admin.shared_numbers import number_of, proposals
 from integrations.admin.tenancy import TenantAdmin, TenantForm, administered, changing
@@ -149,6 +150,16 @@ class OrganizationAdmin(TenantAdmin):
                 organization.save(update_fields=["hook_key"])
                 self.record_change(request, organization, "changed", ["hook_key"])
         self.message_user(request, _t("The old addresses are unknown from now on. Give Twilio the new ones."), messages.WARNING)
+
+    actions_detail = ("check_flow",)
+
+    @detail_action(description=_("Check a flow"), url_path="check-flow")  # type: ignore[untyped-decorator]
+    def check_flow(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """A page that finds the usual mistakes in a pasted flow of Twilio Studio's, or in a Flex configuration."""
+        organization = self.get_object(request, object_id)
+        if organization is None or not self.has_change_permission(request, organization):
+            raise PermissionDenied
+        return flow_page(request, organization, {**self.admin_site.each_context(request), "opts": self.opts})
 
     def get_urls(self) -> list[Any]:
         shared = self.admin_site.admin_view(self.shared_numbers_view)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
 import jsonschema
@@ -17,6 +18,7 @@ from django.conf import settings
 from django.test import Client
 
 from integrations.models import AccessEntry, Call, TwilioAccount
+from integrations.routing.attributes import task_attributes
 from integrations.sandbox import twilio
 from integrations.sandbox.server import Sandbox, serving
 from integrations.sandbox.studio import Account, Caller, Run, run_flow
@@ -243,3 +245,55 @@ async def test_what_the_interpreter_does_not_know_it_says(widget: dict[str, Any]
     flow = {"states": [{"name": "first", **widget}], "initial_state": "first"}
     with pytest.raises(ValueError, match=problem):
         await run_flow(flow, Caller(PHONE), Account("AC1", "token"))
+
+
+# -- docs/studio.md ------------------------------------------------------------------------------------------------
+
+
+GUIDE = (FLOWS.parent / "studio.md").read_text()
+
+
+def widget(name: str, flow: str = "direct") -> dict[str, Any]:
+    states = json.loads((FLOWS / f"{flow}.json").read_text())["states"]
+    (found,) = [state["properties"] for state in states if state["name"] == name]
+    return cast("dict[str, Any]", found)
+
+
+def values_of(section: str) -> dict[str, str]:
+    """The table of a widget's fields, as the guide gives it."""
+    table = GUIDE.partition(f"## {section}\n")[2].partition("\n## ")[0]
+    return {
+        name: value.replace("\\|", "|") for name, value in re.findall(r"^\| `?([^|`]+?)`? \| `([^`]+)`", table, re.MULTILINE)
+    }
+
+
+def test_the_guide_and_the_flows_say_the_same() -> None:
+    told = values_of("Who is calling: Make HTTP Request")
+    for one in widget("enrich")["parameters"]:
+        assert told[one["key"]] == one["value"]
+    sent = values_of("Into the task: Send to Flex")
+    assert sent["Attributes"] == widget("send")["attributes"]
+    static, shown = widget("send_without")["attributes"], json.loads(sent["Attributes, behind the *Failed* branch"])
+    filled = static.replace("{{flow.variables.portal}}", "https://portal.example.org")
+    assert json.loads(filled.replace("{{flow.variables.organization}}", "ORG")) == shown | {
+        "call_sid": "{{trigger.call.CallSid}}"
+    }
+    message = values_of("Voicemail")
+    for one in widget("message", "voicemail")["parameters"]:
+        assert message[one["key"]] == one["value"]
+
+
+def test_the_workflow_to_paste_routes_by_what_a_task_holds() -> None:
+    (text,) = re.findall(r"```json\n(\{\n  \"task_routing.+?)```", GUIDE, re.DOTALL)
+    routing = json.loads(text)["task_routing"]
+    for one in routing["filters"]:
+        assert set(one) == {"filter_friendly_name", "expression", "targets"}
+        # A task that runs out of steps is cancelled.
+        assert not {"expression", "timeout", "skip_if"} & set(one["targets"][-1])
+        for target in one["targets"]:
+            assert set(target) <= {"queue", "expression", "priority", "timeout", "skip_if"}
+        named = re.findall(r"(?:task\.)(\w+)", json.dumps(one)) + re.findall(r"(\w+) (?:>=|==|IN)", one["expression"])
+        made = task_attributes(dict.fromkeys(named, "x"))
+        assert set(named) <= set(made) | {"1"}
+    assert routing["filters"][-1]["expression"] == "1==1"
+    assert set(routing["default_filter"]) == {"queue"}
