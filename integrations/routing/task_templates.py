@@ -39,7 +39,7 @@ class Value:
 
     @property
     def needs_json(self) -> bool:
-        """Without it an object is printed in a form that is none, and a text without quotation marks."""
+        """Whether it has to be: an object is printed in a form that is none, and a text without quotation marks."""
         return not self.as_json and (self.last in _OBJECTS or not self.quoted)
 
     @property

@@ -230,7 +230,8 @@ class _Execution:
             return "callFailure"
         attributes = self._filled(properties["attributes"])
         values = _object(attributes.encode())
-        if len(attributes) > MAX_ATTRIBUTES or values is None:
+        priority = self._filled(properties["priority"])
+        if len(attributes) > MAX_ATTRIBUTES or values is None or not priority.isdigit():
             self.result.refused.append(attributes)
             return "failedToEnqueue"
         self.result.queued.append(values)

@@ -283,6 +283,13 @@ def test_the_guide_and_the_flows_say_the_same() -> None:
         assert message[one["key"]] == one["value"]
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_guide_names_every_widget_of_a_flow(name: str) -> None:
+    part = GUIDE.partition("## Flows to start from")[2].partition("\n## ")[0]
+    for state in json.loads((FLOWS / f"{name}.json").read_text())["states"]:
+        assert state["type"] == "trigger" or f"`{state['name']}`" in part
+
+
 def test_the_workflow_to_paste_routes_by_what_a_task_holds() -> None:
     (text,) = re.findall(r"```json\n(\{\n  \"task_routing.+?)```", GUIDE, re.DOTALL)
     routing = json.loads(text)["task_routing"]
