@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 import structlog
+from django.core.management import call_command
 from django.test import Client
+from drf_spectacular.validation import validate_schema
 from jsonschema import Draft202012Validator
 
 from connie_portal.logs import redact
@@ -58,6 +60,12 @@ def with_null(part: Any) -> Any:
 
 
 # -- The schema ----------------------------------------------------------------------------------------------------
+def test_it_is_valid_and_made_without_guesses(schema: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    validate_schema(schema)
+    call_command("spectacular", "--fail-on-warn", "--format", "openapi-json")
+    assert json.loads(capsys.readouterr().out)["paths"].keys() == PATHS.keys()
+
+
 def test_it_has_every_endpoint_and_a_version(schema: dict[str, Any]) -> None:
     assert {path: next(iter(methods)) for path, methods in schema["paths"].items()} == PATHS
     assert schema["info"]["version"].startswith("1.")
