@@ -18,7 +18,7 @@ PACKAGE = ROOT / "integrations"
 
 HTTP_CLIENTS = {"httpx", "httpx_aiohttp", "aiohttp", "requests", "urllib3", "urllib.request", "http.client", "pyreqwest"}
 _NOUNS = (
-    "errors phone stored_numbers redaction* profile coercion figures money days codes words emails consents "
+    "errors phone stored_numbers redaction* profile coercion figures money days codes words emails consents local_time "
     "search_query single_flight whose deadline sentences comparisons conditions"
 )
 NOUNS = [f"integrations.{noun}" for noun in _NOUNS.split()]

@@ -27,6 +27,7 @@ from integrations.calls import MAX_SID, MAX_TASK_SID, CallFacts
 from integrations.calls.addresses import panel_address, shell_address
 from integrations.calls.named import NamedCall
 from integrations.calls.voicemail import LeftMessage
+from integrations.consents import ANSWERS
 from integrations.deadline import Deadline
 from integrations.disclosure import Context, DisclosureSession, audit, refuse_probing
 from integrations.errors import PortalError
@@ -54,7 +55,9 @@ class EnrichRequest(serializers.Serializer[Any]):
     call_sid = serializers.CharField(required=False, allow_blank=True, help_text="The call; each has one panel.")
     flow_sid = serializers.CharField(required=False, allow_blank=True)
     execution_sid = serializers.CharField(required=False, allow_blank=True)
-    stir_verstat = serializers.CharField(required=False, allow_blank=True)
+    stir_verstat = serializers.CharField(
+        required=False, allow_blank=True, help_text="{{trigger.call.StirVerstat}}. A failed check is a warning."
+    )
 
 
 class EnrichAnswer(serializers.Serializer[Any]):
@@ -77,15 +80,16 @@ class EnrichAnswer(serializers.Serializer[Any]):
     last_interaction = serializers.CharField(required=False)
     preferred_agent = serializers.CharField(required=False)
     language = serializers.CharField(required=False)
-    interpreter = serializers.CharField(required=False, help_text="yes or no.")
+    interpreter = serializers.CharField(required=False, help_text="yes, no or the language.")
     menu_option = serializers.CharField(required=False, help_text="The first of menu_options.")
     menu_options = serializers.CharField(required=False, help_text="In their order, with commas between.")
     menu_greeting = serializers.CharField(required=False)
     menu_queue = serializers.CharField(required=False)
     menu_priority = serializers.IntegerField(required=False)
-    voicemail_ok = serializers.CharField(required=False, help_text="yes, no or not_asked.")
-    may_identify = serializers.CharField(required=False, help_text="yes, no or not_asked.")
-    do_not_call = serializers.CharField(required=False, help_text="yes or no.")
+    voicemail_ok = serializers.ChoiceField(choices=ANSWERS, required=False)
+    may_identify = serializers.ChoiceField(choices=ANSWERS, required=False)
+    do_not_call = serializers.ChoiceField(choices=ANSWERS, required=False)
+    calls_30d = serializers.IntegerField(required=False, help_text="Earlier calls of this number in 30 days.")
     crmid = serializers.CharField(required=False, help_text="The record's id in the CRM.")
     source = serializers.CharField(required=False, help_text="Keys of the systems that know the caller.")  # type: ignore[assignment]  # the contract's name shadows the base class's
 
@@ -98,6 +102,7 @@ class Asked:
     call_sid: str = ""
     task_sid: str = ""
     recording_sid: str = ""
+    doubted: bool = False
 
     @property
     def usable(self) -> CallerId:
@@ -140,7 +145,7 @@ class EnrichView(StudioView):
         return await super().post(request, org)
 
     async def told(self, asker: Asker, asked: Asked, ends: Deadline) -> dict[str, JSON]:
-        call = NamedCall(asker.viewer.organization_id, CallFacts(asked.usable, asked.call_sid))
+        call = NamedCall(asker.viewer.organization_id, CallFacts(asked.usable, asked.call_sid, doubted=asked.doubted))
         return await enriched(asker, asked, ends, call)
 
 
@@ -158,7 +163,13 @@ def asked_of(fields: Mapping[str, Any], region: str) -> Asked:
         sid_of(fields.get("call_sid", fields.get("CallSid"))),
         sid_of(fields.get("task_sid"), MAX_TASK_SID),
         sid_of(fields.get("recording_sid"), MAX_TASK_SID),
+        is_doubted(fields.get("stir_verstat", fields.get("StirVerstat"))),
     )
+
+
+def is_doubted(verstat: object) -> bool:
+    """Whether the phone network says (STIR/SHAKEN) that the call does not come from the number it shows."""
+    return isinstance(verstat, str) and verstat.strip().casefold().startswith("tn-validation-failed")
 
 
 def sid_of(said: object, most: int = MAX_SID) -> str:
@@ -174,7 +185,7 @@ async def enriched(
     ``in_task``: whether the call's SID belongs into its task.
     """
     viewer, share = asker.viewer, asker.organization.studio_share
-    context = Context(call_sid=asked.call_sid, task_sid=asked.task_sid)
+    context = Context(call_sid=asked.call_sid, task_sid=asked.task_sid, counts_calls=True)
     sid = asked.call_sid if in_task else ""
     rules = await rules_of(viewer.organization_id)
     if isinstance(asked.caller_id, NotANumber):

@@ -14,12 +14,14 @@ MAX_SID, MAX_TASK_SID = 64, 34
 
 @dataclass(frozen=True)
 class CallFacts:
-    """What a phone system says of a call. ``direction`` is ``inbound`` or ``outbound``; sids may be empty."""
+    """What a phone system says of a call. ``direction`` is ``inbound`` or ``outbound``; sids may be empty.
+    ``doubted``: the phone network does not vouch for the number."""
 
     caller_id: CallerId
     call_sid: str = ""
     task_sid: str = ""
     direction: str = Direction.INBOUND.value
+    doubted: bool = False
     task_kind: str = CallTask.Kind.INBOUND.value
 
 
@@ -67,6 +69,11 @@ def caller_id_of(call: Call, region: str) -> CallerId:
     return classify(call.number, region) if call.number else Withheld()
 
 
+def rings_back(call: Call) -> bool:
+    """Whether it is the agent who calls: it goes out, or its caller left word that they wait for a call. (sync)"""
+    return call.direction == Direction.OUTBOUND or call.tasks.exclude(kind=CallTask.Kind.INBOUND).exists()
+
+
 def find_call(organization: Organization, key: str) -> Call | None:
     """The call with this panel key, within one organisation."""
     return Call.objects.filter(organization=organization, key=key).first()
@@ -82,4 +89,4 @@ def recent_calls(organization_id: int, person_id: int, limit: int = 20) -> list[
     return sorted(calls.values(), key=lambda call: call.touched_at, reverse=True)[:limit]
 
 
-__all__ = ["CallFacts", "caller_id_of", "find_call", "holder_of", "note_opening", "open_call", "recent_calls"]
+__all__ = ["CallFacts", "caller_id_of", "find_call", "holder_of", "note_opening", "open_call", "recent_calls", "rings_back"]

@@ -23,6 +23,7 @@ _UNIQUE = ("organization_id", "call_sid")
 _NUMBER = ("number", "index_version", "number_index")
 _KNOWN_CALL = {name: f"CASE WHEN number_index = '' THEN {{new[{name}]}} ELSE {name} END" for name in _NUMBER} | {
     "named_by_api": "{new[named_by_api]}",
+    "number_doubted": "CASE WHEN {new[number_doubted]} THEN {new[number_doubted]} ELSE number_doubted END",
     "touched_at": "{new[touched_at]}",
 }
 _KNOWN_TASK = {"task_sid": "task_sid"}  # it stays as it is
@@ -89,6 +90,7 @@ class NamedCall(Beside):
         organization_id, sid = self._names
         direction = direction_of(self.facts)
         call = Call(organization_id=organization_id, key=self._new_key, direction=direction, named_by_api=True)
+        call.number_doubted = self.facts.doubted
         call.call_sid = sid or None
         call.set_number(self._number)
         return call

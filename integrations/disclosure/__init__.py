@@ -22,6 +22,7 @@ from integrations.disclosure.context import (
     sources_of,
 )
 from integrations.disclosure.fields import Disclosed, disclosed_fields, shown_as
+from integrations.disclosure.history import CALLS, CallsBefore, calls_before
 from integrations.disclosure.identity import gate_for
 from integrations.disclosure.masking import mask
 from integrations.disclosure.matches import MatchCard, cards_of, marks_of, match_id, matched_by
@@ -84,6 +85,7 @@ class Disclosure:
     matched_by: str = ""  # whose number it is, where it is not their own: ``the emergency contact``
     vocabulary: Mapping[str, Field] = field(default_factory=lambda: FIELDS)  # what the organisation calls its fields
     record_id: str = ""  # in the system that a selection asks for
+    calls_before: CallsBefore | None = None  # of this number, where they are asked for and told
     people: frozenset[str] = frozenset()  # opaque marks of the records shown: without one in common it is somebody else
 
     @property
@@ -125,6 +127,7 @@ class DisclosureSession:
         self._policy: Policy | None = None
         self._on_record: list[dict[str, object]] = []
         self._status: LookupStatus | None = None
+        self._counted: tuple[frozenset[Ref], CallsBefore | None] | None = None
 
     async def prepare(self) -> Policy:
         """Load the tier's rules: may run while the sources are being asked."""
@@ -144,6 +147,7 @@ class DisclosureSession:
         if self._selection:
             fields = self._selection.of(fields, policy.region)
             source, record_id = self._selection.record(one, result, policy) if one else ("", "")
+        before = await self._calls_before(result, one, policy) if one else None
         disclosure = Disclosure(
             status=result.status,
             number=result.number,
@@ -166,11 +170,21 @@ class DisclosureSession:
             matched_by=matched_by(one) if one else "",
             vocabulary=result.vocabulary,
             record_id=record_id,
+            calls_before=before,
             people=marks_of(one, result.organization_id) if one else frozenset(),
         )
         told = ({"field": RECORD_ID, "effect": Effect.CLEAR.value, "sources": [source]},) if record_id else ()
-        await self._record(result, choice_on_record(matches) or (*fields_on_record(fields), *told))
+        counted = before.on_record if before else ()
+        await self._record(result, choice_on_record(matches) or (*fields_on_record(fields), *told, *counted))
         return disclosure
+
+    async def _calls_before(self, result: LookupResult, one: CallerProfile, policy: Policy) -> CallsBefore | None:
+        """How often the number called: counted once for each person who is shown."""
+        if not self.context.counts_calls or result.number is None or result.shared or not policy.shows(CALLS):
+            return None
+        if self._counted is None or self._counted[0] != one.refs:
+            self._counted = one.refs, await calls_before(self.viewer, self.context, result.number, one.refs)
+        return self._counted[1]
 
     async def _record(self, result: LookupResult, fields: tuple[dict[str, object], ...]) -> None:
         news = tuple(shown for shown in fields if shown not in self._on_record)

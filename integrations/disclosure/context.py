@@ -31,7 +31,7 @@ class Checked:
 @dataclass(frozen=True)
 class Context:
     """The occasion on which a viewer looks. ``purpose`` is the reason they gave, recorded as it is. Without ``checked``
-    nobody's identity has been."""
+    nobody's identity has been. ``counts_calls``: how often the number called is wanted too."""
 
     purpose: str = ""
     call_sid: str = ""
@@ -39,6 +39,7 @@ class Context:
     panel_key: str = ""
     view_id: str = field(default_factory=new_view_id)
     checked: Checked | None = None
+    counts_calls: bool = False
 
     @property
     def facts(self) -> dict[str, str]:

@@ -27,7 +27,8 @@ class Direction(models.TextChoices):
 class Call(models.Model):
     """One call, or one look at a number from the dashboard. ``number`` is E.164; empty when withheld.
 
-    ``from_events``: nobody but Twilio's events named it; ``number_at``: of the event that the number is of. ``status`` is of
+    ``from_events``: nobody but Twilio's events named it; ``number_doubted``: the phone network did not
+    vouch for it; ``number_at``: of the event that the number is of. ``status`` is of
     the call itself, which the caller may have ended while an agent still holds a task of it. A ``mark`` says how far
     something has come; a smaller one changes nothing (see ``calls.progress``).
     """
@@ -41,6 +42,7 @@ class Call(models.Model):
     index_version = models.PositiveSmallIntegerField(default=INDEX_VERSION)
     named_by_api = models.BooleanField(default=False)
     from_events = models.BooleanField(default=False)
+    number_doubted = models.BooleanField(default=False)
     number_at = models.DateTimeField(null=True, blank=True)
     status = models.CharField(_("status"), max_length=16, blank=True, default="")
     status_at = models.DateTimeField(null=True, blank=True)

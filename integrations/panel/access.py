@@ -17,7 +17,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
 
-from integrations.calls import caller_id_of, find_call, note_opening
+from integrations.calls import caller_id_of, find_call, note_opening, rings_back
 from integrations.calls.identity import checked
 from integrations.disclosure import Context, Viewer, new_view_id
 from integrations.disclosure.context import Checked
@@ -33,13 +33,15 @@ _VIEW_ID = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True)
 class PanelRequest:
-    """A viewer in their organisation, and the call if the address names one. ``htmx``: a part of the page is asked for."""
+    """A viewer in their organisation, and the call if the address names one. ``htmx``: a part of the page is asked for.
+    ``rings_back``: the agent calls, or will call, the person."""
 
     viewer: Viewer
     organization: Organization
     call: Call | None = None
     checked: Checked | None = None
     htmx: bool = False
+    rings_back: bool = False
 
     @property
     def zone(self) -> ZoneInfo:
@@ -66,7 +68,7 @@ class PanelRequest:
         if self.call is None:
             return Context(purpose=purpose, view_id=showing)
         call_sid, panel_key = self.call.call_sid or "", self.call.key
-        return Context(purpose, call_sid, panel_key=panel_key, view_id=showing, checked=self.checked)
+        return Context(purpose, call_sid, panel_key=panel_key, view_id=showing, checked=self.checked, counts_calls=True)
 
 
 def authorize(request: HttpRequest, org: str, key: str = "") -> PanelRequest:
@@ -90,7 +92,7 @@ def authorize(request: HttpRequest, org: str, key: str = "") -> PanelRequest:
             record_denial(user, what="open a call of another organisation", channel=Channel.PANEL, address=viewer.address)
         raise Http404
     asks = organization.identity_check != IdentityQuestion.OFF
-    return PanelRequest(viewer, organization, call, checked(call) if asks else None, is_for_a_part(request))
+    return PanelRequest(viewer, organization, call, checked(call) if asks else None, is_for_a_part(request), rings_back(call))
 
 
 def authorize_page(request: HttpRequest, org: str, key: str) -> PanelRequest:

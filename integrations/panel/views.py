@@ -28,6 +28,7 @@ from integrations.panel.render import cannot_be_shown, draw, draw_part, problem_
 from integrations.panel.streams import EventStream, too_many
 from integrations.phone import NotANumber, Number, Withheld, classify
 from integrations.presentation.caller import build_panel
+from integrations.presentation.occasion import Occasion
 from integrations.presentation.translation import translated
 
 # How long a script that cannot read a stream waits for each of its answers.
@@ -122,7 +123,7 @@ async def caller(request: HttpRequest, panel: PanelRequest) -> HttpResponseBase:
 
 def _board(shown: Disclosure, panel: PanelRequest) -> dict[str, Any]:
     with panel.at_home():
-        board = build_panel(shown, panel.formatter)
+        board = build_panel(shown, panel.formatter, Occasion(panel.rings_back, bool(panel.call and panel.call.number_doubted)))
     return {"board": board, "number": board.number, "view_id": shown.view_id}
 
 

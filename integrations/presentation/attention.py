@@ -11,11 +11,12 @@ from integrations.disclosure import Disclosure
 from integrations.models.people import Effect
 from integrations.money import amounts
 from integrations.presentation.formatting import ValueFormatter, money
+from integrations.presentation.occasion import Occasion
 
 HOUSE_LANGUAGE = "en"
 
 
-def attention_of(shown: Disclosure, formatter: ValueFormatter) -> list[str]:
+def attention_of(shown: Disclosure, formatter: ValueFormatter, occasion: Occasion) -> list[str]:
     """What calls for attention: only what this viewer sees in the clear."""
     clear = {name: item.value for name, item in shown.fields.items() if item.effect is Effect.CLEAR}
     notes = []
@@ -24,7 +25,10 @@ def attention_of(shown: Disclosure, formatter: ValueFormatter) -> list[str]:
         notes.append(_("This person died on %(day)s.") % on if on else _("This person has died."))
     if shown.restricted:
         notes.append(_("Restricted record: only administrators see it"))
-    notes += before_calling(shown)
+    if occasion.doubted:
+        notes.append(_("The phone network cannot vouch for this number: it may be forged"))
+    if not occasion.rings_back:
+        notes += before_calling(shown)
     balances = amounts(clear["outstanding_balance"]) if clear.get("outstanding_balance") else []
     if owed := [money(amount) for amount in balances if int(amount["amount_minor"]) > 0]:
         notes.append(_("Balance %(amount)s open") % {"amount": ", ".join(owed)})

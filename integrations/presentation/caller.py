@@ -13,9 +13,10 @@ from integrations.codes import decoded
 from integrations.disclosure import Disclosed, Disclosure
 from integrations.lookup.result import LookupStatus, Renewal
 from integrations.models.people import Effect
-from integrations.presentation.attention import attention_of
+from integrations.presentation.attention import attention_of, before_calling
 from integrations.presentation.endings import heading_of, sentence_of
 from integrations.presentation.formatting import ValueFormatter, age
+from integrations.presentation.occasion import Occasion, at_a_bad_hour, calls_before, local_time
 from integrations.presentation.systems import Missing, SourceMark, mark_of, missing_among
 from integrations.presentation.translation import translated
 from integrations.profile import Section, label_of
@@ -92,6 +93,9 @@ class PanelView:
     standing: str
     standing_tone: str
     attention: list[str]
+    before_calling: list[str]
+    local_time: str
+    calls_before: str
     columns: list[list[Card]]
     complete: bool
     matches: tuple[object, ...]
@@ -108,7 +112,7 @@ class PanelView:
     unreadable: list[str]
 
 
-def build_panel(shown: Disclosure, formatter: ValueFormatter) -> PanelView:
+def build_panel(shown: Disclosure, formatter: ValueFormatter, occasion: Occasion) -> PanelView:
     """The board of one disclosure."""
     labels = {source.key: source.label for source in shown.sources}
     again = frozenset(source.key for source in shown.sources if source.renewal is Renewal.PENDING)
@@ -124,7 +128,10 @@ def build_panel(shown: Disclosure, formatter: ValueFormatter) -> PanelView:
         vip=_plain(shown, "vip_status") == "True",
         standing=standing,
         standing_tone=_tone(standing),
-        attention=attention_of(shown, formatter),
+        attention=attention_of(shown, formatter, occasion),
+        before_calling=[*before_calling(shown), *at_a_bad_hour(shown)] if occasion.rings_back else [],
+        local_time=local_time(shown, formatter),
+        calls_before=calls_before(shown, formatter),
         columns=_columns(shown, rows),
         complete=shown.complete,
         matches=shown.matches,

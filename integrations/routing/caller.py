@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from itertools import chain
 
+from integrations.consents import agreed
 from integrations.disclosure import Disclosure, Selection
 from integrations.lookup import LookupStatus, SourceStatus
+from integrations.models.people import Effect
 from integrations.profile import JSON
 from integrations.routing.attributes import plain, task_attributes
 from integrations.routing.menu import NO_MENU, Menu
@@ -20,17 +22,13 @@ _ROUTED = {
     "preferred_agent": "preferred_agent",
     "language": "language",
     "interpreter": "interpreter",
-    "voicemail_ok": "voicemail_ok",
-    "may_identify": "may_identify",
-    "do_not_call": "do_not_call",
 }
+_ANSWERS = ("voicemail_ok", "may_identify", "do_not_call")
 _NAMES = {"name": "name", "first_name": "first_name", "last_name": "last_name"}
 _CUSTOMER = (
     "company", "account_id", "status", "vip_status", "member_since", "last_contact", "last_visit", "preferred_agent", "owner",
     "language", "programs", "lifecycle_stage",
 )  # fmt: skip
-# What is told as yes or no; nobody having asked is told by the system that was asked, and never as yes.
-_ANSWERS = frozenset({"voicemail_ok", "may_identify", "do_not_call", "interpreter"})
 _SHARES: Mapping[str, tuple[str, ...]] = {"name": tuple(_NAMES), "email": ("email",), "customer": _CUSTOMER}
 _CRM_KINDS = frozenset({"hubspot", "salesforce"})
 
@@ -38,7 +36,7 @@ _CRM_KINDS = frozenset({"hubspot", "salesforce"})
 def selected(share: Collection[str], asked: Collection[str] = ()) -> Selection:
     """What is disclosed for it, and for the menu's rules, which have ``asked`` for more. The e-mail address is masked whatever
     the tier may see: many read a task."""
-    fields = frozenset(chain(_ROUTED, asked, *(_SHARES[word] for word in share)))
+    fields = frozenset(chain(_ROUTED, _ANSWERS, asked, *(_SHARES[word] for word in share)))
     return Selection(fields, masked=frozenset({"email"}), record_of=_CRM_KINDS if "customer" in share else frozenset())
 
 
@@ -47,14 +45,14 @@ def caller_of(
 ) -> dict[str, JSON]:
     """The answer that holds what was ``selected()``, and the menu's values. A rule's word counts more than a system's."""
     clear = {name: field.value for name, field in shown.fields.items() if not field.withheld}
-    values = {told: _value(name, clear[name]) for name, told in _ROUTED.items() if name in clear}
+    values = {told: _value(clear[name]) for name, told in _ROUTED.items() if name in clear} | _answers(shown)
     if "name" in share:
-        values |= {told: _value(name, clear[name]) for name, told in _NAMES.items() if name in clear}
-    email = _value("email", clear.get("email", "")) if "email" in share else ""
+        values |= {told: _value(clear[name]) for name, told in _NAMES.items() if name in clear}
+    email = _value(clear.get("email", "")) if "email" in share else ""
     customer: dict[str, JSON] = {}
     if "customer" in share:
         values["crmid"] = plain(shown.record_id)
-        values["last_interaction"] = _value("", clear.get("last_contact") or clear.get("last_visit") or "")
+        values["last_interaction"] = _value(clear.get("last_contact") or clear.get("last_visit") or "")
         told = {name: _item(clear[name]) for name in _CUSTOMER if name in clear}
         customer = {**{name: values.get(name, "") for name in _NAMES}, "email": email, **told}
     sources = ", ".join(one.key for one in shown.sources if one.status in (SourceStatus.FOUND, SourceStatus.MANY))
@@ -103,16 +101,27 @@ def _full_name(values: Mapping[str, JSON]) -> JSON:
     return values.get("name") or " ".join(filter(None, (values.get("first_name"), values.get("last_name"))))
 
 
-def _value(name: str, value: JSON) -> JSON:
+def _value(value: JSON) -> JSON:
     """A value as a flow's widgets compare it: a text or a flag."""
     if isinstance(value, bool):
-        return ("yes" if value else "no") if name in _ANSWERS else value
+        return value
     if isinstance(value, str):
         return plain(value)
     return value if isinstance(value, int) else ""
 
 
+def _answers(shown: Disclosure) -> dict[str, JSON]:
+    """What the person allowed, and how often their number called; a masked answer is none."""
+    clear = {name: field for name in _ANSWERS if (field := shown.fields.get(name)) and field.effect is Effect.CLEAR}
+    told: dict[str, JSON] = {
+        name: agreed([field.value, *(value for _source, value in field.conflicts)], forbids=name == "do_not_call")
+        for name, field in clear.items()
+        if not field.outdated
+    }
+    return told | ({"calls_30d": shown.calls_before.count} if shown.calls_before else {})
+
+
 def _item(value: JSON) -> JSON:
     if isinstance(value, list):
         return [plain(one) for one in value[:MAX_ITEMS] if isinstance(one, str)]
-    return _value("", value)
+    return _value(value)

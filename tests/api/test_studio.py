@@ -19,7 +19,7 @@ from twilio.request_validator import RequestValidator
 
 from integrations.api import studio
 from integrations.disclosure import audit
-from integrations.models import AccessEntry, Call, Connector, MenuRule, Organization, TwilioAccount
+from integrations.models import AccessEntry, Call, Connector, MenuRule, Organization, TierRule, TwilioAccount
 from integrations.models.snapshots import _seen
 from tests.api.conftest import Api
 from tests.factories import World, make_api_key
@@ -213,7 +213,7 @@ async def test_one_caller_flat_without_nulls_and_on_record(flow: Twilio, world: 
     url = f"{PUBLIC}/panel/riverside/{call.key}/"
     told = {
         "found": True, "match_count": 1, "lookup_status": "ok", "name": "Rosa Castillo", "caller_name": "Rosa Castillo",
-        "caller_email": "r•••@mail.org", "account_status": "active", "profile_url": url, "source": "clients",
+        "caller_email": "r•••@mail.org", "account_status": "active", "profile_url": url, "source": "clients", "calls_30d": 0,
     }  # fmt: skip
     assert {name: body[name] for name in told} == told
     assert body["customer"] == {"name": "Rosa Castillo", "email": "r•••@mail.org", "account_id": "RS-1", "status": "active"}
@@ -222,12 +222,13 @@ async def test_one_caller_flat_without_nulls_and_on_record(flow: Twilio, world: 
     assert body["attributes"] == {
         "profile_url": url, "call_sid": SID, "customer_found": True, "match_count": 1, "lookup_status": "ok",
         "caller_name": "Rosa Castillo", "name": "Rosa Castillo", "account_status": "active", "caller_email": "r•••@mail.org",
+        "calls_30d": 0,
     }  # fmt: skip
     assert (call.call_sid, call.number, call.named_by_api) == (SID, PHONE, True)
     (entry,) = await entries(event="lookup")
     assert (entry.actor_kind, entry.actor_id, entry.channel, entry.call_sid) == ("twilio", OURS, "studio", SID)
     effects = {field["field"]: field["effect"] for field in entry.fields}
-    assert effects == {"name": "clear", "email": "mask", "status": "clear", "account_id": "clear"}
+    assert effects == {"name": "clear", "email": "mask", "status": "clear", "account_id": "clear", "calls_30d": "clear"}
 
 
 async def test_asked_again_it_is_the_same_call_with_the_same_panel(flow: Twilio) -> None:
@@ -502,3 +503,64 @@ async def test_a_bad_rule_never_breaks_the_answer(flow: Twilio, world: World) ->
 async def test_rules_of_another_organisation_route_nobody_here(flow: Twilio, world: World) -> None:
     await MenuRule.objects.acreate(organization=world.harbor, name="all", greeting="Welcome to Harbor.")
     assert MENU.isdisjoint((await flow.post(usual())).json())
+
+
+# -- What is to be known before a call-back ------------------------------------------------------------------------
+
+ALLOWED = ("voicemail_ok", "may_identify", "do_not_call", "interpreter")
+
+
+async def mapped(**values: Any) -> None:
+    await known(**values)
+    await Connector.objects.filter(key="clients").aupdate(fields={name: name for name in ALLOWED})
+    await (await Connector.objects.aget(key="clients")).asave()
+
+
+@pytest.mark.parametrize("effect", ["hide", "mask", "reveal"])
+async def test_what_the_accounts_tier_may_not_see_studio_is_not_told(flow: Twilio, world: World, effect: str) -> None:
+    for name in ALLOWED[:3]:
+        await TierRule.objects.acreate(tier=await world.riverside.tiers.aget(name="basic"), target=name, effect=effect)
+    await mapped(voicemail_ok="Y", may_identify="Y", do_not_call="Y")
+    answer = (await flow.post(usual())).json()
+    assert answer["found"] is True
+    assert set(answer).isdisjoint(ALLOWED[:3])
+    assert set(answer["attributes"]).isdisjoint(ALLOWED[:3])
+
+
+async def test_nobody_having_asked_is_never_a_yes(flow: Twilio) -> None:
+    await mapped(may_identify="maybe", interpreter=True)
+    answer = (await flow.post(usual())).json()
+    assert {name: answer.get(name) for name in ALLOWED} == {
+        "voicemail_ok": "not_asked", "may_identify": "not_asked", "do_not_call": None, "interpreter": "yes",
+    }  # fmt: skip
+    assert answer["attributes"]["voicemail_ok"] == "not_asked"
+
+
+async def test_what_was_allowed_and_how_often_they_called_is_told(flow: Twilio) -> None:
+    await mapped(voicemail_ok="Yes – 2024-03-01", may_identify="N", do_not_call=False, interpreter="Spanish")
+    for sid in ("CA2", "CA3", SID):
+        answer = (await flow.post(usual(call_sid=sid))).json()
+    told = {name: answer[name] for name in (*ALLOWED, "calls_30d")}
+    assert told == {
+        "voicemail_ok": "yes", "may_identify": "no", "do_not_call": "no", "interpreter": "Spanish", "calls_30d": 2,
+    }  # fmt: skip
+    last = (await entries(event="lookup"))[-1]
+    assert {"calls_30d", "voicemail_ok"} <= {field["field"] for field in last.fields}
+
+
+@pytest.mark.parametrize(
+    ("said", "doubted"),
+    [
+        ("TN-Validation-Failed-A", True),
+        ("TN-Validation-Failed", True),
+        ("TN-Validation-Passed-A", False),
+        ("No-TN-Validation", False),
+        ("", False),
+    ],
+)
+async def test_a_number_that_failed_its_check_is_kept_with_the_call(flow: Twilio, said: str, doubted: bool) -> None:
+    answer = (await flow.post(usual(stir_verstat=said))).json()
+    assert answer["found"] is True
+    assert (await Call.objects.aget(call_sid=SID)).number_doubted is doubted
+    await flow.post(usual())
+    assert (await Call.objects.aget(call_sid=SID)).number_doubted is doubted
