@@ -89,7 +89,8 @@ class Run:
 
 async def run_flow(flow: Mapping[str, Any], caller: Caller, account: Account, patience_s: float = PATIENCE_S) -> Run:
     """Take one call through the flow. Raises FlowError where the flow cannot be run."""
-    timeout = aiohttp.ClientTimeout(total=patience_s)
+    # aiohttp would round up to the next full second of its clock.
+    timeout = aiohttp.ClientTimeout(total=patience_s, ceil_threshold=patience_s + 1)
     async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as session:
         return await _Execution(flow, caller, account, session).run()
 
