@@ -99,14 +99,6 @@ def fields_of(condition: Condition) -> frozenset[str]:
     return frozenset(test.field for test in condition.tests)
 
 
-def fields_named(raw: JSON) -> frozenset[str]:
-    """The fields that a condition names as it is stored, whether it can be used or not."""
-    if isinstance(raw, dict):
-        own = frozenset([raw["field"]] if isinstance(raw.get("field"), str) else [])
-        return own.union(*(fields_named(part) for part in raw.values()))
-    return frozenset().union(*map(fields_named, raw)) if isinstance(raw, list) else frozenset()
-
-
 # -- Reading a condition ------------------------------------------------------------------------------------------
 
 

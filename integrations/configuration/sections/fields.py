@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from integrations.conditions import fields_named
 from integrations.configuration.reading import Reading
 from integrations.configuration.sections.section import Action, Held, Kept, Writing
 from integrations.configuration.state import Facts, State
@@ -40,10 +39,8 @@ def stored(organization: Organization) -> Iterator[Held]:
 def absent(name: str, now: State, wanted: State) -> Action | Kept:
     tiers = {**now.sections["tier"], **wanted.sections["tier"]}.values()
     systems = {**now.sections["connector"], **wanted.sections["connector"]}.values()
-    rules = {**now.sections["menu_rule"], **wanted.sections["menu_rule"]}.values()
     used = any(name in tier["rules"] for tier in tiers) or any(name in system["fields"] for system in systems)
-    asked = any(name in fields_named(rule["conditions"]) for rule in rules)
-    return Kept("a tier, a connected system or a menu rule still uses it") if used or asked else Action.DELETE
+    return Kept("a tier or a connected system still uses it") if used else Action.DELETE
 
 
 def write(writing: Writing, name: str, facts: Facts) -> None:
