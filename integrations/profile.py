@@ -80,6 +80,11 @@ class Field:
     cacheable: bool = True
     asked: bool = True
 
+    @property
+    def is_consent(self) -> bool:
+        """Whether no answer is an answer: such a field is read only where an organisation maps it."""
+        return self.type in (FieldType.CONSENT, FieldType.CONSENTS)
+
 
 def _table() -> Iterable[Field]:
     s, t = Section, FieldType

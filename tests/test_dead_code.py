@@ -19,7 +19,7 @@ FOUND_BY_NAME = {
     "integrations.calls.progress.ASSIGNED": READY,
     "integrations.calls.progress.CALL_OPEN": READY,
     "integrations.twilio.events.SLOWED": READY,
-    "integrations.twilio.taskrouter.holds": READY,
+    "integrations.sandbox.studio.run_flow": "how the tests play a call flow",
     "integrations.sandbox.people.PLANTED": "the tests, which look for what must never come out",
 }
 

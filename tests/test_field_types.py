@@ -30,8 +30,10 @@ TABLES: dict[str, Mapping[FieldType, object]] = {
 ASKING = {
     "connectors/base.py": "numbers from abroad get their country code",
     "connectors/directory/filing.py": "dates of a list are stored in one order",
+    "disclosure/history.py": "the type of two fields that come from our own calls",
     "disclosure/matches.py": "the day of a moment is enough to tell people apart",
     "models/connectors.py": "the type that a new field has",
+    "profile.py": "what no answer means: an answer to a consent is read only where it is mapped",
     "configuration/schema.py": "the type that a new field has",
 }
 

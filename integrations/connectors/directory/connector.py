@@ -38,7 +38,7 @@ class DirectoryConnector(RowsConnector):
     vendor_hosts = ("sheets.googleapis.com", "oauth2.googleapis.com", "www.googleapis.com", "accounts.google.com")
     default_timeout_ms = 2_000
     field_table = {
-        **{name: name for name, field in FIELDS.items() if field.sensitivity is not Sensitivity.NEVER},
+        **{name: name for name, field in FIELDS.items() if field.sensitivity is not Sensitivity.NEVER and not field.is_consent},
         "name": "name || join(' ', [first_name, last_name][?@])",
     }
 
