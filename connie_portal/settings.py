@@ -248,7 +248,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1.1",
     "SERVE_INCLUDE_SCHEMA": False,
     "ENFORCE_NON_BLANK_FIELDS": True,
-    "ENUM_NAME_OVERRIDES": {"ErrorCode": "integrations.api.schema.CODES"},
+    "ENUM_NAME_OVERRIDES": {"ErrorCode": "integrations.api.schema.CODES", "Consent": "integrations.consents.ANSWERS"},
     "SECURITY": [{"bearer": []}, {"basic": []}],
     "APPEND_COMPONENTS": {
         "securitySchemes": {
