@@ -63,7 +63,8 @@ def _calls_before(viewer: Viewer, context: Context, number: Number, refs: frozen
     if not set(number.forms).isdisjoint(shared):
         return None
     calls = dict(_of(number, viewer.organization_id, context.call_sid).values_list("pk", "created_at")[:MAX_CALLS])
-    theirs = {pk: at for pk, at in calls.items() if pk not in _of_others(calls, refs)}
+    others = _of_others(calls, refs)
+    theirs = {pk: at for pk, at in calls.items() if pk not in others}
     if not theirs:
         return CallsBefore(0)
     last = max(theirs, key=lambda pk: (theirs[pk], pk))

@@ -10,7 +10,10 @@ from django.test import Client
 from django.utils import timezone
 
 from integrations.calls import CallFacts, open_call
-from integrations.models import AccessEntry, Call, CallRecord, CallTask, Person, Reservation, TierRule
+from integrations.disclosure import Context
+from integrations.disclosure.history import _calls_before
+from integrations.disclosure.viewers import viewer_of_person
+from integrations.models import AccessEntry, Call, CallRecord, CallTask, Channel, Person, Reservation, TierRule
 from integrations.phone import classify
 from tests.factories import World
 from tests.known_callers import ROSA, Source
@@ -63,6 +66,18 @@ def test_a_number_that_many_share_says_nothing(world: World, source: Source) -> 
     world.riverside.shared_numbers = ["+14155550123"]
     world.riverside.save()
     assert "in 30 days" not in content(client, address(world))
+
+
+def test_counting_many_calls_asks_the_database_no_more_often_than_counting_one(
+    world: World, django_assert_max_num_queries: Any
+) -> None:
+    for place in range(20):
+        called(world, f"CA0{place}")
+    viewer = viewer_of_person(world.bea, channel=Channel.PANEL, address="127.0.0.1")
+    with django_assert_max_num_queries(5):
+        before = _calls_before(viewer, Context(), NUMBER, frozenset())
+    assert before is not None
+    assert before.count == 20
 
 
 def test_the_calls_of_thirty_days_are_counted_and_on_record(bea: Client, world: World, source: Source) -> None:
