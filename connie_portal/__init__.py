@@ -1,1 +1,1 @@
-"""How the portal is started and served: settings, addresses, processes, the queue, and limits for strangers."""
+"""The start and the serving of the portal: settings, addresses, processes, the queue, and limits for strangers."""

@@ -1,4 +1,4 @@
-"""How the API describes itself: what each endpoint takes, and every answer that it can give, errors in one shape."""
+"""The API's description of itself: what each endpoint takes, and every answer that it can give, errors in one shape."""
 
 from __future__ import annotations
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from urllib.parse import quote
 
 import structlog
 from django.http import HttpRequest
@@ -21,7 +18,7 @@ from integrations.disclosure.viewers import ACCOUNT_TIER, Viewer, viewer_of_acco
 from integrations.models import Channel, Event, Organization, Tier, TwilioAccount
 from integrations.models.snapshots import Snapshots
 from integrations.storage.database_thread import in_database_thread
-from integrations.twilio.signature import Verdict, check
+from integrations.twilio.signature import Verdict, check, path_as_received, userinfo_of
 
 SCOPE = "enrich"
 _ACCOUNT_SID = re.compile(r"AC[0-9a-f]{32}")
@@ -105,12 +102,12 @@ def _signed_by(request: HttpRequest, body: bytes, accounts: Sequence[TwilioAccou
         body=body,
         content_type=request.META.get("CONTENT_TYPE", ""),
         query=request.META.get("QUERY_STRING", ""),
-        path=_raw_path(request),
+        path=path_as_received(getattr(request, "scope", {}), request.path),
         signature=request.headers.get("X-Twilio-Signature", ""),
         settings_header=request.headers.get("X-Twilio-Webhooks-Signature-Settings", ""),
         public_url=public_url(),
         tokens=[token for token, _account in tokens],
-        userinfo=_userinfo(request.headers.get("Authorization", "")),
+        userinfo=userinfo_of(request.headers.get("Authorization", "")),
     )
     return verdict, tokens[verdict.token][1] if verdict.ok else None
 
@@ -132,23 +129,6 @@ def _account_named(request: HttpRequest, body: bytes) -> str:
     except BadRequest:
         return ""
     return named if isinstance(named, str) and _ACCOUNT_SID.fullmatch(named) else ""
-
-
-def _raw_path(request: HttpRequest) -> str:
-    """The path as it came: what is decoded cannot be put back as it was."""
-    scope: Mapping[str, object] = getattr(request, "scope", {})
-    raw = scope.get("raw_path")
-    return raw.decode("latin-1") if isinstance(raw, bytes) else quote(request.path)
-
-
-def _userinfo(authorization: str) -> str:
-    scheme, _space, value = authorization.partition(" ")
-    if scheme.lower() != "basic":
-        return ""
-    try:
-        return base64.b64decode(value.strip(), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return ""
 
 
 def _load(slug: str) -> Known | None:

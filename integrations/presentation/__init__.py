@@ -1,3 +1,3 @@
-"""How what was disclosed is read by people."""
+"""The view that people get of what was disclosed."""
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ def _times(shown: Disclosure) -> tuple[datetime, datetime] | None:
 
 
 def calls_before(shown: Disclosure, formatter: ValueFormatter) -> str:
-    """How often this number called lately, and whom it reached last."""
+    """Say how often this number called lately, and whom it reached last."""
     before = shown.calls_before
     if before is None or before.last_at is None:
         return ""

@@ -59,7 +59,7 @@ def is_sid(value: str, prefix: str) -> bool:
 
 @dataclass(frozen=True)
 class TwilioAccess:
-    """How one account is reached: an API key's SID with its secret, or the account's SID with its auth token."""
+    """The access to one account: an API key's SID with its secret, or the account's SID with its auth token."""
 
     account_sid: str
     key: str

@@ -13,6 +13,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -71,6 +72,21 @@ def check(
         if any(_is_signed(text, token, signature) for text in signed):
             return Verdict(True, "signed", names, place)
     return Verdict(False, "wrong_signature", names)
+
+
+def path_as_received(scope: Mapping[str, object], path: str) -> str:
+    """The path as it came in an ASGI request, else ``path`` encoded: what is decoded cannot be put back as it was."""
+    raw = scope.get("raw_path")
+    return raw.decode("latin-1") if isinstance(raw, bytes) else quote(path)
+
+
+def userinfo_of(authorization: str) -> str:
+    """The ``name:password`` of a header, which stood in the address and may have been signed with it; "" for none."""
+    scheme, _space, value = authorization.partition(" ")
+    if scheme.lower() == "basic":
+        with suppress(ValueError):  # what is no base64, and what is no text
+            return base64.b64decode(value.strip(), validate=True).decode()
+    return ""
 
 
 def names_another_key(settings_header: str) -> bool:

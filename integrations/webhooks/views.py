@@ -6,9 +6,6 @@ send nothing again unless their address says so (``#rc=3&rp=5xx,ct,rt``), so wha
 
 from __future__ import annotations
 
-import base64
-import re
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -25,12 +22,10 @@ from integrations.models import Organization
 from integrations.storage.database_thread import in_database_thread
 from integrations.tasks import process_delivery
 from integrations.twilio.events import Form, Unreadable, parts
-from integrations.twilio.signature import Verdict, check
+from integrations.twilio.signature import Verdict, check, path_as_received, userinfo_of
 from integrations.webhooks.handlers import arrived, source_of
 
 MAX_BODY = 1024 * 1024
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}\Z")
-_MAX_NAMES = 60
 
 log = structlog.get_logger(__name__)
 
@@ -103,27 +98,18 @@ def _verdict(request: HttpRequest, door: _Door, body: bytes) -> Verdict:
         body=body,
         content_type=request.headers.get("Content-Type", ""),
         query=request.META.get("QUERY_STRING", ""),
-        path=request.path,
+        path=path_as_received(getattr(request, "scope", {}), request.path),
         signature=request.headers.get("X-Twilio-Signature", ""),
         settings_header=request.headers.get("X-Twilio-Webhooks-Signature-Settings", ""),
         public_url=settings.PUBLIC_URL,
         tokens=[token for _account, token in door.tokens],
-        userinfo=_userinfo(request.headers.get("Authorization", "")),
+        userinfo=userinfo_of(request.headers.get("Authorization", "")),
     )
-
-
-def _userinfo(header: str) -> str:
-    """The name and password that stood in the address, which its sender may have signed."""
-    scheme, _space, value = header.partition(" ")
-    if scheme.lower() == "basic":
-        with suppress(ValueError):
-            return base64.b64decode(value, validate=True).decode()
-    return ""
 
 
 def _refuse(door: _Door, address: str, form: Form, verdict: Verdict) -> None:
     count(Refused("webhooks", address, organization_id=door.organization_id, outcome=verdict.reason))
-    names = [name for name in verdict.parameters if _NAME.match(name)][:_MAX_NAMES]
+    names = list(verdict.parameters)
     log.warning("webhook.refused", organization=door.slug, form=form.value, reason=verdict.reason, parameters=names)
 
 

@@ -1,4 +1,4 @@
-"""How the API describes itself, and that what it says of bodies, errors and ids is so."""
+"""The API's description of itself, and that what it says of bodies, errors and ids is so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How systems refer to each other: the file and the form refuse the same, in the same words."""
+"""References of systems to each other: the file and the form refuse the same, in the same words."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 from twilio.request_validator import RequestValidator
 
-from integrations.twilio.signature import FORM, Verdict, check
+from integrations.twilio.signature import FORM, Verdict, check, path_as_received, userinfo_of
 
 PUBLIC, PATH, TOKEN = "https://portal.example.org", "/api/v1/studio/riverside/enrich", "t" * 32
 FIELDS = {"phone": "+14155550123", "call_sid": "CA1", "note": " two  blanks ", "name": "José & Søn", "empty": ""}
@@ -168,3 +168,17 @@ def test_json_that_is_taken_for_a_form_names_nothing() -> None:
     found = json_verdict(json_query(), content_type=FORM)
     assert found.parameters == ("bodySHA256",)
     assert "4155550123" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("header", "userinfo"),
+    [("Basic c3R1ZGlvOnBAc3MvMQ==", "studio:p@ss/1"), ("basic  c3R1ZGlvOng= ", "studio:x"), ("Bearer c3R1ZGlvOng=", ""),
+     ("Basic ???", ""), ("Basic /w==", ""), ("Basic", ""), ("", "")],
+)  # fmt: skip
+def test_a_name_and_password_of_the_address_are_read_or_there_are_none(header: str, userinfo: str) -> None:
+    assert userinfo_of(header) == userinfo
+
+
+def test_a_path_is_signed_as_it_came() -> None:
+    assert path_as_received({"raw_path": b"/hooks/%41b/x"}, "/hooks/Ab/x") == "/hooks/%41b/x"
+    assert path_as_received({}, "/hooks/a b") == "/hooks/a%20b"
